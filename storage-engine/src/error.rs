@@ -1,0 +1,139 @@
+//! What can go wrong in the engine.
+//!
+//! Three kinds, in one enum because every verb can meet all of them: the request cannot be carried out as
+//! asked (most variants), the stored bytes are not what was written ([`EngineError::Corrupt`]), or a disk is
+//! done ([`EngineError::Disk`]; never retried). The front maps each variant to a wire code in one exhaustive
+//! match, so a new variant does not compile until it has one.
+
+use crate::clock::{Etag, Timestamp};
+use std::io;
+use std::sync::Arc;
+
+/// Why a verb did not do what was asked.
+///
+/// Nothing was changed when one of the variants about the request is returned. After one about the store
+/// ([`EngineError::Disk`], [`EngineError::Meta`], [`EngineError::NoSpace`], [`EngineError::Closed`]) from a write,
+/// whether it took effect may be known only once the store is reopened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// The container does not exist.
+    #[error("the container does not exist")]
+    ContainerNotFound,
+    /// A container of this name exists.
+    #[error("the container exists")]
+    ContainerExists,
+    /// The blob does not exist, or has only uncommitted blocks.
+    #[error("the blob does not exist")]
+    BlobNotFound,
+    /// The blob exists and the caller asked that it should not (`If-None-Match: *`).
+    #[error("the blob exists")]
+    BlobExists,
+    /// A read's precondition says that the caller's copy is current.
+    #[error("not modified since the caller's copy")]
+    NotModified {
+        /// The version that the caller has.
+        etag: Etag,
+        /// When it was made.
+        modified: Timestamp,
+    },
+    /// A precondition does not hold.
+    #[error("a precondition does not hold")]
+    PreconditionFailed,
+    /// A block list names a block that is not there.
+    #[error("the block list names a missing block")]
+    BlockMissing,
+    /// A block id's length differs from that of the blob's other blocks.
+    #[error("the block id's length differs from the blob's other ids")]
+    BlockIdLength,
+    /// The blob would have more blocks than [`crate::blob::BLOCKS_MAX`] or more staged ones than
+    /// [`crate::blob::STAGED_BLOCKS_MAX`].
+    #[error("too many blocks")]
+    TooManyBlocks,
+    /// The range begins at or behind the end of the content.
+    #[error("the range begins behind the end, at {length}")]
+    RangeNotSatisfiable {
+        /// Bytes that the content has.
+        length: u64,
+    },
+    /// The queue does not exist.
+    #[error("the queue does not exist")]
+    QueueNotFound,
+    /// A queue of this name exists with other metadata.
+    #[error("the queue exists with other metadata")]
+    QueueExists,
+    /// The message does not exist, or has expired.
+    #[error("the message does not exist")]
+    MessageNotFound,
+    /// The pop receipt is not the message's newest.
+    #[error("the pop receipt is stale")]
+    PopReceiptMismatch,
+    /// The table does not exist.
+    #[error("the table does not exist")]
+    TableNotFound,
+    /// A table of this name exists.
+    #[error("the table exists")]
+    TableExists,
+    /// The entity does not exist.
+    #[error("the entity does not exist")]
+    EntityNotFound,
+    /// An entity with these keys exists.
+    #[error("the entity exists")]
+    EntityExists,
+    /// The entity is not the version the caller named.
+    #[error("the entity is another version")]
+    EntityChanged,
+    /// The entity would be larger than [`crate::table::ENTITY_BYTES_MAX`].
+    #[error("the entity is too large")]
+    EntityTooLarge,
+    /// The entity would have more than [`crate::table::PROPERTIES_MAX`] properties.
+    #[error("the entity has too many properties")]
+    TooManyProperties,
+    /// One change of a batch failed, so none was made.
+    #[error("change {index} of the batch failed")]
+    Batch {
+        /// Position of the change that failed, from 0.
+        index: usize,
+        /// Why it failed.
+        source: Box<EngineError>,
+    },
+    /// The volume, or the snapshot of it, does not exist.
+    #[error("the volume or its snapshot does not exist")]
+    VolumeNotFound,
+    /// The range is not whole pages, or is longer than one transfer may be, or ends behind the volume's end.
+    #[error("not a range of whole pages inside the volume")]
+    InvalidPageRange,
+    /// Stored bytes are not what was written, and there is no other copy.
+    #[error("stored data is damaged: {what}")]
+    Corrupt {
+        /// Which record, chunk or file.
+        what: String,
+    },
+    /// There is no room on the disks.
+    #[error("no space left on the disks")]
+    NoSpace,
+    /// A disk failed. The engine takes no more writes until it is reopened.
+    #[error("a disk failed")]
+    Disk(#[source] Arc<io::Error>),
+    /// The metadata store failed.
+    #[error("the metadata store failed")]
+    Meta(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The engine is closed, or was closed while the verb ran.
+    #[error("the engine is closed")]
+    Closed,
+}
+
+impl From<io::Error> for EngineError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::StorageFull { Self::NoSpace } else { Self::Disk(Arc::new(error)) }
+    }
+}
+
+impl EngineError {
+    /// Stored bytes are damaged; `what` names them for the log.
+    pub fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt { what: what.into() }
+    }
+}
+
+/// What a verb gives.
+pub type Result<T, E = EngineError> = std::result::Result<T, E>;

@@ -1,0 +1,21 @@
+//! Linarite's storage engine: accounts' blobs, messages and entities on local disks.
+
+pub mod blob;
+mod catalog;
+pub mod chunk;
+pub mod clock;
+pub mod config;
+pub mod disk;
+pub mod engine;
+pub mod error;
+mod keeper;
+pub mod meta;
+pub mod name;
+pub mod page;
+pub mod queue;
+pub mod sweep;
+pub mod table;
+mod wait;
+
+pub use engine::Engine;
+pub use error::EngineError;
