@@ -1,0 +1,190 @@
+//! The metadata floor: ordered records, and verbs that change them atomically.
+//!
+//! # What is promised
+//! - **A verb is a pure function** of what it reads, its request and the time it is given. It may be run more
+//!   than once (an optimistic engine runs it again when what it read has changed), so it must not act on
+//!   anything but its transaction.
+//! - **Atomic inside one [`Scope`]**: one blob name, one queue, one partition of a table, one name in the
+//!   catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
+//!   is committed, but may change before the verb commits. No verb needs more, and no engine underneath is
+//!   asked for more.
+//! - **Serial**: verbs of one scope take effect one after another, each seeing all earlier ones.
+//! - **Durable**: when [`MetaStore::submit`] reports success, the writes survive a power cut (with
+//!   [`Durability::Sync`]).
+//!
+//! # The local engine
+//! [`rocks`] runs *every* verb on one thread, against `RocksDB` and the writes of the verbs before it, and
+//! commits what has gathered with one synced batch. A lock per scope held across the sync was the obvious
+//! alternative and was rejected: a hot queue or table partition would then be bound to one verb per sync,
+//! while here verbs of one scope share a sync as well as verbs of different ones do.
+//!
+//! # Why visitors and not iterators
+//! [`View::scan`] hands records to a closure, which may jump ahead. An iterator would borrow the view and need
+//! a second interface for jumping, which delimiter listings live on; and an overlay of uncommitted writes
+//! would have to be a third iterator type visible to callers.
+
+use crate::chunk::ChunkRef;
+use crate::clock::Timestamp;
+use crate::error::{EngineError, Result};
+use bytes::Bytes;
+use std::fmt;
+use std::future::Future;
+
+/// Where a record lives. Each family is ordered by itself; a batch spans all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// The engine's own: the newest time that a verb was given.
+    System,
+    /// Containers, queues and tables by account and name.
+    Catalog,
+    /// What deleted ones of them have left behind, to be swept.
+    Remains,
+    /// Blobs: properties only, so that listings read nothing else.
+    Blob,
+    /// What blobs consist of: small payloads themselves, or pages of block lists.
+    Content,
+    /// Blocks staged and not yet committed.
+    Staged,
+    /// Messages.
+    Message,
+    /// Entities.
+    Entity,
+    /// Chunks that some record names, by place: what is not here is free space.
+    Chunk,
+}
+
+impl Family {
+    /// All families.
+    pub const ALL: [Self; 9] = [
+        Self::System,
+        Self::Catalog,
+        Self::Remains,
+        Self::Blob,
+        Self::Content,
+        Self::Staged,
+        Self::Message,
+        Self::Entity,
+        Self::Chunk,
+    ];
+}
+
+/// The unit of atomicity: the bytes with which all keys of one blob name, queue, partition or catalogue
+/// name begin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scope(pub Bytes);
+
+/// What a scan does after a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Goes to the next record.
+    Next,
+    /// Goes to the first record at or behind this key, which must be greater than the record's own.
+    Seek(Vec<u8>),
+    /// Ends.
+    Stop,
+}
+
+/// Called with each record's key and value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<Step> + 'a;
+
+/// Records as they are at one moment.
+pub trait View {
+    /// The record at `key`.
+    ///
+    /// # Errors
+    /// [`EngineError::Meta`] if the store cannot read.
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>>;
+
+    /// Visits the records from `from` on, below `end` if there is one, in key order.
+    ///
+    /// # Errors
+    /// The visitor's, or [`EngineError::Meta`].
+    fn scan(&self, family: Family, from: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<()>;
+
+    /// The last record from `from` on and at or before `at`.
+    ///
+    /// # Errors
+    /// [`EngineError::Meta`].
+    fn last_at_or_before(&self, family: Family, from: &[u8], at: &[u8]) -> Result<Option<(Bytes, Bytes)>>;
+}
+
+/// What a verb reads and writes. It sees its own writes.
+pub trait Transaction: View {
+    /// The time of this run of the verb: later than that of every verb that took effect before, also across
+    /// restarts and clock steps, so that it serves as version, snapshot id and `ETag`.
+    fn now(&self) -> Timestamp;
+
+    /// Writes a record.
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]);
+
+    /// Removes a record, if it is there.
+    fn delete(&mut self, family: Family, key: &[u8]);
+
+    /// Says that a record written by this verb names `chunk`, which none named before.
+    fn keep(&mut self, chunk: ChunkRef);
+
+    /// Says that no record names `chunk` any more. Its bytes are given back once the verb is durable.
+    fn free(&mut self, chunk: ChunkRef);
+}
+
+/// A verb without its types, as a store runs it. Made by [`commit`].
+pub trait Verb: Send {
+    /// Runs the verb. `true`: commit what it wrote. `false`: it failed, drop what it wrote.
+    fn run(&mut self, transaction: &mut dyn Transaction) -> bool;
+
+    /// Called once, after the last run: with `Ok` when the verb failed by itself or its writes are durable.
+    fn finish(self: Box<Self>, outcome: Result<()>);
+}
+
+/// A read without its types, as a store runs it. Made by [`read`].
+pub trait Inquiry: Send {
+    /// Runs the read against `view`. May be called again if the first run met data that is not in memory.
+    fn run(&mut self, view: &dyn View);
+
+    /// Called once, after the last run, or with the error that prevented it.
+    fn finish(self: Box<Self>, outcome: Result<()>);
+}
+
+/// How long a read may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// A few records: run on the calling thread if they are in memory.
+    Point,
+    /// Many records: run on the store's own reader threads.
+    Scan,
+}
+
+/// When a write is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When it is on disk: survives power loss.
+    #[default]
+    Sync,
+    /// When it is in the page cache: survives the process, not the machine.
+    Os,
+}
+
+/// Records of one store. See the module's promises.
+pub trait MetaStore: fmt::Debug + Send + Sync + 'static {
+    /// Queues a verb; returns at once. The verb's `finish` is called from a thread of the store.
+    fn submit(&self, scope: Scope, verb: Box<dyn Verb>);
+
+    /// Runs a read on the newest committed state.
+    fn inquire(&self, weight: Weight, inquiry: Box<dyn Inquiry>);
+}
+
+mod future;
+pub use future::{commit, read};
+
+pub mod chunk_index;
+mod committer;
+#[cfg(test)]
+mod conformance;
+mod inbox;
+pub mod key;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
+mod overlay;
+pub mod record;
+pub mod rocks;
+mod stamp;

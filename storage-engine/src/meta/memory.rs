@@ -1,0 +1,230 @@
+//! Records in memory, for tests: everything happens at once, on the caller's thread, the same on every run.
+//!
+//! Verbs run in [`MetaStore::submit`], each its own batch, with the transaction that the durable engine uses.
+//! Every commit is "durable" when it returns, unless the store was told to crash at it; then the store
+//! answers nothing but [`EngineError::Closed`], and [`MemoryMeta::reopen`] gives a store of what a disk would
+//! hold. Whether the crashing commit itself reached the disk is the test's choice, for a real crash leaves
+//! either.
+
+use super::chunk_index::Freed;
+use super::overlay::{Base, Writes, between, is_empty, run_verb};
+use super::stamp::Stamps;
+use super::{EngineError, Family, Inquiry, MetaStore, Result, Scope, Step, Verb, View, Visit, Weight};
+use crate::clock::Clock;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Records in memory.
+pub struct MemoryMeta {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    freed: Freed,
+}
+
+struct State {
+    /// What is committed. Shared with reads that are under way, which do not see later commits.
+    image: Arc<Image>,
+    stamps: Stamps,
+    commits: u64,
+    crash: Option<Crash>,
+    crashed: bool,
+}
+
+/// When to crash.
+#[derive(Debug, Clone, Copy)]
+struct Crash {
+    commit: u64,
+    survives: bool,
+}
+
+impl MemoryMeta {
+    /// An empty store. Freed chunks are forgotten.
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::with_freed(clock, Box::new(|_| ()))
+    }
+
+    /// An empty store that calls `freed` with chunks that no record names any more.
+    pub fn with_freed(clock: Arc<dyn Clock>, freed: Freed) -> Arc<Self> {
+        Self::with(Arc::default(), Stamps::first(Arc::clone(&clock)), clock, freed)
+    }
+
+    /// A store of what is committed in this one, as if the process had ended and begun again.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] if the store's own records are damaged.
+    pub fn reopen(&self, freed: Freed) -> Result<Arc<Self>> {
+        let image = Arc::clone(&self.state().image);
+        let stamps = Stamps::open(Arc::clone(&self.clock), image.as_ref())?;
+        Ok(Self::with(image, stamps, Arc::clone(&self.clock), freed))
+    }
+
+    /// Crashes at the commit with this number, from 1 on; `survives` says whether that one is still there
+    /// after reopening. Verbs that write nothing are no commits.
+    pub fn crash_at(&self, commit: u64, survives: bool) {
+        self.state().crash = Some(Crash { commit, survives });
+    }
+
+    /// How many commits there have been.
+    pub fn commits(&self) -> u64 {
+        self.state().commits
+    }
+
+    /// Runs `read` on the newest committed state, also after a crash.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn read_now<T>(&self, read: impl FnOnce(&dyn View) -> Result<T>) -> Result<T> {
+        let image = Arc::clone(&self.state().image);
+        read(image.as_ref())
+    }
+
+    fn with(image: Arc<Image>, stamps: Stamps, clock: Arc<dyn Clock>, freed: Freed) -> Arc<Self> {
+        let state = Mutex::new(State { image, stamps, commits: 0, crash: None, crashed: false });
+        Arc::new(Self { state, clock, freed })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryMeta").field("commits", &self.commits()).finish_non_exhaustive()
+    }
+}
+
+impl MetaStore for MemoryMeta {
+    fn submit(&self, scope: Scope, mut verb: Box<dyn Verb>) {
+        let mut writes = Writes::default();
+        let outcome = self.state().run(&scope, verb.as_mut(), &mut writes);
+        if outcome.is_ok() && !writes.freed().is_empty() {
+            (self.freed)(writes.freed());
+        }
+        verb.finish(outcome);
+    }
+
+    fn inquire(&self, _weight: Weight, mut inquiry: Box<dyn Inquiry>) {
+        let state = self.state();
+        let image = Arc::clone(&state.image);
+        let crashed = state.crashed;
+        drop(state);
+        if crashed {
+            return inquiry.finish(Err(EngineError::Closed));
+        }
+        inquiry.run(image.as_ref());
+        inquiry.finish(Ok(()));
+    }
+}
+
+impl State {
+    fn run(&mut self, scope: &Scope, verb: &mut dyn Verb, writes: &mut Writes) -> Result<()> {
+        if self.crashed {
+            return Err(EngineError::Closed);
+        }
+        run_verb(self.image.as_ref(), writes, scope, self.stamps.next(), verb)?;
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.commits += 1;
+        self.stamps.mark(writes);
+        let crash = self.crash.filter(|crash| crash.commit == self.commits);
+        self.crashed = crash.is_some();
+        if crash.is_none_or(|crash| crash.survives) {
+            Arc::make_mut(&mut self.image).apply(writes);
+        }
+        if self.crashed { Err(EngineError::Closed) } else { Ok(()) }
+    }
+}
+
+/// Committed records.
+#[derive(Debug, Clone, Default)]
+struct Image(BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>);
+
+impl Image {
+    fn apply(&mut self, writes: &Writes) {
+        for (family, key, value) in writes.iter() {
+            let records = self.0.entry(family).or_default();
+            match value {
+                Some(value) => records.insert(key.to_vec(), value.clone()),
+                None => records.remove(key),
+            };
+        }
+    }
+}
+
+impl View for Image {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>> {
+        Ok(self.0.get(&family).and_then(|records| records.get(key)).cloned())
+    }
+
+    fn scan(&self, family: Family, from: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<()> {
+        let Some(records) = self.0.get(&family) else { return Ok(()) };
+        let mut ahead = between(records, from, end);
+        while let Some((key, value)) = ahead.next() {
+            match visit(key, value)? {
+                Step::Seek(target) if target > *key => ahead = between(records, &target, end),
+                Step::Seek(_) | Step::Next => (),
+                Step::Stop => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn last_at_or_before(&self, family: Family, from: &[u8], at: &[u8]) -> Result<Option<(Bytes, Bytes)>> {
+        self.last(family, from, Bound::Included(at))
+    }
+}
+
+impl Base for Image {
+    fn last(&self, family: Family, from: &[u8], to: Bound<&[u8]>) -> Result<Option<(Bytes, Bytes)>> {
+        let Some(records) = self.0.get(&family).filter(|_| !is_empty(from, to)) else { return Ok(None) };
+        let last = records.range::<[u8], _>((Bound::Included(from), to)).next_back();
+        Ok(last.map(|(key, value)| (Bytes::copy_from_slice(key), value.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+    use crate::meta::{commit, conformance};
+    use futures_executor::block_on;
+
+    fn put(store: &MemoryMeta, id: u8) -> Result<Timestamp> {
+        block_on(commit(store, Scope(Bytes::new()), None, move |transaction| {
+            transaction.put(Family::Blob, &[id], b"");
+            Ok(transaction.now())
+        }))
+    }
+
+    fn has(store: &MemoryMeta, id: u8) -> bool {
+        store.read_now(|view| view.get(Family::Blob, &[id])).unwrap().is_some()
+    }
+
+    #[test]
+    fn memory_conforms() {
+        conformance::conforms(|| MemoryMeta::new(Arc::new(ManualClock::default())));
+    }
+
+    #[test]
+    fn a_crash_keeps_what_was_acknowledged() {
+        for survives in [true, false] {
+            let store = MemoryMeta::new(Arc::new(ManualClock::default()));
+            store.crash_at(2, survives);
+            let stamp = put(&store, 1).unwrap();
+            assert!(matches!(put(&store, 2), Err(EngineError::Closed)));
+            assert!(matches!(put(&store, 3), Err(EngineError::Closed)));
+
+            let store = store.reopen(Box::new(|_| ())).unwrap();
+            assert!(has(&store, 1));
+            assert_eq!(has(&store, 2), survives);
+            assert!(!has(&store, 3));
+            assert!(put(&store, 4).unwrap() > stamp);
+            assert_eq!(store.commits(), 1);
+        }
+    }
+}
