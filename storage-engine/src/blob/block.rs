@@ -1,0 +1,402 @@
+//! Blocks: staged one by one, made a blob's content by a list.
+
+use super::content::{self, Piece};
+use super::place::{Place, Route};
+use super::record::{self, BlobRecord, BlockRecord, StagingRecord};
+use super::write;
+use super::{
+    BLOCKS_MAX, BlobAddress, BlobStore, Block, BlockChoice, BlockId, BlockList, Conditions, NewBlob,
+    STAGED_BLOCKS_MAX, Stamp,
+};
+use crate::chunk::{ChunkRef, Content, Staged};
+use crate::error::{EngineError, Result};
+use crate::meta::key::successor;
+use crate::meta::{self, Family, Step, Transaction, View, Weight};
+use std::collections::{BTreeSet, HashMap};
+
+/// Most pieces of one blob's content, blocks and chunks counted: some 1 TiB. A list may name one long block
+/// fifty thousand times, and its commit would otherwise be as long as that.
+const PIECES_MAX: usize = 1 << 20;
+
+impl BlobStore {
+    /// Keeps `content` as a block of the blob, to be committed later. *Put Block*.
+    ///
+    /// The content has to come from [`crate::chunk::Upload::finish_in_chunks`]: committing a block must not copy it.
+    pub async fn stage_block(&self, at: &BlobAddress, id: BlockId, content: Staged) -> Result<()> {
+        let chunks = match &content.content {
+            Content::Chunks(chunks) => chunks.clone(),
+            Content::Inline(bytes) if bytes.is_empty() => Vec::new(),
+            Content::Inline(_) => {
+                return Err(EngineError::corrupt("a block was given that is not in chunks"));
+            }
+        };
+        let block = BlockRecord { length: content.length, chunks };
+        self.change(at, Some(content), move |transaction, place| stage(transaction, place, &id, &block)).await
+    }
+
+    /// Makes the blob consist of these blocks, in this order; drops all other staged ones. *Put Block List*.
+    ///
+    /// A blob that is there already keeps the time of its creation.
+    pub async fn commit_block_list(
+        &self,
+        at: &BlobAddress,
+        blocks: Vec<BlockChoice>,
+        new: NewBlob,
+        conditions: Conditions,
+    ) -> Result<Stamp> {
+        self.change(at, None, move |transaction, place| {
+            commit(transaction, place, &blocks, &new, &conditions)
+        })
+        .await
+    }
+
+    /// The blob's blocks. *Get Block List*.
+    pub async fn block_list(&self, at: &BlobAddress) -> Result<BlockList> {
+        let at = at.clone();
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| list(view, &Route::find(view, &at)?.place))
+            .await
+    }
+}
+
+fn stage(transaction: &mut dyn Transaction, place: &Place, id: &BlockId, block: &BlockRecord) -> Result<()> {
+    let id_bytes = u64::try_from(id.as_bytes().len()).unwrap_or(u64::MAX);
+    let mark = staging(transaction, place)?;
+    let expected = match mark {
+        Some(mark) => Some(mark.id_bytes),
+        None => committed_id_bytes(transaction, place)?,
+    };
+    if expected.is_some_and(|expected| expected != id_bytes) {
+        return Err(EngineError::BlockIdLength);
+    }
+    let key = place.staged(id);
+    let mut blocks = mark.map_or(0, |mark| mark.blocks);
+    if let Some(former) = transaction.get(Family::Staged, &key)? {
+        content::free(transaction, BlockRecord::decode(&former)?.chunks);
+    } else {
+        blocks += 1;
+    }
+    if usize::try_from(blocks).is_ok_and(|blocks| blocks > STAGED_BLOCKS_MAX) {
+        return Err(EngineError::TooManyBlocks);
+    }
+    for chunk in &block.chunks {
+        transaction.keep(*chunk);
+    }
+    transaction.put(Family::Staged, &key, &block.encode());
+    let mark = StagingRecord { modified: transaction.now(), id_bytes, blocks };
+    transaction.put(Family::Blob, &place.staging(), &mark.encode());
+    Ok(())
+}
+
+fn commit(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    choices: &[BlockChoice],
+    new: &NewBlob,
+    conditions: &Conditions,
+) -> Result<Stamp> {
+    let former = write::find(transaction, place)?;
+    conditions.check_write(former.as_ref().map(BlobRecord::version))?;
+    if choices.len() > BLOCKS_MAX {
+        return Err(EngineError::TooManyBlocks);
+    }
+    let old = match &former {
+        Some(former) => content::take(transaction, place, former.form)?,
+        None => Vec::new(),
+    };
+    let staged: HashMap<_, _> = take_staged(transaction, place)?.into_iter().collect();
+    let committed: HashMap<_, _> =
+        blocks(&old).into_iter().map(|(block, record)| (block.id, record)).collect();
+    let pieces = resolve(choices, &staged, &committed)?;
+
+    let used: BTreeSet<ChunkRef> = pieces.iter().filter_map(Piece::chunk).collect();
+    let known =
+        old.iter().filter_map(Piece::chunk).chain(staged.into_values().flat_map(|block| block.chunks));
+    content::free(transaction, known.filter(|chunk| !used.contains(chunk)));
+
+    let stamp = record::stamp(transaction);
+    let created = former.map_or(stamp.modified, |former| former.properties.created);
+    let length = pieces.iter().filter_map(Piece::chunk).map(|chunk| u64::from(chunk.len)).sum();
+    let form = content::write_pieces(transaction, place, stamp.etag.0, &pieces)?;
+    let record = BlobRecord::new(stamp.modified, created, length, new, form);
+    transaction.put(Family::Blob, &place.base(), &record.encode());
+    Ok(stamp)
+}
+
+/// What the blob will consist of.
+fn resolve(
+    choices: &[BlockChoice],
+    staged: &HashMap<BlockId, BlockRecord>,
+    committed: &HashMap<BlockId, BlockRecord>,
+) -> Result<Vec<Piece>> {
+    let mut pieces = Vec::with_capacity(choices.len());
+    for choice in choices {
+        let (id, block) = match choice {
+            BlockChoice::Committed(id) => (id, committed.get(id)),
+            BlockChoice::Uncommitted(id) => (id, staged.get(id)),
+            BlockChoice::Latest(id) => (id, staged.get(id).or_else(|| committed.get(id))),
+        };
+        let block = block.ok_or(EngineError::BlockMissing)?;
+        if pieces.len() + 1 + block.chunks.len() > PIECES_MAX {
+            return Err(EngineError::TooManyBlocks);
+        }
+        pieces.push(Piece::Block(Block { id: id.clone(), length: block.length }));
+        pieces.extend(block.chunks.iter().map(|chunk| Piece::Chunk(*chunk)));
+    }
+    Ok(pieces)
+}
+
+fn list(view: &dyn View, place: &Place) -> Result<BlockList> {
+    let record = write::find(view, place)?;
+    let staged = match staging(view, place)? {
+        Some(_) => staged_blocks(view, &place.scope.0)?,
+        None => Vec::new(),
+    };
+    if record.is_none() && staged.is_empty() {
+        return Err(EngineError::BlobNotFound);
+    }
+    let pieces = record.as_ref().map(|record| content::pieces(view, place, record.form)).transpose()?;
+    let committed = pieces.unwrap_or_default().into_iter().filter_map(|piece| match piece {
+        Piece::Block(block) => Some(block),
+        Piece::Chunk(_) => None,
+    });
+    Ok(BlockList {
+        committed: committed.collect(),
+        staged: staged.into_iter().map(|(id, block)| Block { id, length: block.length }).collect(),
+        blob: record.map(|BlobRecord { properties: blob, .. }| {
+            (Stamp { etag: blob.etag, modified: blob.modified }, blob.length)
+        }),
+    })
+}
+
+/// The blocks of committed content. Chunks before the first block belong to content written in one piece.
+fn blocks(pieces: &[Piece]) -> Vec<(Block, BlockRecord)> {
+    let mut blocks: Vec<(Block, BlockRecord)> = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Block(block) => {
+                let record = BlockRecord { length: block.length, chunks: Vec::new() };
+                blocks.push((block.clone(), record));
+            }
+            Piece::Chunk(chunk) => {
+                if let Some((_, block)) = blocks.last_mut() {
+                    block.chunks.push(*chunk);
+                }
+            }
+        }
+    }
+    blocks
+}
+
+fn committed_id_bytes(view: &dyn View, place: &Place) -> Result<Option<u64>> {
+    let Some(record) = write::find(view, place)? else { return Ok(None) };
+    Ok(match content::first_piece(view, place, record.form)? {
+        Some(Piece::Block(block)) => Some(u64::try_from(block.id.as_bytes().len()).unwrap_or(u64::MAX)),
+        _ => None,
+    })
+}
+
+/// The mark that blocks are staged, if there are some.
+fn staging(view: &dyn View, place: &Place) -> Result<Option<StagingRecord>> {
+    view.get(Family::Blob, &place.staging())?.map(|value| StagingRecord::decode(&value)).transpose()
+}
+
+/// Deletes the staged blocks of a name and their mark, and gives what they were. Whether their chunks go too
+/// is the caller's business.
+pub(super) fn take_staged(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+) -> Result<Vec<(BlockId, BlockRecord)>> {
+    if staging(transaction, place)?.is_none() {
+        return Ok(Vec::new());
+    }
+    take_all_staged(transaction, place)
+}
+
+/// As [`take_staged`], whether or not there is a mark.
+pub(super) fn take_all_staged(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+) -> Result<Vec<(BlockId, BlockRecord)>> {
+    let staged = staged_blocks(transaction, &place.scope.0)?;
+    for (id, _) in &staged {
+        transaction.delete(Family::Staged, &place.staged(id));
+    }
+    transaction.delete(Family::Blob, &place.staging());
+    Ok(staged)
+}
+
+/// The blocks staged in a scope, by id.
+fn staged_blocks(view: &dyn View, scope: &[u8]) -> Result<Vec<(BlockId, BlockRecord)>> {
+    let mut blocks = Vec::new();
+    view.scan(Family::Staged, scope, successor(scope).as_deref(), &mut |key, value| {
+        let id = key.strip_prefix(scope).and_then(|id| BlockId::new(id).ok());
+        let id = id.ok_or_else(|| EngineError::corrupt("the id of a staged block"))?;
+        blocks.push((id, BlockRecord::decode(value)?));
+        Ok(Step::Next)
+    })?;
+    Ok(blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::EtagMatch;
+    use crate::blob::fixture::{Fixture, block_id};
+    use futures_executor::block_on;
+
+    fn latest(ids: &[&str]) -> Vec<BlockChoice> {
+        ids.iter().map(|id| BlockChoice::Latest(block_id(id))).collect()
+    }
+
+    fn commit(store: &Fixture, blocks: Vec<BlockChoice>) -> Result<Stamp> {
+        block_on(store.blobs.commit_block_list(
+            &store.at("blob"),
+            blocks,
+            NewBlob::default(),
+            Conditions::default(),
+        ))
+    }
+
+    fn block_list(store: &Fixture) -> BlockList {
+        block_on(store.blobs.block_list(&store.at("blob"))).unwrap()
+    }
+
+    #[test]
+    fn blocks_become_a_blob_in_the_order_of_the_list() {
+        let store = Fixture::new();
+        store.stage("blob", "2", b"world").unwrap();
+        store.stage("blob", "1", b"hello ").unwrap();
+        assert!(matches!(store.read("blob"), Err(EngineError::BlobNotFound)));
+        let stamp = commit(&store, latest(&["1", "2"])).unwrap();
+        assert_eq!(store.read("blob").unwrap(), b"hello world");
+        let list = block_list(&store);
+        assert_eq!(list.blob, Some((stamp, 11)));
+        assert_eq!(list.committed[0], Block { id: block_id("1"), length: 6 });
+        assert!(list.staged.is_empty());
+        store.check_chunks();
+    }
+
+    #[test]
+    fn a_block_that_a_list_names_twice_is_freed_once() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"tick ").unwrap();
+        commit(&store, latest(&["1", "1", "1"])).unwrap();
+        assert_eq!(store.read("blob").unwrap(), b"tick tick tick ");
+        commit(&store, latest(&["1", "1"])).unwrap();
+        store.check_chunks();
+        commit(&store, Vec::new()).unwrap();
+        assert_eq!(store.read("blob").unwrap(), b"");
+        store.check_chunks();
+        assert!(store.chunks.alive().is_empty());
+    }
+
+    #[test]
+    fn a_list_says_which_of_two_blocks_with_one_id_it_means() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"old").unwrap();
+        commit(&store, latest(&["1"])).unwrap();
+        for (choice, expected) in [
+            (BlockChoice::Committed(block_id("1")), &b"old"[..]),
+            (BlockChoice::Uncommitted(block_id("1")), b"new"),
+            (BlockChoice::Latest(block_id("1")), b"newer"),
+        ] {
+            let staged: &[u8] = if expected == b"newer" { b"newer" } else { b"new" };
+            store.stage("blob", "1", staged).unwrap();
+            commit(&store, vec![choice]).unwrap();
+            assert_eq!(store.read("blob").unwrap(), expected);
+            store.check_chunks();
+        }
+        let gone = commit(&store, vec![BlockChoice::Uncommitted(block_id("1"))]);
+        assert!(matches!(gone, Err(EngineError::BlockMissing)));
+        assert_eq!(store.read("blob").unwrap(), b"newer");
+    }
+
+    #[test]
+    fn staging_changes_neither_the_blob_nor_its_version() {
+        let store = Fixture::new();
+        let put = store.put("blob", store.inline(b"x")).unwrap();
+        store.stage("blob", "1", b"staged").unwrap();
+        let list = block_list(&store);
+        assert_eq!(list.blob, Some((put, 1)));
+        assert!(list.committed.is_empty());
+        assert_eq!(list.staged, [Block { id: block_id("1"), length: 6 }]);
+        assert_eq!(store.read("blob").unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_commit_keeps_the_time_of_creation_and_its_conditions() {
+        let store = Fixture::new();
+        let put = store.put("blob", store.inline(b"x")).unwrap();
+        let at = store.at("blob");
+        let unless_there = Conditions { if_none_match: vec![EtagMatch::Any], ..Conditions::default() };
+        let refused =
+            block_on(store.blobs.commit_block_list(&at, Vec::new(), NewBlob::default(), unless_there));
+        assert!(matches!(refused, Err(EngineError::BlobExists)));
+        let commit = commit(&store, Vec::new()).unwrap();
+        let now = block_on(store.blobs.properties(&at, Conditions::default())).unwrap();
+        assert_eq!((now.created, now.modified), (put.modified, commit.modified));
+    }
+
+    #[test]
+    fn a_condition_that_wants_a_blob_is_not_met_by_staged_blocks() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"staged").unwrap();
+        let there = Conditions { if_match: vec![EtagMatch::Any], ..Conditions::default() };
+        let at = store.at("blob");
+        let refused = block_on(store.blobs.commit_block_list(&at, latest(&["1"]), NewBlob::default(), there));
+        assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
+    }
+
+    #[test]
+    fn ids_of_one_blob_are_of_one_length() {
+        let store = Fixture::new();
+        store.stage("blob", "one", b"1").unwrap();
+        assert!(matches!(store.stage("blob", "four", b"4"), Err(EngineError::BlockIdLength)));
+        commit(&store, latest(&["one"])).unwrap();
+        assert!(matches!(store.stage("blob", "four", b"4"), Err(EngineError::BlockIdLength)));
+        store.put("blob", store.inline(b"x")).unwrap();
+        store.stage("blob", "four", b"4").unwrap();
+        store.check_chunks();
+    }
+
+    #[test]
+    fn too_many_blocks_are_refused() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"").unwrap();
+        let too_many = vec![BlockChoice::Latest(block_id("1")); BLOCKS_MAX + 1];
+        assert!(matches!(commit(&store, too_many), Err(EngineError::TooManyBlocks)));
+        commit(&store, vec![BlockChoice::Latest(block_id("1")); BLOCKS_MAX]).unwrap();
+        assert_eq!(block_list(&store).committed.len(), BLOCKS_MAX);
+
+        store.stage("blob", "1", b"x").unwrap();
+        let route = store.meta.read_now(|view| Route::find(view, &store.at("blob"))).unwrap();
+        let full = u64::try_from(STAGED_BLOCKS_MAX).unwrap();
+        block_on(meta::commit(store.meta.as_ref(), route.place.scope.clone(), None, move |transaction| {
+            let mark = StagingRecord { modified: transaction.now(), id_bytes: 1, blocks: full };
+            transaction.put(Family::Blob, &route.place.staging(), &mark.encode());
+            Ok(())
+        }))
+        .unwrap();
+        assert!(matches!(store.stage("blob", "2", b"x"), Err(EngineError::TooManyBlocks)));
+        store.stage("blob", "1", b"replaced").unwrap();
+        store.check_chunks();
+    }
+
+    #[test]
+    fn a_list_that_names_too_much_is_refused() {
+        let block =
+            BlockRecord { length: 1, chunks: vec![ChunkRef { segment: 0, offset: 0, len: 1 }; 1 << 10] };
+        let staged = HashMap::from([(block_id("1"), block)]);
+        let list = vec![BlockChoice::Latest(block_id("1")); (PIECES_MAX >> 10) + 1];
+        assert!(matches!(resolve(&list, &staged, &HashMap::new()), Err(EngineError::TooManyBlocks)));
+    }
+
+    #[test]
+    fn a_block_that_would_have_to_be_copied_is_refused() {
+        let store = Fixture::new();
+        let at = store.at("blob");
+        let staged = block_on(store.blobs.stage_block(&at, block_id("1"), store.inline(b"x")));
+        assert!(staged.is_err());
+        assert_eq!(store.records(Family::Staged), 0);
+    }
+}

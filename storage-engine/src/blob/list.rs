@@ -1,0 +1,317 @@
+//! Listing the blobs of a container.
+//!
+//! A listing walks the records of family `Blob` only. Names with a common beginning are passed with one seek,
+//! so the top of a tree of a million blobs costs as many steps as it has entries. Where a page ends is told by
+//! the key at which the next entry begins, behind the container's id: any bytes at all are a position in this
+//! container's keys, so a forged one leads nowhere else.
+
+use super::place::{self, State};
+use super::record::BlobRecord;
+use super::{BlobEntry, BlobStore, ListBlobs, Page};
+use crate::catalog::{self, Kind};
+use crate::error::{EngineError, Result};
+use crate::meta::key::{KeyBuilder, successor};
+use crate::meta::{self, Family, Step, View, Weight};
+use crate::name::{AccountName, BlobName, ContainerName};
+
+/// Bytes of records after which a page ends: five thousand blobs with all the metadata there may be would be many
+/// times that.
+const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// Names that a page passes at most, shown or not: so many staged-only names cannot make a page slow. The page
+/// is then short, or even empty, and says where to go on.
+const NAMES_PASSED_MAX: usize = 50_000;
+
+impl BlobStore {
+    /// Blobs of a container, by name. *List Blobs*.
+    ///
+    /// A page may be short, or even empty, and still have a [`Page::next`].
+    pub async fn list(
+        &self,
+        account: &AccountName,
+        container: &ContainerName,
+        list: ListBlobs,
+    ) -> Result<Page<BlobEntry>> {
+        let container = catalog::scope(account, Kind::Container, container.as_str());
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
+            let container = catalog::find(view, &container)?.ok_or(EngineError::ContainerNotFound)?;
+            Walk::new(container.id, &list).page(view)
+        })
+        .await
+    }
+}
+
+/// A walk over a container's blobs that gathers one page.
+struct Walk<'a> {
+    list: &'a ListBlobs,
+    /// How the keys of the container begin.
+    container: Vec<u8>,
+    /// Key, without its state, of the name that was passed last.
+    name_key: Vec<u8>,
+    /// Whether that name is in the page.
+    name_shown: bool,
+    names_passed: usize,
+    /// Bytes of the records in the page.
+    bytes: usize,
+    page: Page<BlobEntry>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(container: u64, list: &'a ListBlobs) -> Self {
+        Self {
+            list,
+            container: KeyBuilder::new().u64(container).finish(),
+            name_key: Vec::new(),
+            name_shown: false,
+            names_passed: 0,
+            bytes: 0,
+            page: Page { entries: Vec::new(), next: None },
+        }
+    }
+
+    fn page(mut self, view: &dyn View) -> Result<Page<BlobEntry>> {
+        let first = self.key_of_texts(&self.list.prefix);
+        let end = successor(&first);
+        let after = self.list.after.as_deref().unwrap_or_default();
+        let from = KeyBuilder::behind(&self.container).raw(after).finish().max(first);
+        if end.as_ref().is_none_or(|end| from < *end) {
+            view.scan(Family::Blob, &from, end.as_deref(), &mut |key, value| self.visit(key, value))?;
+        }
+        Ok(self.page)
+    }
+
+    fn visit(&mut self, key: &[u8], value: &[u8]) -> Result<Step> {
+        let (name, state) = place::decode_blob_key(key)?;
+        let name_key = key.get(..key.len().saturating_sub(1)).unwrap_or_default();
+        if self.name_key != name_key {
+            if self.names_passed >= NAMES_PASSED_MAX {
+                return Ok(self.end_before(name_key));
+            }
+            self.name_key.clear();
+            self.name_key.extend_from_slice(name_key);
+            self.name_shown = false;
+            self.names_passed += 1;
+        }
+        let shown = match state {
+            State::Base => true,
+            State::Staging => self.list.uncommitted && !self.name_shown,
+            State::Other => false,
+        };
+        if !shown {
+            return Ok(Step::Next);
+        }
+        if let Some(common) = self.common(&name) {
+            return Ok(self.add_prefix(common.to_owned()));
+        }
+        if self.is_full() {
+            return Ok(self.end_before(name_key));
+        }
+        self.name_shown = true;
+        self.add_blob(&name, state, value).map(|()| Step::Next)
+    }
+
+    /// What the name has in common with others of its group, if the delimiter makes it one of a group.
+    fn common<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let delimiter = self.list.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty())?;
+        let (before, _) = name.strip_prefix(self.list.prefix.as_str())?.split_once(delimiter)?;
+        name.get(..self.list.prefix.len() + before.len() + delimiter.len())
+    }
+
+    fn add_prefix(&mut self, common: String) -> Step {
+        let group = self.key_of_texts(&common);
+        if self.is_full() {
+            return self.end_before(&group);
+        }
+        self.page.entries.push(BlobEntry::Prefix(common));
+        successor(&group).map_or(Step::Stop, Step::Seek)
+    }
+
+    fn add_blob(&mut self, name: &str, state: State, value: &[u8]) -> Result<()> {
+        let name = BlobName::parse(name).map_err(|_| EngineError::corrupt("the name of a blob"))?;
+        self.bytes += value.len();
+        self.page.entries.push(match state {
+            State::Base => BlobEntry::Blob(name, Box::new(BlobRecord::decode(value)?.properties)),
+            State::Staging | State::Other => BlobEntry::Uncommitted(name),
+        });
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.page.entries.len() >= self.list.limit || self.bytes >= PAGE_BYTES_MAX
+    }
+
+    /// Ends the page; the next one begins at `key`.
+    fn end_before(&mut self, key: &[u8]) -> Step {
+        self.page.next = Some(key.strip_prefix(self.container.as_slice()).unwrap_or_default().to_vec());
+        Step::Stop
+    }
+
+    /// How keys of names that begin with `text` begin.
+    fn key_of_texts(&self, text: &str) -> Vec<u8> {
+        KeyBuilder::behind(&self.container).text_start(text).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::fixture::Fixture;
+    use bytes::Bytes;
+    use futures_executor::block_on;
+    use proptest::prelude::*;
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    enum Shown {
+        Blob(String),
+        Uncommitted(String),
+        Prefix(String),
+    }
+
+    fn shown(entry: BlobEntry) -> Shown {
+        match entry {
+            BlobEntry::Blob(name, _) => Shown::Blob(name.as_str().to_owned()),
+            BlobEntry::Uncommitted(name) => Shown::Uncommitted(name.as_str().to_owned()),
+            BlobEntry::Prefix(prefix) => Shown::Prefix(prefix),
+        }
+    }
+
+    fn pages(store: &Fixture, list: &ListBlobs) -> Vec<Vec<Shown>> {
+        let mut pages = Vec::new();
+        let mut list = list.clone();
+        loop {
+            let page = block_on(store.blobs.list(&store.account, &store.container, list.clone())).unwrap();
+            pages.push(page.entries.into_iter().map(shown).collect());
+            assert!(page.next.is_none() || page.next > list.after, "a page ends behind its beginning");
+            list.after = page.next;
+            if list.after.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    fn texts(length: std::ops::Range<usize>) -> impl Strategy<Value = String> {
+        let characters = proptest::sample::select(vec!['a', 'b', '/', '\u{e000}', '\u{10000}']);
+        proptest::collection::vec(characters, length).prop_map(|text| text.into_iter().collect())
+    }
+
+    /// What a listing of these names, each with whether it is a blob or only has staged blocks, shows.
+    fn expected(names: &BTreeMap<String, bool>, list: &ListBlobs) -> Vec<Shown> {
+        let mut names: Vec<_> = names.iter().collect();
+        names.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+        let mut all = Vec::new();
+        for (name, is_blob) in names {
+            let Some(rest) = name.strip_prefix(&list.prefix).filter(|_| *is_blob || list.uncommitted) else {
+                continue;
+            };
+            all.push(
+                match list.delimiter.as_ref().and_then(|delimiter| Some((rest.find(delimiter)?, delimiter))) {
+                    Some((at, delimiter)) => {
+                        Shown::Prefix(name[..list.prefix.len() + at + delimiter.len()].to_owned())
+                    }
+                    None if *is_blob => Shown::Blob(name.clone()),
+                    None => Shown::Uncommitted(name.clone()),
+                },
+            );
+        }
+        all.dedup();
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn pages_of_any_size_put_together_are_the_names_in_order(
+            names in proptest::collection::btree_map(texts(1..6), any::<bool>(), 0..20),
+            prefix in texts(0..3),
+            delimiter in proptest::option::of(texts(1..3)),
+            uncommitted: bool,
+            limit in 1_usize..8,
+        ) {
+            let store = Fixture::new();
+            for (name, is_blob) in &names {
+                if *is_blob {
+                    store.put(name, store.inline(b"x")).unwrap();
+                }
+                // Blocks staged for a blob must not show.
+                store.stage(name, "id", b"").unwrap();
+            }
+            let list = ListBlobs { prefix, delimiter, uncommitted, limit, after: None };
+            let pages = pages(&store, &list);
+            let (last, full) = pages.split_last().unwrap();
+            prop_assert!(full.iter().all(|page| page.len() == limit), "a page before the last is full");
+            prop_assert!(last.len() <= limit && (!last.is_empty() || full.is_empty()));
+            prop_assert_eq!(pages.concat(), expected(&names, &list));
+        }
+
+        #[test]
+        fn a_forged_token_leads_nowhere_else(token: Vec<u8>, prefix in texts(0..2)) {
+            let store = Fixture::new();
+            for name in ["a", "b/c"] {
+                store.put(name, store.inline(b"x")).unwrap();
+            }
+            let list = ListBlobs { prefix, limit: 9, after: Some(token), ..ListBlobs::default() };
+            let whole = pages(&store, &ListBlobs { after: None, ..list.clone() }).concat();
+            let rest = pages(&store, &list).concat();
+            prop_assert!(whole.ends_with(&rest));
+        }
+    }
+
+    /// Counts the records that scans visit.
+    struct Counting<'a>(&'a dyn View, Cell<usize>);
+
+    impl View for Counting<'_> {
+        fn get(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>> {
+            self.0.get(family, key)
+        }
+
+        fn scan(
+            &self,
+            family: Family,
+            from: &[u8],
+            end: Option<&[u8]>,
+            visit: &mut crate::meta::Visit<'_>,
+        ) -> Result<()> {
+            self.0.scan(family, from, end, &mut |key, value| {
+                self.1.set(self.1.get() + 1);
+                visit(key, value)
+            })
+        }
+
+        fn last_at_or_before(
+            &self,
+            family: Family,
+            from: &[u8],
+            at: &[u8],
+        ) -> Result<Option<(Bytes, Bytes)>> {
+            self.0.last_at_or_before(family, from, at)
+        }
+    }
+
+    #[test]
+    fn names_with_a_common_beginning_are_passed_at_once() {
+        let store = Fixture::new();
+        for directory in ["a", "b", "c"] {
+            for file in 0..50 {
+                store.put(&format!("{directory}/{file}"), store.inline(b"x")).unwrap();
+            }
+        }
+        let list = ListBlobs { delimiter: Some("/".to_owned()), limit: 10, ..ListBlobs::default() };
+        let scope = catalog::scope(&store.account, Kind::Container, store.container.as_str());
+        let visited = store.meta.read_now(|view| {
+            let id = catalog::find(view, &scope)?.unwrap().id;
+            let counting = Counting(view, Cell::new(0));
+            assert_eq!(Walk::new(id, &list).page(&counting)?.entries.len(), 3);
+            Ok(counting.1.get())
+        });
+        assert_eq!(visited.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_container_that_is_not_there_has_no_listing() {
+        let store = Fixture::new();
+        store.delete_container();
+        let listed = block_on(store.blobs.list(&store.account, &store.container, ListBlobs::default()));
+        assert!(matches!(listed, Err(EngineError::ContainerNotFound)));
+    }
+}

@@ -1,0 +1,318 @@
+//! Writes of whole blobs and of what they show of themselves.
+
+use super::block;
+use super::content;
+use super::place::{Place, Route};
+use super::record::{self, BlobRecord};
+use super::{BlobAddress, BlobProperties, BlobStore, Conditions, ContentHeaders, NewBlob, Stamp};
+use crate::chunk::{ChunkRef, Content, Staged};
+use crate::error::{EngineError, Result};
+use crate::meta::{self, Family, Transaction, View, Weight};
+use crate::name::Metadata;
+
+impl BlobStore {
+    /// Makes `content` the whole of a block blob. *Put Blob*.
+    ///
+    /// What the name had before goes: content, staged blocks, properties, also the time of its creation.
+    pub async fn put_block_blob(
+        &self,
+        at: &BlobAddress,
+        new: NewBlob,
+        content: Staged,
+        conditions: Conditions,
+    ) -> Result<Stamp> {
+        let (named, length) = (content.content.clone(), content.length);
+        self.change(at, Some(content), move |transaction, place| {
+            put(transaction, place, (&new, &named, length), &conditions)
+        })
+        .await
+    }
+
+    /// Replaces the blob's user metadata. *Set Blob Metadata*.
+    pub async fn set_metadata(
+        &self,
+        at: &BlobAddress,
+        metadata: Metadata,
+        conditions: Conditions,
+    ) -> Result<Stamp> {
+        self.change(at, None, move |transaction, place| {
+            set(transaction, place, &conditions, |properties| properties.metadata.clone_from(&metadata))
+        })
+        .await
+    }
+
+    /// Replaces the blob's HTTP headers. *Set Blob Properties*.
+    pub async fn set_headers(
+        &self,
+        at: &BlobAddress,
+        headers: ContentHeaders,
+        conditions: Conditions,
+    ) -> Result<Stamp> {
+        self.change(at, None, move |transaction, place| {
+            set(transaction, place, &conditions, |properties| properties.headers.clone_from(&headers))
+        })
+        .await
+    }
+
+    /// Deletes the blob, and the blocks that are staged for it. *Delete Blob*.
+    pub async fn delete(&self, at: &BlobAddress, conditions: Conditions) -> Result<()> {
+        self.change(at, None, move |transaction, place| {
+            let record = existing(transaction, place, &conditions)?;
+            let gone = clear(transaction, place, Some(&record))?;
+            transaction.delete(Family::Blob, &place.base());
+            content::free(transaction, gone);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs a verb on the blob's place, in the container that has the name now.
+    pub(super) async fn change<T, F>(&self, at: &BlobAddress, staged: Option<Staged>, verb: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Transaction, &Place) -> Result<T> + Send + 'static,
+    {
+        let at = at.clone();
+        let route = meta::read(self.meta.as_ref(), Weight::Point, move |view| Route::find(view, &at)).await?;
+        meta::commit(self.meta.as_ref(), route.place.scope.clone(), staged, move |transaction| {
+            route.check(transaction)?;
+            verb(transaction, &route.place)
+        })
+        .await
+    }
+}
+
+fn put(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    (new, content, length): (&NewBlob, &Content, u64),
+    conditions: &Conditions,
+) -> Result<Stamp> {
+    let former = find(transaction, place)?;
+    conditions.check_write(former.as_ref().map(BlobRecord::version))?;
+    let gone = clear(transaction, place, former.as_ref())?;
+    content::free(transaction, gone);
+    let stamp = record::stamp(transaction);
+    let form = content::write(transaction, place, stamp.etag.0, content)?;
+    let record = BlobRecord::new(stamp.modified, stamp.modified, length, new, form);
+    transaction.put(Family::Blob, &place.base(), &record.encode());
+    Ok(stamp)
+}
+
+fn set(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    conditions: &Conditions,
+    change: impl FnOnce(&mut BlobProperties),
+) -> Result<Stamp> {
+    let mut record = existing(transaction, place, conditions)?;
+    let stamp = record::stamp(transaction);
+    change(&mut record.properties);
+    record.properties.etag = stamp.etag;
+    record.properties.modified = stamp.modified;
+    transaction.put(Family::Blob, &place.base(), &record.encode());
+    Ok(stamp)
+}
+
+/// The blob, which must be there and be as the conditions want it. That it should not be there is a condition
+/// like any other here, and no complaint of its own as it is when a blob is made.
+fn existing(view: &dyn View, place: &Place, conditions: &Conditions) -> Result<BlobRecord> {
+    let record = find(view, place)?.ok_or(EngineError::BlobNotFound)?;
+    match conditions.check_write(Some(record.version())) {
+        Err(EngineError::BlobExists) => Err(EngineError::PreconditionFailed),
+        checked => checked.map(|()| record),
+    }
+}
+
+/// Deletes the content of the blob and the blocks staged for its name, and gives the chunks that they had.
+fn clear(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    blob: Option<&BlobRecord>,
+) -> Result<Vec<ChunkRef>> {
+    let mut gone = Vec::new();
+    if let Some(record) = blob {
+        gone.extend(content::take(transaction, place, record.form)?.iter().filter_map(content::Piece::chunk));
+    }
+    let staged = block::take_staged(transaction, place)?;
+    gone.extend(staged.into_iter().flat_map(|(_, block)| block.chunks));
+    Ok(gone)
+}
+
+/// The blob's record.
+pub(super) fn find(view: &dyn View, place: &Place) -> Result<Option<BlobRecord>> {
+    view.get(Family::Blob, &place.base())?.map(|value| BlobRecord::decode(&value)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::fixture::{Fixture, account, container};
+    use crate::blob::{EtagMatch, PublicAccess};
+    use crate::clock::Etag;
+    use crate::meta::memory::MemoryMeta;
+    use crate::meta::{Inquiry, MetaStore, Scope, Verb};
+    use futures_executor::block_on;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn unless_there() -> Conditions {
+        Conditions { if_none_match: vec![EtagMatch::Any], ..Conditions::default() }
+    }
+
+    fn only(etag: Etag) -> Conditions {
+        Conditions { if_match: vec![EtagMatch::Exactly(etag)], ..Conditions::default() }
+    }
+
+    fn put(store: &Fixture, conditions: Conditions) -> Result<Stamp> {
+        let at = store.at("blob");
+        block_on(store.blobs.put_block_blob(
+            &at,
+            NewBlob::default(),
+            store.chunked(b"content", 3),
+            conditions,
+        ))
+    }
+
+    fn properties(store: &Fixture) -> BlobProperties {
+        block_on(store.blobs.properties(&store.at("blob"), Conditions::default())).unwrap()
+    }
+
+    #[test]
+    fn a_put_makes_a_new_blob_each_time() {
+        let store = Fixture::new();
+        let first = put(&store, Conditions::default()).unwrap();
+        store.stage("blob", "id", b"staged").unwrap();
+        let second = put(&store, only(first.etag)).unwrap();
+        assert!(second.etag > first.etag);
+        let now = properties(&store);
+        assert_eq!((now.etag, now.created, now.modified), (second.etag, second.modified, second.modified));
+        assert_eq!(now.length, 7);
+        store.check_chunks();
+        assert_eq!(store.chunks.alive().len(), 3, "the former content and the staged block are gone");
+    }
+
+    #[test]
+    fn a_put_whose_conditions_fail_leaves_the_blob_and_no_chunk_of_its_own() {
+        let store = Fixture::new();
+        assert!(matches!(put(&store, only(Etag(1))), Err(EngineError::PreconditionFailed)));
+        let stamp = put(&store, unless_there()).unwrap();
+        assert!(matches!(put(&store, unless_there()), Err(EngineError::BlobExists)));
+        assert!(matches!(put(&store, only(Etag(1))), Err(EngineError::PreconditionFailed)));
+        assert_eq!(properties(&store).etag, stamp.etag);
+        store.check_chunks();
+    }
+
+    #[test]
+    fn a_put_into_a_container_that_is_not_there_gives_its_chunks_back() {
+        let store = Fixture::new();
+        store.delete_container();
+        assert!(matches!(put(&store, Conditions::default()), Err(EngineError::ContainerNotFound)));
+        store.check_chunks();
+    }
+
+    /// A store in which something happens right before the next verb runs.
+    #[derive(Debug)]
+    struct Interrupted {
+        store: Arc<MemoryMeta>,
+        containers: BlobStore,
+        made_anew: bool,
+        pending: AtomicBool,
+    }
+
+    impl Interrupted {
+        fn interrupt(&self) {
+            let (account, container) = (account(), container());
+            block_on(self.containers.delete_container(&account, &container, Conditions::default())).unwrap();
+            if self.made_anew {
+                let access = PublicAccess::None;
+                block_on(self.containers.create_container(&account, &container, Vec::new(), access)).unwrap();
+            }
+        }
+    }
+
+    impl MetaStore for Interrupted {
+        fn submit(&self, scope: Scope, verb: Box<dyn Verb>) {
+            if self.pending.swap(false, Ordering::SeqCst) {
+                // On a thread of its own, for this one is waiting for a future already.
+                std::thread::scope(|scope| scope.spawn(|| self.interrupt()).join()).unwrap();
+            }
+            self.store.submit(scope, verb);
+        }
+
+        fn inquire(&self, weight: Weight, inquiry: Box<dyn Inquiry>) {
+            self.store.inquire(weight, inquiry);
+        }
+    }
+
+    #[test]
+    fn a_verb_does_not_write_into_a_container_that_went_while_it_waited() {
+        for made_anew in [false, true] {
+            let store = Fixture::new();
+            let meta = Interrupted {
+                store: Arc::clone(&store.meta),
+                containers: store.blobs.clone(),
+                made_anew,
+                pending: AtomicBool::new(true),
+            };
+            let blobs = BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()));
+            let (at, content) = (store.at("blob"), store.chunked(b"content", 3));
+            let put = block_on(blobs.put_block_blob(&at, NewBlob::default(), content, Conditions::default()));
+            assert!(matches!(put, Err(EngineError::ContainerNotFound)));
+            assert_eq!(store.records(Family::Blob), 0);
+            store.check_chunks();
+        }
+    }
+
+    #[test]
+    fn setting_metadata_or_headers_makes_a_new_version_of_the_same_content() {
+        let store = Fixture::new();
+        let put = put(&store, Conditions::default()).unwrap();
+        let metadata = vec![("name".to_owned(), "value".to_owned())];
+        let headers = ContentHeaders { content_type: "text/plain".to_owned(), ..ContentHeaders::default() };
+        let at = store.at("blob");
+        let first = block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag))).unwrap();
+        let stale = block_on(store.blobs.set_headers(&at, headers.clone(), only(put.etag)));
+        assert!(matches!(stale, Err(EngineError::PreconditionFailed)));
+        let second = block_on(store.blobs.set_headers(&at, headers.clone(), only(first.etag))).unwrap();
+        let now = properties(&store);
+        assert!(put.etag < first.etag && first.etag < second.etag);
+        assert_eq!((now.etag, now.modified, now.created), (second.etag, second.modified, put.modified));
+        assert_eq!((now.metadata, now.headers), (metadata, headers));
+        assert_eq!(store.read("blob").unwrap(), b"content");
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_changed_or_deleted() {
+        let store = Fixture::new();
+        store.stage("blob", "id", b"only staged").unwrap();
+        let at = store.at("blob");
+        for conditions in [Conditions::default(), only(Etag(1)), unless_there()] {
+            let outcomes = [
+                block_on(store.blobs.set_metadata(&at, Vec::new(), conditions.clone())).map(drop),
+                block_on(store.blobs.set_headers(&at, ContentHeaders::default(), conditions.clone()))
+                    .map(drop),
+                block_on(store.blobs.delete(&at, conditions)),
+            ];
+            for outcome in outcomes {
+                assert!(matches!(outcome, Err(EngineError::BlobNotFound)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_deletion_takes_everything_of_the_name_along() {
+        let store = Fixture::new();
+        put(&store, Conditions::default()).unwrap();
+        store.stage("blob", "id", b"staged").unwrap();
+        let at = store.at("blob");
+        let refused = block_on(store.blobs.delete(&at, unless_there()));
+        assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
+        block_on(store.blobs.delete(&at, Conditions::default())).unwrap();
+        assert!(matches!(store.read("blob"), Err(EngineError::BlobNotFound)));
+        for family in [Family::Blob, Family::Content, Family::Staged, Family::Chunk] {
+            assert_eq!(store.records(family), 0, "{family:?}");
+        }
+        store.check_chunks();
+    }
+}

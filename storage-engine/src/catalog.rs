@@ -1,0 +1,253 @@
+//! Names that point to ids: containers, queues and tables.
+//!
+//! What a container, queue or table holds lives under a 64-bit id, and the catalogue says which id a name
+//! means just now. So creating, deleting and creating a name again are one record each, whatever the name
+//! holds: its former content keeps the former id, which nothing finds any more.
+//!
+//! | records | family | key | value |
+//! |---|---|---|---|
+//! | a name | `Catalog` | account, `00`, kind, name, `00` | version, id, what the kind keeps |
+//! | remains of a deleted name | `Remains` | the same, then the id | version |
+//!
+//! Account, container, queue and table names are ASCII without control characters, so bytes sort as names do
+//! and `00` ends them. Ids are written high byte first.
+//!
+//! # Remains
+//! Deleting a name leaves a note that its id is to be swept ([`crate::sweep`]). The note begins with the
+//! scope's bytes, as all that a verb writes must, but stands in a family of its own: sweeping then reads only
+//! notes, however many names there are, and a listing never walks over them.
+
+use crate::error::{EngineError, Result};
+use crate::meta::{Family, Scope, Step, Transaction, View};
+use crate::name::AccountName;
+use bytes::Bytes;
+
+pub(crate) mod content;
+
+/// Version of both kinds of records.
+const VERSION: u8 = 1;
+/// Ends account and name in a key.
+const END: u8 = 0;
+const ID_BYTES: usize = size_of::<u64>();
+
+/// What a name is the name of. Names of different kinds do not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    /// A container of blobs.
+    Container,
+    /// A queue of messages.
+    Queue,
+    /// A table of entities; its name is folded before it comes here.
+    Table,
+}
+
+impl Kind {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Container => 1,
+            Self::Queue => 2,
+            Self::Table => 3,
+        }
+    }
+
+    const fn of(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Container),
+            2 => Some(Self::Queue),
+            3 => Some(Self::Table),
+            _ => None,
+        }
+    }
+}
+
+/// What a name points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Under which id its content lives. Unique in the store, never used again.
+    pub(crate) id: u64,
+    /// What the kind keeps about it.
+    pub(crate) payload: Bytes,
+}
+
+/// A deleted name whose content is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remains {
+    /// The scope that the name had, and that the note of its deletion has.
+    pub(crate) scope: Scope,
+    /// What it was.
+    pub(crate) kind: Kind,
+    /// Under which id its content lives.
+    pub(crate) id: u64,
+}
+
+/// The scope of a name, which is also its key.
+pub(crate) fn scope(account: &AccountName, kind: Kind, name: &str) -> Scope {
+    let mut key = beginning(account, kind, name);
+    key.push(END);
+    Scope(key.into())
+}
+
+/// What the name points to now.
+pub(crate) fn find(view: &dyn View, scope: &Scope) -> Result<Option<Entry>> {
+    view.get(Family::Catalog, &scope.0)?.map(|value| decode(&value)).transpose()
+}
+
+/// Makes the name point to `id`, with what the kind keeps about it. For a new name, `id` is
+/// [`Transaction::now`] in ticks: no other verb has the same.
+pub(crate) fn write(transaction: &mut dyn Transaction, scope: &Scope, id: u64, payload: &[u8]) {
+    let mut value = Vec::with_capacity(1 + ID_BYTES + payload.len());
+    value.push(VERSION);
+    value.extend_from_slice(&id.to_be_bytes());
+    value.extend_from_slice(payload);
+    transaction.put(Family::Catalog, &scope.0, &value);
+}
+
+/// Deletes the name, which pointed to `id`, and notes that what is under the id awaits sweeping.
+pub(crate) fn remove(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
+    transaction.delete(Family::Catalog, &scope.0);
+    discard(transaction, scope, id);
+}
+
+/// Notes that what is under `id` awaits sweeping, for a name that has been removed or now points elsewhere.
+pub(crate) fn discard(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
+    transaction.put(Family::Remains, &remains_key(scope, id), &[VERSION]);
+}
+
+/// Visits the names of `account` that begin with `prefix` and come behind `after`, in order, until `visit`
+/// says `false`.
+pub(crate) fn scan(
+    view: &dyn View,
+    account: &AccountName,
+    kind: Kind,
+    prefix: &str,
+    after: Option<&str>,
+    visit: &mut dyn FnMut(&str, Entry) -> Result<bool>,
+) -> Result<()> {
+    let first = beginning(account, kind, prefix);
+    let end = behind_all(&first);
+    let from = after.map_or_else(Vec::new, |name| behind_all(&scope(account, kind, name).0)).max(first);
+    if from >= end {
+        return Ok(());
+    }
+    let name_at = beginning(account, kind, "").len();
+    view.scan(Family::Catalog, &from, Some(&end), &mut |key, value| {
+        let name = key.get(name_at..).and_then(|rest| rest.strip_suffix(&[END]));
+        let name = name.and_then(|name| std::str::from_utf8(name).ok()).ok_or_else(damaged)?;
+        Ok(if visit(name, decode(value)?)? { Step::Next } else { Step::Stop })
+    })
+}
+
+/// Deleted names that await sweeping, at most `limit`.
+pub(crate) fn remains(view: &dyn View, limit: usize) -> Result<Vec<Remains>> {
+    let mut found = Vec::new();
+    view.scan(Family::Remains, &[], None, &mut |key, _| {
+        if found.len() >= limit {
+            return Ok(Step::Stop);
+        }
+        found.push(decode_remains(key).ok_or_else(damaged)?);
+        Ok(Step::Next)
+    })?;
+    Ok(found)
+}
+
+/// Says that nothing is left under a deleted name's id. To be run in the name's scope.
+pub(crate) fn forget(transaction: &mut dyn Transaction, remains: &Remains) {
+    transaction.delete(Family::Remains, &remains_key(&remains.scope, remains.id));
+}
+
+/// How keys of names with this prefix begin.
+fn beginning(account: &AccountName, kind: Kind, prefix: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(account.as_str().len() + prefix.len() + 3);
+    key.extend_from_slice(account.as_str().as_bytes());
+    key.push(END);
+    key.push(kind.byte());
+    key.extend_from_slice(prefix.as_bytes());
+    key
+}
+
+/// A key behind all keys that begin with `beginning`: no key has a byte `FF`, because text is UTF-8.
+fn behind_all(beginning: &[u8]) -> Vec<u8> {
+    let mut key = beginning.to_vec();
+    key.push(u8::MAX);
+    key
+}
+
+fn remains_key(scope: &Scope, id: u64) -> Vec<u8> {
+    let mut key = scope.0.to_vec();
+    key.extend_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn decode(value: &[u8]) -> Result<Entry> {
+    let id = value.strip_prefix(&[VERSION]).and_then(<[u8]>::split_first_chunk);
+    let (id, payload) = id.ok_or_else(damaged)?;
+    Ok(Entry { id: u64::from_be_bytes(*id), payload: Bytes::copy_from_slice(payload) })
+}
+
+fn decode_remains(key: &[u8]) -> Option<Remains> {
+    let (scope, id) = key.split_last_chunk()?;
+    let account_bytes = scope.iter().position(|byte| *byte == END)?;
+    let kind = Kind::of(*scope.get(account_bytes + 1)?)?;
+    let name = scope.get(account_bytes + 2..)?.strip_suffix(&[END])?;
+    let scope = Scope(Bytes::copy_from_slice(scope));
+    (!name.contains(&END)).then_some(Remains { scope, kind, id: u64::from_be_bytes(*id) })
+}
+
+fn damaged() -> EngineError {
+    EngineError::corrupt("a record of the catalogue")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str) -> AccountName {
+        AccountName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_name_s_scope_is_no_beginning_of_another_s() {
+        let acc = account("acc");
+        let short = scope(&acc, Kind::Container, "abc");
+        for other in [
+            scope(&acc, Kind::Container, "abcd"),
+            scope(&acc, Kind::Queue, "abc"),
+            scope(&account("acc1"), Kind::Container, "abc"),
+        ] {
+            assert!(!other.0.starts_with(&short.0));
+        }
+    }
+
+    #[test]
+    fn names_sort_by_account_and_kind_before_name() {
+        let keys = [
+            scope(&account("acc"), Kind::Container, "zzz"),
+            scope(&account("acc"), Kind::Queue, "aaa"),
+            scope(&account("acc1"), Kind::Container, "aaa"),
+            scope(&account("acc1"), Kind::Container, "aaa-b"),
+            scope(&account("acc1"), Kind::Container, "aaa0"),
+        ];
+        assert!(keys.iter().map(|scope| &scope.0).is_sorted());
+    }
+
+    #[test]
+    fn remains_come_back_as_they_were_noted_and_anything_else_does_not() {
+        let scope = scope(&account("acc"), Kind::Table, "people");
+        for id in [0, 1, u64::MAX] {
+            let back = decode_remains(&remains_key(&scope, id)).unwrap();
+            assert_eq!(back, Remains { scope: scope.clone(), kind: Kind::Table, id });
+        }
+        for other in
+            [&b""[..], b"short", b"account\0\x09name\0\0\0\0\0\0\0\0\0", b"account\0\x01name\0\0\0\0\0\0\0"]
+        {
+            assert_eq!(decode_remains(other), None);
+        }
+    }
+
+    #[test]
+    fn a_damaged_entry_is_an_error() {
+        for value in [&b""[..], b"\x02\0\0\0\0\0\0\0\0", b"\x01\0\0"] {
+            assert!(matches!(decode(value), Err(EngineError::Corrupt { .. })));
+        }
+    }
+}
