@@ -1,0 +1,74 @@
+//! What is done without anybody asking: sweeping behind deleted names, and letting messages expire.
+//!
+//! A loop without input: it looks at what is there, does a bounded part of it in ordinary verbs, and looks
+//! again. Interrupted anywhere, it goes on at the next start.
+
+use crate::clock::Clock;
+use crate::error::{EngineError, Result};
+use crate::meta::MetaStore;
+use crate::queue::QueueStore;
+use crate::sweep::Sweep;
+use crate::wait::wait;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// How long to rest when there is nothing to do.
+const REST: Duration = Duration::from_secs(1);
+/// Verbs of one round: few enough that clients' verbs between them do not wait.
+const VERBS_MAX: usize = 32;
+
+/// The thread that tidies up.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    stopping: Arc<(Mutex<bool>, Condvar)>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Keeper {
+    /// Starts tidying up.
+    pub(crate) fn start(meta: Arc<dyn MetaStore>, queues: QueueStore, clock: Arc<dyn Clock>) -> Result<Self> {
+        let stopping = Arc::new((Mutex::new(false), Condvar::new()));
+        let stop = Arc::clone(&stopping);
+        let work = move || {
+            let mut sweep = Sweep::default();
+            loop {
+                let rest = match round(&mut sweep, &*meta, &queues, &*clock) {
+                    Ok(done) if done > 0 => Duration::ZERO,
+                    Ok(_) => REST,
+                    Err(EngineError::Closed) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "tidying up failed; trying again later");
+                        REST
+                    }
+                };
+                let stopped = stop.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let waited = stop.1.wait_timeout_while(stopped, rest, |stopped| !*stopped);
+                if *waited.unwrap_or_else(PoisonError::into_inner).0 {
+                    return;
+                }
+            }
+        };
+        let thread = Builder::new().name("keeper".to_owned()).spawn(work)?;
+        Ok(Self { stopping, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Ends, after the round that runs.
+    pub(crate) fn stop(&self) {
+        *self.stopping.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stopping.1.notify_all();
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the keeper panicked");
+        }
+    }
+}
+
+/// Does some of what there is to do; gives how much it was.
+fn round(sweep: &mut Sweep, meta: &dyn MetaStore, queues: &QueueStore, clock: &dyn Clock) -> Result<usize> {
+    // Both, whatever the one meets: a damaged record must not stop what has nothing to do with it.
+    let swept = sweep.once(meta, VERBS_MAX);
+    let expired = wait(queues.expire_once(clock.now()));
+    Ok(swept? + expired?)
+}
