@@ -1,0 +1,88 @@
+//! Who asks. Answers before anything is looked up: a caller who may not enter learns nothing but that.
+
+pub mod shared_key;
+
+use crate::error::{ErrorCode, StorageError};
+use crate::head::Head;
+use crate::header;
+use crate::time::parse_rfc1123;
+use shared_key::Scheme;
+use storage_engine::clock::Timestamp;
+use storage_engine::name::AccountName;
+
+/// How far a request's date may be from ours, in seconds.
+const SKEW_SECONDS_MAX: u64 = 15 * 60;
+
+/// An account's secret keys, decoded. Never printed.
+pub struct AccountKeys(Vec<Vec<u8>>);
+
+impl AccountKeys {
+    /// One or two keys. Both are valid at once, so that they can be rotated.
+    pub fn new(keys: Vec<Vec<u8>>) -> Self {
+        Self(keys)
+    }
+
+    /// The keys.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+}
+
+impl std::fmt::Debug for AccountKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AccountKeys({})", self.0.len())
+    }
+}
+
+/// Where accounts are known.
+pub trait Accounts: Send + Sync + 'static {
+    /// The account's keys; none if there is no such account.
+    fn keys(&self, account: &AccountName) -> Option<std::sync::Arc<AccountKeys>>;
+}
+
+/// Who a request comes from, once that is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// A holder of the account's key: may do everything in it.
+    Owner,
+}
+
+/// Proves who a request comes from.
+///
+/// # Errors
+/// `NoAuthenticationInformation` without credentials, `InvalidAuthenticationInfo` for ones that cannot be read,
+/// `AuthenticationFailed` for ones that do not hold.
+pub fn authenticate(head: &Head, accounts: &dyn Accounts) -> Result<Principal, StorageError> {
+    let Some(authorization) = head.headers.get(header::AUTHORIZATION) else {
+        return Err(StorageError::new(ErrorCode::NoAuthenticationInformation));
+    };
+    let malformed = || StorageError::new(ErrorCode::InvalidAuthenticationInfo);
+    let text = authorization.to_str().map_err(|_| malformed())?;
+    let (scheme, credentials) = text.split_once(' ').ok_or_else(malformed)?;
+    let scheme = Scheme::named(scheme).ok_or_else(malformed)?;
+    let (account, signature) = credentials.trim().split_once(':').ok_or_else(malformed)?;
+    if account != head.account.as_str() {
+        return Err(failed("The account in the Authorization header is not that of the address."));
+    }
+    let keys = accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
+    check_date(head)?;
+    shared_key::verify(head, scheme, signature, &keys).map(|()| Principal::Owner)
+}
+
+/// `AuthenticationFailed`, with the reason.
+fn failed(reason: impl Into<String>) -> StorageError {
+    StorageError::new(ErrorCode::AuthenticationFailed).with("AuthenticationErrorDetail", reason)
+}
+
+fn check_date(head: &Head) -> Result<(), StorageError> {
+    let text = match head.text(header::X_MS_DATE)? {
+        Some(text) => text,
+        None => head.text(header::DATE)?.ok_or_else(|| failed("The request has no date."))?,
+    };
+    let date = parse_rfc1123(text).ok_or_else(|| failed(format!("The date is not one: '{text}'.")))?;
+    let skew = date.ticks().abs_diff(head.received.ticks()) / Timestamp::TICKS_PER_SECOND;
+    if skew > SKEW_SECONDS_MAX {
+        return Err(failed(format!("The date is too far from the server's: '{text}'.")));
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Preconditions: the `If-` headers. Page "Specifying conditional headers for Blob service operations".
+//!
+//! Which headers may stand together is the protocol's affair and is judged here; what they mean for a resource
+//! is the engine's. A date that is none is refused, not ignored as in plain HTTP: a write that was to happen
+//! only under a condition must not happen without it. An operation that takes no conditions refuses them.
+
+use crate::error::{ErrorCode, StorageError};
+use crate::etag;
+use crate::head::Head;
+use crate::header;
+use crate::time::parse_rfc1123;
+use storage_engine::blob::{Conditions, EtagMatch};
+use storage_engine::clock::Timestamp;
+
+/// The conditions of a read. All may stand together, and tags may be lists.
+///
+/// # Errors
+/// `UnsatisfiableCondition` for `If-None-Match: *`; `InvalidHeaderValue`.
+pub(crate) fn of_read(head: &Head) -> Result<Conditions, StorageError> {
+    let conditions = read(head)?;
+    if conditions.if_none_match.contains(&EtagMatch::Any) {
+        return Err(StorageError::new(ErrorCode::UnsatisfiableCondition));
+    }
+    Ok(conditions)
+}
+
+/// The conditions of a write: one tag or one date. A tag may stand beside the date that it makes superfluous.
+///
+/// # Errors
+/// `MultipleConditionHeadersNotSupported` for other pairs; `InvalidHeaderValue`, also for a list of tags.
+pub(crate) fn of_write(head: &Head) -> Result<Conditions, StorageError> {
+    let mut conditions = read(head)?;
+    for (name, tags) in
+        [(header::IF_MATCH, &conditions.if_match), (header::IF_NONE_MATCH, &conditions.if_none_match)]
+    {
+        if tags.len() > 1 {
+            return Err(StorageError::invalid_header(name, head.text(name)?.unwrap_or_default()));
+        }
+    }
+    if !conditions.if_none_match.is_empty() {
+        conditions.if_modified_since = None;
+    }
+    if !conditions.if_match.is_empty() {
+        conditions.if_unmodified_since = None;
+    }
+    let given = [
+        !conditions.if_match.is_empty(),
+        !conditions.if_none_match.is_empty(),
+        conditions.if_modified_since.is_some(),
+        conditions.if_unmodified_since.is_some(),
+    ];
+    if given.into_iter().filter(|given| *given).count() > 1 {
+        return Err(StorageError::new(ErrorCode::MultipleConditionHeadersNotSupported));
+    }
+    Ok(conditions)
+}
+
+/// The conditions of a write to a container, which knows only dates.
+///
+/// # Errors
+/// `ConditionHeadersNotSupported` for tags, or as [`of_write`].
+pub(crate) fn of_container_write(head: &Head) -> Result<Conditions, StorageError> {
+    refuse(head, &[header::IF_MATCH, header::IF_NONE_MATCH])?;
+    of_write(head)
+}
+
+/// For an operation that takes no conditions.
+///
+/// # Errors
+/// `ConditionHeadersNotSupported` if there is one.
+pub(crate) fn none(head: &Head) -> Result<(), StorageError> {
+    refuse(head, &[header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE])?;
+    refuse(head, &[header::IF_MATCH, header::IF_NONE_MATCH])
+}
+
+fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
+    match names.iter().find(|name| head.headers.contains_key(**name)) {
+        Some(name) => {
+            Err(StorageError::new(ErrorCode::ConditionHeadersNotSupported).with("HeaderName", *name))
+        }
+        None => Ok(()),
+    }
+}
+
+fn read(head: &Head) -> Result<Conditions, StorageError> {
+    Ok(Conditions {
+        if_match: head.text(header::IF_MATCH)?.map(etag::parse_list).unwrap_or_default(),
+        if_none_match: head.text(header::IF_NONE_MATCH)?.map(etag::parse_list).unwrap_or_default(),
+        if_modified_since: date(head, header::IF_MODIFIED_SINCE)?,
+        if_unmodified_since: date(head, header::IF_UNMODIFIED_SINCE)?,
+    })
+}
+
+fn date(head: &Head, name: &'static str) -> Result<Option<Timestamp>, StorageError> {
+    let parse = |text| parse_rfc1123(text).ok_or_else(|| StorageError::invalid_header(name, text));
+    head.text(name)?.map(parse).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ServiceKind;
+    use crate::testing;
+    use storage_engine::clock::Etag;
+
+    const DATE: &str = "Sun, 22 Nov 2026 01:02:03 GMT";
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn head(headers: Pairs<'_>) -> Head {
+        testing::head(ServiceKind::Blob, "GET", "/dev/c/b", headers)
+    }
+
+    fn refusal(conditions: Result<Conditions, StorageError>) -> ErrorCode {
+        conditions.unwrap_err().code
+    }
+
+    #[test]
+    fn reads_take_lists_and_all_headers_at_once() {
+        let all: Pairs<'_> = &[
+            ("if-match", "\"0x1\", 0x2"),
+            ("if-none-match", "0x3"),
+            ("if-modified-since", DATE),
+            ("if-unmodified-since", DATE),
+        ];
+        let conditions = of_read(&head(all)).unwrap();
+        assert_eq!(conditions.if_match, [EtagMatch::Exactly(Etag(1)), EtagMatch::Exactly(Etag(2))]);
+        assert_eq!(conditions.if_modified_since, parse_rfc1123(DATE));
+        assert_eq!(refusal(of_read(&head(&[("if-none-match", "*")]))), ErrorCode::UnsatisfiableCondition);
+        assert_eq!(of_read(&head(&[])).unwrap(), Conditions::default());
+    }
+
+    #[test]
+    fn writes_take_one_header_or_a_tag_with_its_date() {
+        for pairs in [
+            &[("if-match", "*"), ("if-unmodified-since", DATE)][..],
+            &[("if-none-match", "*"), ("if-modified-since", DATE)],
+        ] {
+            let conditions = of_write(&head(pairs)).unwrap();
+            assert_eq!((conditions.if_modified_since, conditions.if_unmodified_since), (None, None));
+        }
+        for pairs in [
+            &[("if-match", "*"), ("if-none-match", "*")][..],
+            &[("if-match", "*"), ("if-modified-since", DATE)],
+            &[("if-none-match", "*"), ("if-unmodified-since", DATE)],
+            &[("if-modified-since", DATE), ("if-unmodified-since", DATE)],
+        ] {
+            let code = refusal(of_write(&head(pairs)));
+            assert_eq!(code, ErrorCode::MultipleConditionHeadersNotSupported, "{pairs:?}");
+        }
+        assert_eq!(refusal(of_write(&head(&[("if-match", "0x1,0x2")]))), ErrorCode::InvalidHeaderValue);
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_refused() {
+        for bad in ["yesterday", "Sun, 30 Feb 2026 01:02:03 GMT"] {
+            assert_eq!(refusal(of_read(&head(&[("if-modified-since", bad)]))), ErrorCode::InvalidHeaderValue);
+        }
+    }
+
+    #[test]
+    fn containers_know_only_dates_and_blocks_nothing() {
+        assert!(of_container_write(&head(&[("if-modified-since", DATE)])).is_ok());
+        let tag = head(&[("if-match", "*")]);
+        assert_eq!(refusal(of_container_write(&tag)), ErrorCode::ConditionHeadersNotSupported);
+        assert!(none(&head(&[])).is_ok());
+        assert!(none(&tag).is_err());
+        assert!(none(&head(&[("if-unmodified-since", DATE)])).is_err());
+    }
+}

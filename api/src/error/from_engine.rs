@@ -1,0 +1,97 @@
+//! The one mapping from the engine's errors to codes. It has no wildcard: an error that the engine learns does
+//! not compile until it has a code.
+
+use super::{ErrorCode, StorageError};
+use crate::{etag, header, time};
+use storage_engine::EngineError;
+
+/// What an operation was about, as far as it decides between codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// It read: an unmet condition may mean "not modified".
+    Read,
+    /// It wrote.
+    Write,
+}
+
+impl StorageError {
+    /// The engine's error as an operation of this intent reports it.
+    pub fn from_engine(error: EngineError, intent: Intent) -> Self {
+        let code = match &error {
+            EngineError::ContainerNotFound => ErrorCode::ContainerNotFound,
+            EngineError::ContainerExists => ErrorCode::ContainerAlreadyExists,
+            // A page blob's volume goes with its blob: who finds it gone has read a record that is gone too.
+            EngineError::BlobNotFound | EngineError::VolumeNotFound => ErrorCode::BlobNotFound,
+            EngineError::BlobExists => ErrorCode::BlobAlreadyExists,
+            EngineError::NotModified { .. } => match intent {
+                Intent::Read => ErrorCode::ConditionNotMetOnRead,
+                Intent::Write => ErrorCode::ConditionNotMetOnWrite,
+            },
+            EngineError::PreconditionFailed => ErrorCode::ConditionNotMetOnWrite,
+            EngineError::BlockMissing => ErrorCode::InvalidBlockList,
+            EngineError::BlockIdLength => ErrorCode::InvalidBlobOrBlock,
+            EngineError::TooManyBlocks => ErrorCode::BlockCountExceedsLimit,
+            EngineError::RangeNotSatisfiable { .. } => ErrorCode::InvalidRange,
+            EngineError::QueueNotFound => ErrorCode::QueueNotFound,
+            EngineError::QueueExists => ErrorCode::QueueAlreadyExists,
+            EngineError::MessageNotFound => ErrorCode::MessageNotFound,
+            EngineError::PopReceiptMismatch => ErrorCode::PopReceiptMismatch,
+            EngineError::TableNotFound => ErrorCode::TableNotFound,
+            EngineError::TableExists => ErrorCode::TableAlreadyExists,
+            EngineError::EntityNotFound => ErrorCode::ResourceNotFound,
+            EngineError::EntityExists => ErrorCode::EntityAlreadyExists,
+            EngineError::EntityChanged => ErrorCode::UpdateConditionNotSatisfied,
+            EngineError::EntityTooLarge => ErrorCode::EntityTooLarge,
+            EngineError::TooManyProperties => ErrorCode::TooManyProperties,
+            EngineError::Batch { index, source } => {
+                let mut inner = Self::from_engine(EngineError::clone(source), intent);
+                inner.index = Some(*index);
+                return inner;
+            }
+            EngineError::InvalidPageRange => ErrorCode::InvalidPageRange,
+            EngineError::NoSpace => ErrorCode::StorageFull,
+            EngineError::Corrupt { .. } | EngineError::Disk(_) | EngineError::Meta(_) => {
+                ErrorCode::InternalError
+            }
+            EngineError::Closed => ErrorCode::ServerBusy,
+        };
+        let mut headers = Vec::new();
+        if let EngineError::RangeNotSatisfiable { length } = &error {
+            headers.push((header::CONTENT_RANGE, format!("bytes */{length}")));
+        }
+        if let EngineError::NotModified { etag, modified } = &error {
+            headers.push((header::ETAG, etag::quoted(*etag)));
+            headers.push((header::LAST_MODIFIED, time::rfc1123(*modified)));
+        }
+        Self { headers, ..Self::new(code).caused_by(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage_engine::clock::{Etag, Timestamp};
+
+    fn unchanged() -> EngineError {
+        EngineError::NotModified { etag: Etag(16), modified: Timestamp::from_unix_seconds(0) }
+    }
+
+    #[test]
+    fn an_unchanged_resource_is_named_by_its_version() {
+        let mapped = StorageError::from_engine(unchanged(), Intent::Read);
+        assert!(mapped.headers.contains(&(header::ETAG, "\"0x10\"".to_owned())));
+    }
+
+    #[test]
+    fn an_unmet_condition_is_a_304_only_to_a_read() {
+        let status = |intent| StorageError::from_engine(unchanged(), intent).code.status();
+        assert_eq!((status(Intent::Read), status(Intent::Write)), (304, 412));
+    }
+
+    #[test]
+    fn a_failed_batch_names_the_change() {
+        let error = EngineError::Batch { index: 3, source: Box::new(EngineError::EntityExists) };
+        let mapped = StorageError::from_engine(error, Intent::Write);
+        assert_eq!((mapped.code, mapped.index), (ErrorCode::EntityAlreadyExists, Some(3)));
+    }
+}

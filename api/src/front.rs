@@ -1,0 +1,338 @@
+//! The path of a request, from top to bottom, in one function: [`Front::handle`].
+//!
+//! # Order
+//! The address and the row are found first, because both are pure; the row is kept as a `Result`, so that a
+//! refused request is logged under its operation's name, yet authentication answers before a bad `comp` does.
+//!
+//! # A client that hangs up
+//! The future of a request is simply dropped then. Nothing half-done can stay: a verb that was submitted takes
+//! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
+//! each request in a task of its own was therefore left out.
+
+use crate::auth::{self, Accounts};
+use crate::blob::BlobService;
+use crate::body::{Body, BodyKind, Incoming, Payload};
+use crate::error::{ErrorCode, StorageError, with_causes};
+use crate::head::Head;
+use crate::header;
+use crate::operation::{Row, resolve};
+use crate::queue::QueueService;
+use crate::table::TableService;
+use crate::target::ServiceKind;
+use crate::time;
+use crate::version::{OLDEST, Version};
+use http::{HeaderName, HeaderValue, Request, Response};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use storage_engine::Engine;
+use storage_engine::clock::{Clock, Entropy, Timestamp};
+
+/// Most bytes of a refused request's body that are read to keep its connection.
+const DRAINED_BYTES_MAX: u64 = 64 << 10;
+
+/// How long that may take.
+const DRAINING: Duration = Duration::from_secs(2);
+
+/// What is logged and counted of a request, once its head is answered.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// The service.
+    pub service: ServiceKind,
+    /// The operation's logged name; `Unknown` if no row fits.
+    pub operation: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The error's code on the wire; none for success.
+    pub error: Option<&'static str>,
+    /// What caused the error, for us only.
+    pub cause: Option<String>,
+    /// Our id of the request.
+    pub request_id: &'a str,
+    /// The account of the address; empty if it has none.
+    pub account: &'a str,
+    /// The verb.
+    pub method: &'a str,
+    /// The path as it was sent.
+    pub path: &'a str,
+    /// Who sent it.
+    pub peer: Option<SocketAddr>,
+    /// When its head was answered.
+    pub answered: Timestamp,
+    /// From the request's head to the answer's.
+    pub elapsed: Duration,
+}
+
+/// Whoever logs and counts requests.
+pub trait Observer: Send + Sync + 'static {
+    /// A request's head was answered.
+    fn answered(&self, summary: &Summary<'_>);
+}
+
+/// The three services on one engine.
+pub struct Front {
+    blob: BlobService,
+    queue: QueueService,
+    table: TableService,
+    accounts: Arc<dyn Accounts>,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// A request as far as it could be understood.
+struct Understood {
+    head: Result<Head, StorageError>,
+    service: ServiceKind,
+    request_id: String,
+    version: Version,
+}
+
+impl Front {
+    /// The services of `engine`, for the accounts that `accounts` knows.
+    pub fn new(
+        engine: &Engine,
+        accounts: Arc<dyn Accounts>,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            blob: BlobService::new(engine.blobs().clone()),
+            queue: QueueService::new(engine.queues().clone()),
+            table: TableService::new(engine.tables().clone()),
+            accounts,
+            observer,
+            clock,
+            entropy,
+        }
+    }
+
+    /// Answers a request that came to the port of `service`. Always answers.
+    pub async fn handle(
+        &self,
+        service: ServiceKind,
+        peer: Option<SocketAddr>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let began = Instant::now();
+        let (parts, body) = request.into_parts();
+        let method = parts.method.as_str().to_owned();
+        let path = parts.uri.path().to_owned();
+        let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
+        let Understood { head, service, request_id, version } = self.understand(service, peer, parts);
+        let (operation, account, answer) = match head {
+            Err(error) => ("Unknown", String::new(), Err(error)),
+            Ok(head) => {
+                let (operation, answer) = self.serve(service, &head, body).await;
+                (operation, head.target.account, answer)
+            }
+        };
+        let (mut response, error, cause) = match answer {
+            Ok(response) => (response, None, None),
+            Err(error) => {
+                let refusal = self.refusal(service, &error, &request_id);
+                (refusal, Some(error.code.wire()), error.source.map(|source| with_causes(&*source)))
+            }
+        };
+        self.stamp(&mut response, service, &request_id, version, client_request_id);
+        self.observer.answered(&Summary {
+            service,
+            operation,
+            status: response.status().as_u16(),
+            error,
+            cause,
+            request_id: &request_id,
+            account: &account,
+            method: &method,
+            path: &path,
+            peer,
+            answered: self.clock.now(),
+            elapsed: began.elapsed(),
+        });
+        response
+    }
+
+    /// Has the service answer. Also gives the operation's logged name.
+    async fn serve(
+        &self,
+        service: ServiceKind,
+        head: &Head,
+        body: Body,
+    ) -> (&'static str, Result<Response<Body>, StorageError>) {
+        match service {
+            ServiceKind::Blob => {
+                self.serve_from(crate::blob::operations::OPERATIONS, &self.blob, head, body).await
+            }
+            ServiceKind::Queue => {
+                self.serve_from(crate::queue::operations::OPERATIONS, &self.queue, head, body).await
+            }
+            ServiceKind::Table => {
+                self.serve_from(crate::table::operations::OPERATIONS, &self.table, head, body).await
+            }
+        }
+    }
+
+    async fn serve_from<S: Sync + 'static>(
+        &self,
+        table: &'static [Row<S>],
+        services: &S,
+        head: &Head,
+        body: Body,
+    ) -> (&'static str, Result<Response<Body>, StorageError>) {
+        let row = resolve(table, head);
+        let operation = row.as_ref().map_or("Unknown", |row| row.name);
+        (operation, self.answer(services, row, head, body).await)
+    }
+
+    async fn answer<S: Sync + 'static>(
+        &self,
+        services: &S,
+        row: Result<&'static Row<S>, StorageError>,
+        head: &Head,
+        body: Body,
+    ) -> Result<Response<Body>, StorageError> {
+        let row = match auth::authenticate(head, &*self.accounts).and_then(|_| admit(row, head)) {
+            Ok(row) => row,
+            Err(error) => return Err(refuse(error, head, body).await),
+        };
+        let payload = payload(row, head, body).await?;
+        let ended = if let Payload::Stream(incoming) = &payload { Some(incoming.ended()) } else { None };
+        row.run(services, head, payload).await.map_err(|mut error| {
+            // What is left of the body stands between this request and the next, so there is no next.
+            if ended.is_some_and(|ended| !ended.load(Ordering::Relaxed)) {
+                error.headers.push((header::CONNECTION, "close".to_owned()));
+            }
+            error
+        })
+    }
+
+    fn understand(
+        &self,
+        service: ServiceKind,
+        peer: Option<SocketAddr>,
+        parts: http::request::Parts,
+    ) -> Understood {
+        let request_id = guid(self.entropy.bits());
+        let mut understood = Understood {
+            head: Err(StorageError::new(ErrorCode::InvalidUri)),
+            service,
+            request_id,
+            version: OLDEST,
+        };
+        match Head::read(service, peer, parts, &understood.request_id, self.clock.now()) {
+            Ok(head) => {
+                understood.service = head.target.service;
+                understood.version = head.version;
+                understood.head = Ok(head);
+            }
+            Err(error) => understood.head = Err(error),
+        }
+        understood
+    }
+
+    fn refusal(&self, service: ServiceKind, error: &StorageError, request_id: &str) -> Response<Body> {
+        let now = time::iso8601(self.clock.now());
+        let mut response = match service {
+            ServiceKind::Table => error.to_response(
+                "application/json;odata=minimalmetadata;charset=utf-8",
+                error.to_json(request_id, &now),
+            ),
+            ServiceKind::Blob | ServiceKind::Queue => {
+                error.to_response("application/xml", error.to_xml(request_id, &now))
+            }
+        };
+        if error.code == ErrorCode::NoAuthenticationInformation {
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(
+                    "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com",
+                ),
+            );
+        }
+        response
+    }
+
+    fn stamp(
+        &self,
+        response: &mut Response<Body>,
+        service: ServiceKind,
+        request_id: &str,
+        version: Version,
+        client_request_id: Option<HeaderValue>,
+    ) {
+        let headers = response.headers_mut();
+        let mut set = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        set(header::SERVER, service.server());
+        set(header::X_MS_REQUEST_ID, request_id);
+        set(header::X_MS_VERSION, &version.to_string());
+        set(header::DATE, &time::rfc1123(self.clock.now()));
+        if service == ServiceKind::Table {
+            set(header::CACHE_CONTROL, "no-cache");
+            set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        }
+        // Clients that check the echo want it exactly as it was sent, or not at all.
+        if let Some(id) = client_request_id.filter(|id| id.len() <= 1024 && id.to_str().is_ok()) {
+            headers.insert(HeaderName::from_static(header::X_MS_CLIENT_REQUEST_ID), id);
+        }
+    }
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Front")
+    }
+}
+
+/// The row, if the query can be read in one way only.
+fn admit<S>(
+    row: Result<&'static Row<S>, StorageError>,
+    head: &Head,
+) -> Result<&'static Row<S>, StorageError> {
+    if let Some(name) = head.query.repeated() {
+        let value = head.query.get(name).unwrap_or_default();
+        return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
+    }
+    row
+}
+
+/// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else
+/// the client is told that it cannot. One that waits for our word to send its body is not made to.
+async fn refuse(mut error: StorageError, head: &Head, body: Body) -> StorageError {
+    let waits = head.headers.contains_key(header::EXPECT);
+    let drained = tokio::time::timeout(DRAINING, Incoming::new(body, DRAINED_BYTES_MAX).collect());
+    if waits || !matches!(drained.await, Ok(Ok(_))) {
+        error.headers.push((header::CONNECTION, "close".to_owned()));
+    }
+    error
+}
+
+/// The body as the row takes it. Sizes are refused here, before a byte is read.
+async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
+    let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
+    let length = head.content_length()?;
+    if length.is_none() && !head.headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(StorageError::new(ErrorCode::MissingContentLengthHeader));
+    }
+    if length.is_some_and(|length| length > limit) {
+        return Err(StorageError::too_large(limit));
+    }
+    let incoming = Incoming::new(body, limit);
+    Ok(match row.body {
+        BodyKind::Whole(_) => Payload::Whole(incoming.collect().await?),
+        BodyKind::None | BodyKind::Stream(_) => Payload::Stream(incoming),
+    })
+}
+
+/// A GUID in its usual form, version 4.
+pub(crate) fn guid(bits: u128) -> String {
+    let bits = (bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+}

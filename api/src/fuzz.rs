@@ -1,0 +1,123 @@
+//! Entrances for fuzzers: each hands arbitrary bytes to one parser that the network reaches. None may panic,
+//! and none has a result: what a parser makes of nonsense is its own business, that it survives is ours.
+
+use crate::auth::AccountKeys;
+use crate::head::Head;
+use crate::multipart::{self, Batch};
+use crate::odata::{address, continuation, filter, json, tag};
+use crate::target::{ServiceKind, Target};
+use bytes::Bytes;
+use std::sync::Arc;
+use storage_engine::clock::Timestamp;
+use storage_engine::name::AccountName;
+
+fn text(data: &[u8]) -> &str {
+    std::str::from_utf8(data).unwrap_or_default()
+}
+
+/// `$filter`.
+pub fn odata_filter(data: &[u8]) {
+    drop(filter::parse(text(data)));
+}
+
+/// The JSON of entities and tables.
+pub fn entity(data: &[u8]) {
+    drop(json::read_entity(data));
+    drop(json::read_table_name(data));
+}
+
+/// Batches: the boundary is the first line.
+pub fn batch(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (boundary, body) = data.split_at_checked(end).unwrap_or_default();
+    let content_type = format!("multipart/mixed; boundary={}", text(boundary));
+    let body = Bytes::copy_from_slice(body);
+    drop(multipart::read_request(&body));
+    if let Ok(Batch::Changes(parts)) = multipart::parse(&content_type, &body) {
+        for part in &parts {
+            drop(multipart::read_request(part));
+        }
+    }
+}
+
+/// What stands between the parentheses of an entity's address, tags and continuation tokens.
+pub fn address(data: &[u8]) {
+    let text = text(data);
+    drop(address::parse(text));
+    let _ = tag::parse(text);
+    drop(continuation::parse(text));
+}
+
+/// XML documents.
+pub fn xml(data: &[u8]) {
+    drop(crate::xml::parse(data));
+}
+
+/// Addresses: the host is the first line.
+pub fn target(data: &[u8]) {
+    let text = text(data);
+    let (host, path) = text.split_once('\n').unwrap_or(("localhost", text));
+    for service in [ServiceKind::Blob, ServiceKind::Queue, ServiceKind::Table] {
+        drop(Target::parse(service, Some(host), path));
+    }
+    drop(crate::query::Query::parse(path));
+}
+
+/// The `Authorization` header and what is signed: the header is the first line, the query the second.
+pub fn authorization(data: &[u8]) {
+    let mut lines = text(data).splitn(3, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (credentials, query, date) = (line(), line(), line());
+    let Ok(request) = http::Request::builder()
+        .uri(format!("http://localhost/account/container?{query}"))
+        .header(crate::header::AUTHORIZATION, credentials)
+        .header(crate::header::X_MS_DATE, date)
+        .body(())
+    else {
+        return;
+    };
+    let parts = request.into_parts().0;
+    if let Ok(head) = Head::read(ServiceKind::Blob, None, parts, "", Timestamp::MAX) {
+        drop(crate::auth::authenticate(&head, &OneAccount));
+    }
+}
+
+/// `Range` and `x-ms-range`.
+pub fn range(data: &[u8]) {
+    let Ok(request) = http::Request::builder()
+        .uri("http://localhost/account/container/blob")
+        .header(crate::header::RANGE, data)
+        .header(crate::header::X_MS_RANGE, data)
+        .body(())
+    else {
+        return;
+    };
+    if let Ok(head) = Head::read(ServiceKind::Blob, None, request.into_parts().0, "", Timestamp::MAX) {
+        drop(crate::range::read(&head));
+    }
+}
+
+/// Knows every account, with one key.
+struct OneAccount;
+
+impl crate::auth::Accounts for OneAccount {
+    fn keys(&self, _: &AccountName) -> Option<Arc<AccountKeys>> {
+        Some(Arc::new(AccountKeys::new(vec![b"key".to_vec()])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_entrance_panics(data: Vec<u8>, text: String) {
+            for entrance in [odata_filter, entity, batch, address, xml, target, authorization, range] {
+                entrance(&data);
+                entrance(text.as_bytes());
+            }
+        }
+    }
+}

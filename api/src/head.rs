@@ -1,0 +1,199 @@
+//! A request without its body, parsed once. Operations read it through typed getters, so that a wrong header
+//! is refused in the same words everywhere.
+
+use crate::error::{ErrorCode, StorageError};
+use crate::header;
+use crate::query::Query;
+use crate::target::{ServiceKind, Target};
+use crate::version::{OLDEST, Version};
+use std::net::SocketAddr;
+use storage_engine::clock::Timestamp;
+use storage_engine::name::AccountName;
+
+/// Most bytes of all headers' names and values: room for 8 KiB of metadata and long tokens.
+const HEADERS_BYTES_MAX: usize = 64 << 10;
+
+/// A request without its body.
+#[derive(Debug)]
+pub struct Head {
+    /// The verb; for a table's POST with `X-HTTP-Method`, the one meant.
+    pub method: http::Method,
+    /// The verb that was sent, which is signed.
+    pub sent_method: http::Method,
+    /// What the address means.
+    pub target: Target,
+    /// The account of the address.
+    pub account: AccountName,
+    /// The path as it was sent, which is signed.
+    pub path: String,
+    /// The query.
+    pub query: Query,
+    /// All headers.
+    pub headers: http::HeaderMap,
+    /// The protocol's version.
+    pub version: Version,
+    /// Our id of the request.
+    pub request_id: String,
+    /// When the request came.
+    pub received: Timestamp,
+    /// Who sent it.
+    pub peer: Option<SocketAddr>,
+}
+
+impl Head {
+    /// Reads a request's head. `service` is that of the port that the request came to.
+    ///
+    /// # Errors
+    /// What is wrong with the address, the version, or the verb that a POST stands for.
+    pub fn read(
+        service: ServiceKind,
+        peer: Option<SocketAddr>,
+        parts: http::request::Parts,
+        request_id: &str,
+        received: Timestamp,
+    ) -> Result<Self, StorageError> {
+        let head_bytes: usize =
+            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if head_bytes > HEADERS_BYTES_MAX {
+            return Err(StorageError::new(ErrorCode::InvalidInput).caused_by("the headers are too large"));
+        }
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(parts.uri.host());
+        let target = Target::parse(service, host, parts.uri.path())?;
+        let account =
+            AccountName::parse(&target.account).map_err(|_| StorageError::new(ErrorCode::AccountNotFound))?;
+        let version = match parts.headers.get(header::X_MS_VERSION) {
+            None => OLDEST,
+            Some(value) => Version::parse(value.to_str().unwrap_or("?"))?,
+        };
+        Ok(Self {
+            method: meant_method(&target, &parts)?,
+            sent_method: parts.method,
+            account,
+            path: parts.uri.path().to_owned(),
+            query: Query::parse(parts.uri.query().unwrap_or_default())?,
+            target,
+            headers: parts.headers,
+            version,
+            request_id: request_id.to_owned(),
+            received,
+            peer,
+        })
+    }
+
+    /// The header's value, without white space around it; none if it is missing or empty.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` if it is not visible ASCII or occurs twice.
+    pub fn text(&self, name: &'static str) -> Result<Option<&str>, StorageError> {
+        let mut values = self.headers.get_all(name).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let text = value.to_str().map_err(|_| StorageError::invalid_header(name, "?"))?.trim();
+        if values.next().is_some() {
+            return Err(StorageError::invalid_header(name, text));
+        }
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    /// The header's value.
+    ///
+    /// # Errors
+    /// `MissingRequiredHeader`, or as [`Head::text`].
+    pub fn required(&self, name: &'static str) -> Result<&str, StorageError> {
+        self.text(name)?.ok_or_else(|| StorageError::missing_header(name))
+    }
+
+    /// The header's number.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` if it is not one.
+    pub fn number(&self, name: &'static str) -> Result<Option<u64>, StorageError> {
+        let parse = |text: &str| text.parse().map_err(|_| StorageError::invalid_header(name, text));
+        self.text(name)?.map(parse).transpose()
+    }
+
+    /// Whether the header says `true`; a missing one says `false`.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` for any other word.
+    pub fn flag(&self, name: &'static str) -> Result<bool, StorageError> {
+        match self.text(name)? {
+            None => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(StorageError::invalid_header(name, text)),
+        }
+    }
+
+    /// The query parameter's number, which must be in the range, both ends included; none if it is missing.
+    ///
+    /// # Errors
+    /// `InvalidQueryParameterValue` if it is no number, `OutOfRangeQueryParameterValue` outside the range.
+    pub fn query_number(
+        &self,
+        name: &'static str,
+        minimum: i64,
+        maximum: i64,
+    ) -> Result<Option<i64>, StorageError> {
+        let Some(text) = self.query.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        let number: i64 = text
+            .parse()
+            .map_err(|_| StorageError::invalid_query(name, text, "The value is not an integer."))?;
+        if !(minimum..=maximum).contains(&number) {
+            return Err(StorageError::out_of_range_query(name, text, minimum, maximum));
+        }
+        Ok(Some(number))
+    }
+
+    /// `maxresults` of listings: 1 to `most`; larger numbers count as `most`, as they do on the service.
+    ///
+    /// # Errors
+    /// As [`Head::query_number`].
+    pub fn max_results(&self, most: usize) -> Result<usize, StorageError> {
+        let asked = self.query_number("maxresults", 1, i64::from(i32::MAX))?;
+        Ok(asked.and_then(|asked| usize::try_from(asked).ok()).map_or(most, |asked| asked.min(most)))
+    }
+
+    /// The body's length in bytes, if it is said.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` if it is not a number.
+    pub fn content_length(&self) -> Result<Option<u64>, StorageError> {
+        self.number(header::CONTENT_LENGTH)
+    }
+
+    /// The address of the service as this client spells it, with a `/` at its end: what listings and entities
+    /// give as their own address.
+    pub fn endpoint(&self) -> String {
+        let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        if self.target.host_style {
+            format!("http://{host}/")
+        } else {
+            format!("http://{host}/{}/", self.target.account)
+        }
+    }
+
+    /// `InvalidResourceName`, for a name of the address that breaks its rules.
+    pub fn invalid_name(_: storage_engine::name::NameError) -> StorageError {
+        StorageError::new(ErrorCode::InvalidResourceName)
+    }
+}
+
+/// The verb that a request means: that of `X-HTTP-Method` for a table's POST.
+fn meant_method(target: &Target, parts: &http::request::Parts) -> Result<http::Method, StorageError> {
+    let Some(value) =
+        parts.headers.get(header::X_HTTP_METHOD).filter(|_| target.service == ServiceKind::Table)
+    else {
+        return Ok(parts.method.clone());
+    };
+    if parts.method != http::Method::POST {
+        return Err(StorageError::new(ErrorCode::XMethodNotUsingPost));
+    }
+    match value.as_bytes() {
+        b"PUT" => Ok(http::Method::PUT),
+        b"DELETE" => Ok(http::Method::DELETE),
+        b"PATCH" => Ok(http::Method::PATCH),
+        b"MERGE" => http::Method::from_bytes(b"MERGE")
+            .map_err(|_| StorageError::new(ErrorCode::XMethodIncorrectValue)),
+        _ => Err(StorageError::new(ErrorCode::XMethodIncorrectValue)),
+    }
+}

@@ -1,0 +1,190 @@
+//! Names of headers: the only place in which one is spelled.
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
+        $($(#[$doc])* pub const $name: &str = $text;)+
+    };
+}
+
+names! {
+    /// `Accept`: of tables, the metadata level.
+    ACCEPT = "accept";
+    /// `Accept-Ranges`
+    ACCEPT_RANGES = "accept-ranges";
+    /// `Authorization`
+    AUTHORIZATION = "authorization";
+    /// `Cache-Control`
+    CACHE_CONTROL = "cache-control";
+    /// `Connection`
+    CONNECTION = "connection";
+    /// `Content-Disposition`
+    CONTENT_DISPOSITION = "content-disposition";
+    /// `Content-Encoding`
+    CONTENT_ENCODING = "content-encoding";
+    /// `Content-ID`: of a batch's part.
+    CONTENT_ID = "content-id";
+    /// `Content-Language`
+    CONTENT_LANGUAGE = "content-language";
+    /// `Content-Length`
+    CONTENT_LENGTH = "content-length";
+    /// `Content-MD5`
+    CONTENT_MD5 = "content-md5";
+    /// `Content-Range`
+    CONTENT_RANGE = "content-range";
+    /// `Content-Type`
+    CONTENT_TYPE = "content-type";
+    /// `DataServiceId`: the entity an insert made.
+    DATA_SERVICE_ID = "dataserviceid";
+    /// `DataServiceVersion`
+    DATA_SERVICE_VERSION = "dataserviceversion";
+    /// `Date`
+    DATE = "date";
+    /// `ETag`
+    ETAG = "etag";
+    /// `Expect`: the client waits for our word to send its body.
+    EXPECT = "expect";
+    /// `Host`
+    HOST = "host";
+    /// `If-Match`
+    IF_MATCH = "if-match";
+    /// `If-Modified-Since`
+    IF_MODIFIED_SINCE = "if-modified-since";
+    /// `If-None-Match`
+    IF_NONE_MATCH = "if-none-match";
+    /// `If-Unmodified-Since`
+    IF_UNMODIFIED_SINCE = "if-unmodified-since";
+    /// `Last-Modified`
+    LAST_MODIFIED = "last-modified";
+    /// `Location`
+    LOCATION = "location";
+    /// `Prefer`
+    PREFER = "prefer";
+    /// `Preference-Applied`
+    PREFERENCE_APPLIED = "preference-applied";
+    /// `Range`
+    RANGE = "range";
+    /// `Server`
+    SERVER = "server";
+    /// `Transfer-Encoding`
+    TRANSFER_ENCODING = "transfer-encoding";
+    /// `WWW-Authenticate`
+    WWW_AUTHENTICATE = "www-authenticate";
+    /// `X-Content-Type-Options`
+    X_CONTENT_TYPE_OPTIONS = "x-content-type-options";
+    /// `X-HTTP-Method`: the verb that a POST stands for.
+    X_HTTP_METHOD = "x-http-method";
+    /// Common prefix of the vendor's own headers.
+    X_MS = "x-ms-";
+    /// Hot, cool and so on.
+    X_MS_ACCESS_TIER = "x-ms-access-tier";
+    /// A condition on when the tier was changed.
+    X_MS_ACCESS_TIER_IF_MODIFIED_SINCE = "x-ms-access-tier-if-modified-since";
+    /// A condition on when the tier was changed.
+    X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE = "x-ms-access-tier-if-unmodified-since";
+    /// Messages in a queue, roughly.
+    X_MS_APPROXIMATE_MESSAGES_COUNT = "x-ms-approximate-messages-count";
+    /// `Cache-Control` to keep with a blob.
+    X_MS_BLOB_CACHE_CONTROL = "x-ms-blob-cache-control";
+    /// `Content-Disposition` to keep with a blob.
+    X_MS_BLOB_CONTENT_DISPOSITION = "x-ms-blob-content-disposition";
+    /// `Content-Encoding` to keep with a blob.
+    X_MS_BLOB_CONTENT_ENCODING = "x-ms-blob-content-encoding";
+    /// `Content-Language` to keep with a blob.
+    X_MS_BLOB_CONTENT_LANGUAGE = "x-ms-blob-content-language";
+    /// Bytes of a blob.
+    X_MS_BLOB_CONTENT_LENGTH = "x-ms-blob-content-length";
+    /// `Content-MD5` to keep with a blob; on a ranged read, the one that is kept.
+    X_MS_BLOB_CONTENT_MD5 = "x-ms-blob-content-md5";
+    /// `Content-Type` to keep with a blob.
+    X_MS_BLOB_CONTENT_TYPE = "x-ms-blob-content-type";
+    /// Anonymous access to a container.
+    X_MS_BLOB_PUBLIC_ACCESS = "x-ms-blob-public-access";
+    /// Of a page blob.
+    X_MS_BLOB_SEQUENCE_NUMBER = "x-ms-blob-sequence-number";
+    /// Block, page or append blob.
+    X_MS_BLOB_TYPE = "x-ms-blob-type";
+    /// The client's own id of the request.
+    X_MS_CLIENT_REQUEST_ID = "x-ms-client-request-id";
+    /// CRC-64/NVME of the body, eight bytes little-endian in Base64.
+    X_MS_CONTENT_CRC64 = "x-ms-content-crc64";
+    /// Where a query of entities goes on: partition key.
+    X_MS_CONTINUATION_NEXT_PARTITION_KEY = "x-ms-continuation-nextpartitionkey";
+    /// Where a query of entities goes on: row key.
+    X_MS_CONTINUATION_NEXT_ROW_KEY = "x-ms-continuation-nextrowkey";
+    /// Where a query of tables goes on.
+    X_MS_CONTINUATION_NEXT_TABLE_NAME = "x-ms-continuation-nexttablename";
+    /// Where to copy from.
+    X_MS_COPY_SOURCE = "x-ms-copy-source";
+    /// When a blob came to be.
+    X_MS_CREATION_TIME = "x-ms-creation-time";
+    /// When the client sent the request.
+    X_MS_DATE = "x-ms-date";
+    /// The encryption scope of a container's blobs.
+    X_MS_DEFAULT_ENCRYPTION_SCOPE = "x-ms-default-encryption-scope";
+    /// What to do with a blob's snapshots.
+    X_MS_DELETE_SNAPSHOTS = "x-ms-delete-snapshots";
+    /// Whether a deleted blob can come back.
+    X_MS_DELETE_TYPE_PERMANENT = "x-ms-delete-type-permanent";
+    /// Whether blobs may have another encryption scope.
+    X_MS_DENY_ENCRYPTION_SCOPE_OVERRIDE = "x-ms-deny-encryption-scope-override";
+    /// Of a key that the client provides.
+    X_MS_ENCRYPTION_ALGORITHM = "x-ms-encryption-algorithm";
+    /// A key that the client provides.
+    X_MS_ENCRYPTION_KEY = "x-ms-encryption-key";
+    /// Digest of a key that the client provides.
+    X_MS_ENCRYPTION_KEY_SHA256 = "x-ms-encryption-key-sha256";
+    /// Which of the service's keys to encrypt with.
+    X_MS_ENCRYPTION_SCOPE = "x-ms-encryption-scope";
+    /// The error's code.
+    X_MS_ERROR_CODE = "x-ms-error-code";
+    /// How a blob's expiry is counted.
+    X_MS_EXPIRY_OPTION = "x-ms-expiry-option";
+    /// When a blob expires.
+    X_MS_EXPIRY_TIME = "x-ms-expiry-time";
+    /// Whether a container has an immutability policy.
+    X_MS_HAS_IMMUTABILITY_POLICY = "x-ms-has-immutability-policy";
+    /// Whether a container has a legal hold.
+    X_MS_HAS_LEGAL_HOLD = "x-ms-has-legal-hold";
+    /// A condition on a blob's tags.
+    X_MS_IF_TAGS = "x-ms-if-tags";
+    /// Locked or unlocked.
+    X_MS_IMMUTABILITY_POLICY_MODE = "x-ms-immutability-policy-mode";
+    /// Until when a blob must not change.
+    X_MS_IMMUTABILITY_POLICY_UNTIL_DATE = "x-ms-immutability-policy-until-date";
+    /// The lease that the client holds.
+    X_MS_LEASE_ID = "x-ms-lease-id";
+    /// `available`, `leased` and so on.
+    X_MS_LEASE_STATE = "x-ms-lease-state";
+    /// `locked` or `unlocked`.
+    X_MS_LEASE_STATUS = "x-ms-lease-status";
+    /// Whether a blob must not change until this is lifted.
+    X_MS_LEGAL_HOLD = "x-ms-legal-hold";
+    /// Common prefix of user metadata.
+    X_MS_META = "x-ms-meta-";
+    /// The proof of having got a message.
+    X_MS_POPRECEIPT = "x-ms-popreceipt";
+    /// Bytes to read; wins over `Range`.
+    X_MS_RANGE = "x-ms-range";
+    /// Whether to answer a ranged read with its CRC-64.
+    X_MS_RANGE_GET_CONTENT_CRC64 = "x-ms-range-get-content-crc64";
+    /// Whether to answer a ranged read with its MD5.
+    X_MS_RANGE_GET_CONTENT_MD5 = "x-ms-range-get-content-md5";
+    /// Our id of the request.
+    X_MS_REQUEST_ID = "x-ms-request-id";
+    /// Whether what was written is encrypted at rest by the service.
+    X_MS_REQUEST_SERVER_ENCRYPTED = "x-ms-request-server-encrypted";
+    /// What to do with a page blob's sequence number.
+    X_MS_SEQUENCE_NUMBER_ACTION = "x-ms-sequence-number-action";
+    /// Whether what is read is encrypted at rest by the service.
+    X_MS_SERVER_ENCRYPTED = "x-ms-server-encrypted";
+    /// Framing of a body with checksums.
+    X_MS_STRUCTURED_BODY = "x-ms-structured-body";
+    /// Bytes inside such a framing.
+    X_MS_STRUCTURED_CONTENT_LENGTH = "x-ms-structured-content-length";
+    /// A blob's tags.
+    X_MS_TAGS = "x-ms-tags";
+    /// When a message can be got again.
+    X_MS_TIME_NEXT_VISIBLE = "x-ms-time-next-visible";
+    /// The version of the protocol.
+    X_MS_VERSION = "x-ms-version";
+}

@@ -1,0 +1,104 @@
+//! The query of an address: decoded once, kept in order.
+//!
+//! Names are compared without case, as the service does; `+` is a plus. A name that occurs twice keeps both
+//! values, which signing needs; [`Query::get`] gives the first.
+
+use crate::error::{ErrorCode, StorageError};
+
+/// A decoded query.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Decodes what stands behind the `?`.
+    ///
+    /// # Errors
+    /// `InvalidUri` if an escape is broken or its bytes are not UTF-8.
+    pub fn parse(text: &str) -> Result<Self, StorageError> {
+        let mut pairs = Vec::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            pairs.push((percent_decode(name)?, percent_decode(value)?));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The first value of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// A name that occurs more than once. No operation takes one, and which value counts would be a guess.
+    pub fn repeated(&self) -> Option<&str> {
+        let earlier =
+            |at: usize, name: &str| self.0.iter().take(at).any(|(n, _)| n.eq_ignore_ascii_case(name));
+        let mut names = self.0.iter().map(|(name, _)| name.as_str()).enumerate();
+        names.find(|(at, name)| earlier(*at, name)).map(|(_, name)| name)
+    }
+
+    /// All pairs, in the order they were sent.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Decodes percent escapes; everything else stays as it is.
+///
+/// # Errors
+/// `InvalidUri` if an escape is broken or the bytes are not UTF-8.
+pub fn percent_decode(text: &str) -> Result<String, StorageError> {
+    if !text.contains('%') {
+        return Ok(text.to_owned());
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let digits = rest.split_at_checked(2).ok_or_else(|| StorageError::new(ErrorCode::InvalidUri))?;
+        let high = hex(digits.0.first().copied())?;
+        let low = hex(digits.0.last().copied())?;
+        decoded.push(high << 4 | low);
+        rest = digits.1;
+    }
+    String::from_utf8(decoded).map_err(|_| StorageError::new(ErrorCode::InvalidUri))
+}
+
+fn hex(digit: Option<u8>) -> Result<u8, StorageError> {
+    match digit {
+        Some(digit @ b'0'..=b'9') => Ok(digit - b'0'),
+        Some(digit @ b'a'..=b'f') => Ok(digit - b'a' + 10),
+        Some(digit @ b'A'..=b'F') => Ok(digit - b'A' + 10),
+        _ => Err(StorageError::new(ErrorCode::InvalidUri)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_without_case_and_plus_stays_plus() {
+        let query = Query::parse("comp=list&maxResults=5&prefix=a%2Fb+c&restype").unwrap();
+        assert_eq!(query.get("maxresults"), Some("5"));
+        assert_eq!(query.get("prefix"), Some("a/b+c"));
+        assert_eq!(query.get("restype"), Some(""));
+        assert_eq!(query.get("nothing"), None);
+    }
+
+    #[test]
+    fn a_repeated_name_is_seen_whatever_its_case() {
+        assert_eq!(Query::parse("a=1&b=2&A=3").unwrap().repeated(), Some("A"));
+        assert_eq!(Query::parse("a=1&b=2").unwrap().repeated(), None);
+    }
+
+    #[test]
+    fn broken_escapes_are_refused() {
+        for bad in ["a=%", "a=%1", "a=%zz", "a=%ff", "%C3=1"] {
+            assert!(Query::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Which account, service and resource an address means. Pure; names are not judged here, because a client
+//! that may not enter is told so before it is told that its name is bad.
+//!
+//! Two styles of address. *Path*: `http://127.0.0.1:10000/account/container/blob`; the port says which service.
+//! *Host*: `http://account.blob.localhost:10000/container/blob`; the host says it all. A host counts as one of
+//! ours only in the form `<account>[-secondary].<blob|queue|table>.<more>`, so that a container's or a pod's
+//! name in front of us (`http://azurite.test.svc:10000/account`) stays path-style.
+
+use crate::error::{ErrorCode, StorageError};
+use crate::query::percent_decode;
+
+/// One of the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServiceKind {
+    /// Blobs.
+    Blob,
+    /// Queues.
+    Queue,
+    /// Tables.
+    Table,
+}
+
+impl ServiceKind {
+    /// The service's label in host names, logs and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Blob => "blob",
+            Self::Queue => "queue",
+            Self::Table => "table",
+        }
+    }
+
+    /// The `Server` header.
+    pub const fn server(self) -> &'static str {
+        match self {
+            Self::Blob => "Windows-Azure-Blob/1.0 Linarite/0.1",
+            Self::Queue => "Windows-Azure-Queue/1.0 Linarite/0.1",
+            Self::Table => "Windows-Azure-Table/1.0 Linarite/0.1",
+        }
+    }
+}
+
+/// What stands behind the account, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// Nothing: the service itself.
+    Service,
+    /// A container.
+    Container(String),
+    /// A blob, by container and name.
+    Blob(String, String),
+    /// A queue.
+    Queue(String),
+    /// A queue's messages.
+    Messages(String),
+    /// A message, by queue and id.
+    Message(String, String),
+    /// `Tables`: all tables.
+    Tables,
+    /// `Tables('t')`: a table as an item.
+    TableItem(String),
+    /// `t` or `t()`: a table's entities.
+    Table(String),
+    /// `t(PartitionKey='p',RowKey='r')`: an entity, by table and what stands between the parentheses.
+    Entity(String, String),
+    /// `$batch`.
+    Batch,
+}
+
+/// A resource without its names: what rows are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the resource of the same name")]
+pub enum Level {
+    Service,
+    Container,
+    Blob,
+    Queue,
+    Messages,
+    Message,
+    Tables,
+    TableItem,
+    Table,
+    Entity,
+    Batch,
+}
+
+impl Resource {
+    /// The resource without its names.
+    pub const fn level(&self) -> Level {
+        match self {
+            Self::Service => Level::Service,
+            Self::Container(_) => Level::Container,
+            Self::Blob(..) => Level::Blob,
+            Self::Queue(_) => Level::Queue,
+            Self::Messages(_) => Level::Messages,
+            Self::Message(..) => Level::Message,
+            Self::Tables => Level::Tables,
+            Self::TableItem(_) => Level::TableItem,
+            Self::Table(_) => Level::Table,
+            Self::Entity(..) => Level::Entity,
+            Self::Batch => Level::Batch,
+        }
+    }
+}
+
+/// A parsed address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The service.
+    pub service: ServiceKind,
+    /// The account, as it stands in the address, without `-secondary`.
+    pub account: String,
+    /// Whether the address is that of the secondary endpoint.
+    pub secondary: bool,
+    /// Whether the account stands in the host.
+    pub host_style: bool,
+    /// The resource.
+    pub resource: Resource,
+}
+
+impl Target {
+    /// Parses an address. `port_service` is the service of the port that the request came to; `path` is as sent.
+    ///
+    /// # Errors
+    /// `InvalidUri` if the address has no account, a broken escape, or no resource that the service has.
+    pub fn parse(port_service: ServiceKind, host: Option<&str>, path: &str) -> Result<Self, StorageError> {
+        let rest = path.strip_prefix('/').ok_or_else(|| StorageError::new(ErrorCode::InvalidUri))?;
+        if let Some((account, service)) = host.and_then(host_account) {
+            return Self::new(service, account, true, rest);
+        }
+        let (account, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        if account.is_empty() {
+            return Err(StorageError::new(ErrorCode::InvalidUri));
+        }
+        Self::new(port_service, account, false, rest)
+    }
+
+    fn new(service: ServiceKind, account: &str, host_style: bool, rest: &str) -> Result<Self, StorageError> {
+        let (account, secondary) = match account.strip_suffix("-secondary") {
+            Some(account) => (account, true),
+            None => (account, false),
+        };
+        let resource = match service {
+            ServiceKind::Blob => blob_resource(rest)?,
+            ServiceKind::Queue => queue_resource(rest)?,
+            ServiceKind::Table => table_resource(rest)?,
+        };
+        Ok(Self { service, account: account.to_owned(), secondary, host_style, resource })
+    }
+}
+
+fn host_account(host: &str) -> Option<(&str, ServiceKind)> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let mut labels = name.splitn(3, '.');
+    let (account, service, suffix) = (labels.next()?, labels.next()?, labels.next()?);
+    let service = [ServiceKind::Blob, ServiceKind::Queue, ServiceKind::Table]
+        .into_iter()
+        .find(|kind| kind.label() == service)?;
+    (!account.is_empty() && !suffix.is_empty()).then_some((account, service))
+}
+
+fn blob_resource(rest: &str) -> Result<Resource, StorageError> {
+    if rest.is_empty() {
+        return Ok(Resource::Service);
+    }
+    match rest.split_once('/') {
+        None => Ok(Resource::Container(percent_decode(rest)?)),
+        Some((container, "")) => Ok(Resource::Container(percent_decode(container)?)),
+        Some((container, blob)) => Ok(Resource::Blob(percent_decode(container)?, percent_decode(blob)?)),
+    }
+}
+
+fn queue_resource(rest: &str) -> Result<Resource, StorageError> {
+    let mut segments = rest.trim_end_matches('/').split('/');
+    let resource = match (segments.next(), segments.next(), segments.next()) {
+        (Some("") | None, None, _) => Resource::Service,
+        (Some(queue), None, _) => Resource::Queue(percent_decode(queue)?),
+        (Some(queue), Some("messages"), None) => Resource::Messages(percent_decode(queue)?),
+        (Some(queue), Some("messages"), Some(id)) => {
+            Resource::Message(percent_decode(queue)?, percent_decode(id)?)
+        }
+        _ => return Err(StorageError::new(ErrorCode::InvalidUri)),
+    };
+    if segments.next().is_some() { Err(StorageError::new(ErrorCode::InvalidUri)) } else { Ok(resource) }
+}
+
+fn table_resource(rest: &str) -> Result<Resource, StorageError> {
+    let decoded = percent_decode(rest.trim_end_matches('/'))?;
+    let Some((name, inner)) = decoded.split_once('(') else {
+        return Ok(match decoded.as_str() {
+            "" => Resource::Service,
+            "$batch" => Resource::Batch,
+            "Tables" => Resource::Tables,
+            _ => Resource::Table(decoded),
+        });
+    };
+    let inner = inner.strip_suffix(')').ok_or_else(|| StorageError::new(ErrorCode::InvalidUri))?.trim();
+    Ok(match (name, inner) {
+        ("Tables", "") => Resource::Tables,
+        ("Tables", inner) => Resource::TableItem(unquote(inner)?),
+        (_, "") => Resource::Table(name.to_owned()),
+        (_, inner) => Resource::Entity(name.to_owned(), inner.to_owned()),
+    })
+}
+
+fn unquote(text: &str) -> Result<String, StorageError> {
+    text.strip_prefix('\'')
+        .and_then(|text| text.strip_suffix('\''))
+        .map(|text| text.replace("''", "'"))
+        .ok_or_else(|| StorageError::new(ErrorCode::InvalidUri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(service: ServiceKind, path: &str) -> Target {
+        Target::parse(service, Some("127.0.0.1:10000"), path).unwrap()
+    }
+
+    #[test]
+    fn the_first_segment_is_the_account_unless_the_host_is() {
+        let target = path(ServiceKind::Blob, "/dev/c/a%20b/c");
+        assert_eq!((target.account.as_str(), target.host_style), ("dev", false));
+        assert_eq!(target.resource, Resource::Blob("c".into(), "a b/c".into()));
+        let target =
+            Target::parse(ServiceKind::Blob, Some("acc-secondary.table.localhost:1"), "/t()").unwrap();
+        assert_eq!(
+            (target.service, target.account.as_str(), target.secondary),
+            (ServiceKind::Table, "acc", true)
+        );
+        assert_eq!(target.resource, Resource::Table("t".into()));
+        let target = Target::parse(ServiceKind::Blob, Some("azurite.test.svc:10000"), "/dev/c").unwrap();
+        assert_eq!(target.account, "dev");
+    }
+
+    #[test]
+    fn each_service_reads_its_own_paths() {
+        assert_eq!(path(ServiceKind::Blob, "/dev").resource, Resource::Service);
+        assert_eq!(path(ServiceKind::Blob, "/dev/").resource, Resource::Service);
+        assert_eq!(path(ServiceKind::Blob, "/dev/c//x").resource, Resource::Blob("c".into(), "/x".into()));
+        assert_eq!(path(ServiceKind::Queue, "/dev/q/messages").resource, Resource::Messages("q".into()));
+        assert_eq!(
+            path(ServiceKind::Queue, "/dev/q/messages/7").resource,
+            Resource::Message("q".into(), "7".into())
+        );
+        assert_eq!(path(ServiceKind::Table, "/dev/Tables('a')").resource, Resource::TableItem("a".into()));
+        assert_eq!(
+            path(ServiceKind::Table, "/dev/Tables%28%27a%27%29").resource,
+            Resource::TableItem("a".into())
+        );
+        assert_eq!(
+            path(ServiceKind::Table, "/dev/t(PartitionKey='a',RowKey='b')").resource,
+            Resource::Entity("t".into(), "PartitionKey='a',RowKey='b'".into())
+        );
+    }
+
+    #[test]
+    fn addresses_of_nothing_are_refused() {
+        for (service, bad) in [
+            (ServiceKind::Blob, "/"),
+            (ServiceKind::Blob, "*"),
+            (ServiceKind::Blob, "/dev/c/%zz"),
+            (ServiceKind::Queue, "/dev/q/other"),
+            (ServiceKind::Queue, "/dev/q/messages/1/2"),
+            (ServiceKind::Table, "/dev/t("),
+            (ServiceKind::Table, "/dev/Tables(a)"),
+        ] {
+            assert!(Target::parse(service, None, bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The protocol's version: a date. Any date is taken and echoed, also one to come; behaviour is chosen by
+//! comparing. Page "Versioning for the Azure Storage services".
+
+use crate::error::{ErrorCode, StorageError};
+use crate::header;
+use std::fmt;
+
+/// A version of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u16, u8, u8);
+
+/// `x-ms-version: 2015-02-21`: an empty body is signed as an empty length, not as `0`.
+pub const EMPTY_LENGTH_SIGNED_EMPTY: Version = Version(2015, 2, 21);
+/// `x-ms-version: 2016-05-31`: headers with empty values are signed; Put Message answers with a body; 256 MiB blobs.
+pub const EMPTY_HEADERS_SIGNED: Version = Version(2016, 5, 31);
+/// `x-ms-version: 2017-07-29`: messages may live for any time, or for ever.
+pub const LONG_LIVED_MESSAGES: Version = Version(2017, 7, 29);
+/// `x-ms-version: 2019-12-12`: challenges, 5,000 MiB blobs and 4,000 MiB blocks.
+pub const LARGE_BLOCKS: Version = Version(2019, 12, 12);
+/// What a request without the header is taken for.
+pub const OLDEST: Version = Version(2009, 9, 19);
+
+impl Version {
+    /// Reads `YYYY-MM-DD`.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` for anything else, or a date before the first version we speak.
+    pub fn parse(text: &str) -> Result<Self, StorageError> {
+        let invalid = || StorageError::invalid_header(header::X_MS_VERSION, text);
+        let mut parts = text.splitn(3, '-');
+        let mut digits = |len: usize| {
+            parts.next().filter(|part| part.len() == len && part.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let (year, month, day) = (digits(4), digits(2), digits(2));
+        let version = match (year, month, day) {
+            (Some(year), Some(month), Some(day)) => Self(
+                year.parse().map_err(|_| invalid())?,
+                month.parse().map_err(|_| invalid())?,
+                day.parse().map_err(|_| invalid())?,
+            ),
+            _ => return Err(invalid()),
+        };
+        if version < OLDEST || !(1..=12).contains(&version.1) || !(1..=31).contains(&version.2) {
+            return Err(invalid());
+        }
+        Ok(version)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.0, self.1, self.2)
+    }
+}
+
+impl StorageError {
+    /// A header's value is not one that the header can have.
+    pub fn invalid_header(name: &'static str, value: &str) -> Self {
+        Self::new(ErrorCode::InvalidHeaderValue).with("HeaderName", name).with("HeaderValue", value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_date_is_a_version_and_nothing_else_is() {
+        for good in ["2009-09-19", "2021-12-02", "2031-01-01"] {
+            assert_eq!(Version::parse(good).unwrap().to_string(), good);
+        }
+        for bad in
+            ["", "2009-09-18", "latest", "2021-13-01", "2021-1-01", "2021-01-01x", "+021-01-01", "2021-00-10"]
+        {
+            assert!(Version::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
