@@ -1,0 +1,35 @@
+//! The Blob service: what its operations are given.
+//!
+//! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`].
+//! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
+//! spells properties, [`listing`] spells pages.
+
+use crate::md5::Lanes;
+use storage_engine::blob::BlobStore;
+
+pub mod operations;
+
+mod account;
+mod address;
+#[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
+mod blob;
+mod block;
+mod container;
+mod headers;
+mod listing;
+
+/// The Blob service.
+#[derive(Debug)]
+pub struct BlobService {
+    /// The engine's part.
+    pub store: BlobStore,
+    /// Hashes the bodies of all uploads.
+    pub(crate) md5: Lanes,
+}
+
+impl BlobService {
+    /// The service on this store.
+    pub fn new(store: BlobStore) -> Self {
+        Self { store, md5: Lanes::start() }
+    }
+}

@@ -1,0 +1,17 @@
+//! Operations on blobs of any type.
+
+mod delete_blob;
+mod get_blob;
+mod get_blob_metadata;
+mod get_blob_properties;
+mod put_blob;
+mod set_blob_metadata;
+mod set_blob_properties;
+
+pub(super) use delete_blob::DeleteBlob;
+pub(super) use get_blob::GetBlob;
+pub(super) use get_blob_metadata::GetBlobMetadata;
+pub(super) use get_blob_properties::GetBlobProperties;
+pub(super) use put_blob::PutBlob;
+pub(super) use set_blob_metadata::SetBlobMetadata;
+pub(super) use set_blob_properties::SetBlobProperties;

@@ -1,0 +1,115 @@
+//! *Put Block*. Takes no conditions. Its MD5 is computed only if the client gave one; otherwise the answer
+//! carries the CRC-64.
+
+use crate::blob::{BlobService, address, headers};
+use crate::body::{Body, Payload};
+use crate::content::{self, Received, Receiving, block_bytes_max};
+use crate::error::{ErrorCode, Intent, StorageError};
+use crate::head::Head;
+use crate::operation::Operation;
+use crate::{checksum, condition, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use storage_engine::blob::BlobAddress;
+use storage_engine::name::BlockId;
+
+pub(crate) struct PutBlock;
+
+pub(crate) struct Request {
+    at: BlobAddress,
+    id: BlockId,
+    body: Receiving,
+}
+
+impl Operation for PutBlock {
+    type Service = BlobService;
+    type Request = Request;
+    type Response = Received;
+
+    fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
+        let at = address::blob(head)?;
+        condition::none(head)?;
+        let id = head.query.get("blockid").filter(|id| !id.is_empty());
+        let id = block_id(id.ok_or_else(|| StorageError::missing_query("blockid"))?)?;
+        Ok(Request { at, id, body: Receiving::decode(head, body, block_bytes_max(head.version))? })
+    }
+
+    async fn execute(service: &BlobService, request: Request) -> Result<Received, StorageError> {
+        let Request { at, id, body } = request;
+        let (staged, received) = content::stage_block(body, service.store.upload(), &service.md5).await?;
+        service
+            .store
+            .stage_block(&at, id, staged)
+            .await
+            .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok(received)
+    }
+
+    fn encode(received: Received) -> http::Response<Body> {
+        let mut response = headers::empty();
+        let map = response.headers_mut();
+        if received.md5_given {
+            headers::set_md5(map, header::CONTENT_MD5, received.md5);
+        } else {
+            headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
+        }
+        headers::set_written_plain(map);
+        if let Some(structured) = &received.structured {
+            headers::set(map, header::X_MS_STRUCTURED_BODY, structured);
+        }
+        response
+    }
+}
+
+/// A block's id, as clients spell it.
+///
+/// # Errors
+/// `InvalidBlockId` if it is not 1 to 64 bytes in Base64.
+pub(super) fn block_id(text: &str) -> Result<BlockId, StorageError> {
+    let invalid = || StorageError::new(ErrorCode::InvalidBlockId);
+    let bytes = STANDARD.decode(text).map_err(|_| invalid())?;
+    BlockId::new(&bytes).map_err(|_| invalid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ServiceKind;
+    use crate::testing;
+
+    fn decode(query: &str, headers: &[(&str, &str)]) -> Result<Request, ErrorCode> {
+        let url = format!("/dev/con/b?comp=block{query}");
+        let head = testing::head(ServiceKind::Blob, "PUT", &url, headers);
+        PutBlock::decode(&head, Payload::None).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn ids_are_base64_of_up_to_64_bytes() {
+        assert_eq!(decode("&blockid=%2B/8%3D", &[]).unwrap().id.as_bytes(), [0xFB, 0xFF]);
+        assert_eq!(decode("&blockid=+/8=", &[]).unwrap().id.as_bytes(), [0xFB, 0xFF]);
+        assert_eq!(decode("", &[]).err(), Some(ErrorCode::MissingRequiredQueryParameter));
+        let long = format!("&blockid={}", STANDARD.encode([0; 65]));
+        for bad in ["&blockid=*", "&blockid=AAA", long.as_str()] {
+            assert_eq!(decode(bad, &[]).err(), Some(ErrorCode::InvalidBlockId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_block_takes_no_conditions_and_has_its_own_limit() {
+        let code = |headers: &[(&str, &str)]| decode("&blockid=AAAA", headers).err();
+        assert_eq!(code(&[("if-match", "*")]), Some(ErrorCode::ConditionHeadersNotSupported));
+        let old = [("x-ms-version", "2015-12-11"), ("content-length", "4194305")];
+        assert_eq!(code(&old), Some(ErrorCode::RequestBodyTooLarge));
+    }
+
+    #[test]
+    fn the_answer_has_the_checksum_that_the_client_used() {
+        let header = |md5_given| {
+            let received = Received { md5: Some([0; 16]), crc64: 0, md5_given, structured: None };
+            let response = PutBlock::encode(received);
+            let has = |name| response.headers().contains_key(name);
+            (has("content-md5"), has("x-ms-content-crc64"))
+        };
+        assert_eq!((header(true), header(false)), ((true, false), (false, true)));
+    }
+}

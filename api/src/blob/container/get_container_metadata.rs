@@ -1,0 +1,58 @@
+//! *Get Container Metadata*, by GET and by HEAD.
+
+use crate::blob::address::{self, ContainerAddress};
+use crate::blob::{BlobService, headers};
+use crate::body::{Body, Payload};
+use crate::error::{Intent, StorageError};
+use crate::head::Head;
+use crate::metadata;
+use crate::operation::Operation;
+use storage_engine::blob::{Container, Stamp};
+
+pub(crate) struct GetContainerMetadata;
+
+impl Operation for GetContainerMetadata {
+    type Service = BlobService;
+    type Request = ContainerAddress;
+    type Response = Container;
+
+    fn decode(head: &Head, _: Payload) -> Result<ContainerAddress, StorageError> {
+        address::container(head)
+    }
+
+    async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
+        service
+            .store
+            .container(&at.account, &at.container)
+            .await
+            .map_err(|error| StorageError::from_engine(error, Intent::Read))
+    }
+
+    fn encode(container: Container) -> http::Response<Body> {
+        let mut response = headers::stamped(Stamp { etag: container.etag, modified: container.modified });
+        metadata::write(&container.metadata, response.headers_mut());
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage_engine::blob::PublicAccess;
+    use storage_engine::clock::{Etag, Timestamp};
+    use storage_engine::name::ContainerName;
+
+    #[test]
+    fn metadata_come_back_and_nothing_else_does() {
+        let response = GetContainerMetadata::encode(Container {
+            name: ContainerName::parse("con").unwrap(),
+            etag: Etag(1),
+            modified: Timestamp::from_unix_seconds(0),
+            metadata: vec![("k".into(), "v".into())],
+            public_access: PublicAccess::Blob,
+        });
+        let mut names: Vec<_> = response.headers().keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["etag", "last-modified", "x-ms-meta-k"]);
+    }
+}

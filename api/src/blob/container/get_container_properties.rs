@@ -1,0 +1,70 @@
+//! *Get Container Properties*, by GET and by HEAD.
+
+use crate::blob::address::{self, ContainerAddress};
+use crate::blob::{BlobService, headers};
+use crate::body::{Body, Payload};
+use crate::error::{Intent, StorageError};
+use crate::head::Head;
+use crate::operation::Operation;
+use crate::{header, metadata};
+use storage_engine::blob::{Container, PublicAccess, Stamp};
+
+pub(crate) struct GetContainerProperties;
+
+impl Operation for GetContainerProperties {
+    type Service = BlobService;
+    type Request = ContainerAddress;
+    type Response = Container;
+
+    fn decode(head: &Head, _: Payload) -> Result<ContainerAddress, StorageError> {
+        address::container(head)
+    }
+
+    async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
+        service
+            .store
+            .container(&at.account, &at.container)
+            .await
+            .map_err(|error| StorageError::from_engine(error, Intent::Read))
+    }
+
+    fn encode(container: Container) -> http::Response<Body> {
+        let mut response = headers::stamped(Stamp { etag: container.etag, modified: container.modified });
+        let map = response.headers_mut();
+        metadata::write(&container.metadata, map);
+        headers::set_unleased(map);
+        match container.public_access {
+            PublicAccess::None => {}
+            PublicAccess::Blob => headers::set(map, header::X_MS_BLOB_PUBLIC_ACCESS, "blob"),
+            PublicAccess::Container => headers::set(map, header::X_MS_BLOB_PUBLIC_ACCESS, "container"),
+        }
+        headers::set(map, header::X_MS_HAS_IMMUTABILITY_POLICY, "false");
+        headers::set(map, header::X_MS_HAS_LEGAL_HOLD, "false");
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage_engine::clock::{Etag, Timestamp};
+    use storage_engine::name::ContainerName;
+
+    #[test]
+    fn properties_are_headers() {
+        let response = GetContainerProperties::encode(Container {
+            name: ContainerName::parse("con").unwrap(),
+            etag: Etag(0xAB),
+            modified: Timestamp::from_unix_seconds(0),
+            metadata: vec![("k".into(), "v".into())],
+            public_access: PublicAccess::Blob,
+        });
+        let get =
+            |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap());
+        assert_eq!((get("etag"), get("x-ms-meta-k")), (Some("\"0xAB\""), Some("v")));
+        assert_eq!(
+            (get("x-ms-blob-public-access"), get("x-ms-has-legal-hold")),
+            (Some("blob"), Some("false"))
+        );
+    }
+}

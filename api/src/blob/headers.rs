@@ -1,0 +1,180 @@
+//! Properties of containers and blobs as headers, both ways.
+
+use crate::body::Body;
+use crate::checksum::md5_header;
+use crate::error::StorageError;
+use crate::head::Head;
+use crate::{checksum, etag, header, metadata, time};
+use http::{HeaderMap, HeaderValue, Response};
+use storage_engine::blob::{BlobProperties, ContentHeaders, Stamp};
+
+/// The type of a blob whose writer gave none.
+const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
+
+/// Sets a header. A value that no header can have is left out.
+pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Sets a header, unless the value is empty.
+pub(super) fn set_some(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if !value.is_empty() {
+        set(headers, name, value);
+    }
+}
+
+/// An answer without a body.
+pub(super) fn empty() -> Response<Body> {
+    Response::new(Body::empty())
+}
+
+/// An answer without a body that says which version was made or met.
+pub(super) fn stamped(stamp: Stamp) -> Response<Body> {
+    let mut response = empty();
+    set_stamp(response.headers_mut(), stamp);
+    response
+}
+
+/// An XML document as an answer.
+pub(super) fn document(xml: String) -> Response<Body> {
+    let mut response = Response::new(Body::full(xml));
+    set(response.headers_mut(), header::CONTENT_TYPE, "application/xml");
+    response
+}
+
+/// `ETag` and `Last-Modified`.
+pub(super) fn set_stamp(headers: &mut HeaderMap, stamp: Stamp) {
+    set(headers, header::ETAG, &etag::quoted(stamp.etag));
+    set(headers, header::LAST_MODIFIED, &time::rfc1123(stamp.modified));
+}
+
+/// Says truthfully that what was written is not encrypted by the service.
+pub(super) fn set_written_plain(headers: &mut HeaderMap) {
+    set(headers, header::X_MS_REQUEST_SERVER_ENCRYPTED, "false");
+}
+
+/// `unlocked` and `available`: nothing is ever leased yet.
+pub(super) fn set_unleased(headers: &mut HeaderMap) {
+    set(headers, header::X_MS_LEASE_STATUS, "unlocked");
+    set(headers, header::X_MS_LEASE_STATE, "available");
+}
+
+/// All headers of a blob's properties but its length and its MD5, which depend on what is answered.
+pub(super) fn set_properties(headers: &mut HeaderMap, properties: &BlobProperties) {
+    set_stamp(headers, Stamp { etag: properties.etag, modified: properties.modified });
+    set(headers, header::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
+    let content = &properties.headers;
+    set_some(headers, header::CONTENT_TYPE, &content.content_type);
+    set_some(headers, header::CONTENT_ENCODING, &content.encoding);
+    set_some(headers, header::CONTENT_LANGUAGE, &content.language);
+    set_some(headers, header::CONTENT_DISPOSITION, &content.disposition);
+    set_some(headers, header::CACHE_CONTROL, &content.cache_control);
+    set(headers, header::ACCEPT_RANGES, "bytes");
+    set(headers, header::X_MS_BLOB_TYPE, "BlockBlob");
+    set(headers, header::X_MS_SERVER_ENCRYPTED, "false");
+    set_unleased(headers);
+    metadata::write(&properties.metadata, headers);
+}
+
+/// Sets an MD5, if there is one.
+pub(super) fn set_md5(headers: &mut HeaderMap, name: &'static str, md5: Option<checksum::Md5Sum>) {
+    if let Some(md5) = md5 {
+        set(headers, name, &checksum::md5_text(md5));
+    }
+}
+
+/// The headers to keep with a blob, from the `x-ms-blob-` headers alone.
+///
+/// # Errors
+/// `InvalidHeaderValue`, `InvalidMd5`.
+pub(super) fn content_headers(head: &Head) -> Result<ContentHeaders, StorageError> {
+    let text = |name| head.text(name).map(|text| text.unwrap_or_default().to_owned());
+    Ok(ContentHeaders {
+        content_type: text(header::X_MS_BLOB_CONTENT_TYPE)?,
+        encoding: text(header::X_MS_BLOB_CONTENT_ENCODING)?,
+        language: text(header::X_MS_BLOB_CONTENT_LANGUAGE)?,
+        disposition: text(header::X_MS_BLOB_CONTENT_DISPOSITION)?,
+        cache_control: text(header::X_MS_BLOB_CACHE_CONTROL)?,
+        md5: md5_header(head, header::X_MS_BLOB_CONTENT_MD5)?,
+    })
+}
+
+/// As [`content_headers`], with the type that a new blob has if none was given.
+///
+/// # Errors
+/// As [`content_headers`].
+pub(super) fn new_content_headers(head: &Head) -> Result<ContentHeaders, StorageError> {
+    let mut headers = content_headers(head)?;
+    or_else(&mut headers.content_type, Some(DEFAULT_CONTENT_TYPE));
+    Ok(headers)
+}
+
+/// As [`new_content_headers`], for a body that is the blob: its own headers stand in for those not given.
+///
+/// # Errors
+/// As [`content_headers`].
+pub(super) fn whole_content_headers(head: &Head) -> Result<ContentHeaders, StorageError> {
+    let mut headers = content_headers(head)?;
+    or_else(&mut headers.content_type, head.text(header::CONTENT_TYPE)?);
+    or_else(&mut headers.content_type, Some(DEFAULT_CONTENT_TYPE));
+    or_else(&mut headers.encoding, head.text(header::CONTENT_ENCODING)?);
+    or_else(&mut headers.language, head.text(header::CONTENT_LANGUAGE)?);
+    or_else(&mut headers.cache_control, head.text(header::CACHE_CONTROL)?);
+    Ok(headers)
+}
+
+fn or_else(value: &mut String, other: Option<&str>) {
+    if value.is_empty() {
+        other.unwrap_or_default().clone_into(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ServiceKind;
+    use crate::testing;
+    use storage_engine::clock::{Etag, Timestamp};
+
+    fn head(headers: &[(&str, &str)]) -> Head {
+        testing::head(ServiceKind::Blob, "PUT", "/dev/con/b", headers)
+    }
+
+    #[test]
+    fn the_bodys_own_headers_stand_in_for_those_to_keep_only_if_it_is_the_blob() {
+        let sent = head(&[
+            ("content-type", "text/plain"),
+            ("content-encoding", "gzip"),
+            ("x-ms-blob-content-encoding", "br"),
+            ("cache-control", "no-store"),
+        ]);
+        let whole = whole_content_headers(&sent).unwrap();
+        assert_eq!((whole.content_type.as_str(), whole.encoding.as_str()), ("text/plain", "br"));
+        assert_eq!(whole.cache_control, "no-store");
+        let new = new_content_headers(&sent).unwrap();
+        assert_eq!((new.content_type.as_str(), new.cache_control.as_str()), (DEFAULT_CONTENT_TYPE, ""));
+        assert_eq!(content_headers(&sent).unwrap().content_type, "");
+        assert!(content_headers(&head(&[("x-ms-blob-content-md5", "AAAA")])).is_err());
+    }
+
+    #[test]
+    fn properties_leave_out_what_is_not_set() {
+        let properties = BlobProperties {
+            etag: Etag(0x1A),
+            created: Timestamp::from_unix_seconds(0),
+            modified: Timestamp::from_unix_seconds(1),
+            length: 3,
+            headers: ContentHeaders { language: "en".into(), ..ContentHeaders::default() },
+            metadata: vec![("k".into(), "v".into())],
+        };
+        let mut headers = HeaderMap::new();
+        set_properties(&mut headers, &properties);
+        let get = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap());
+        assert_eq!(get("etag"), Some("\"0x1A\""));
+        assert_eq!(get("last-modified"), Some("Thu, 01 Jan 1970 00:00:01 GMT"));
+        assert_eq!((get("content-language"), get("content-type")), (Some("en"), None));
+        assert_eq!((get("x-ms-meta-k"), get("x-ms-lease-state")), (Some("v"), Some("available")));
+    }
+}

@@ -1,0 +1,77 @@
+//! The map of the Blob service: one line, one logged operation.
+
+use super::BlobService;
+use super::account::ListContainers;
+use super::blob::{
+    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, SetBlobMetadata, SetBlobProperties,
+};
+use super::block::{GetBlockList, PutBlock, PutBlockList};
+use super::container::{
+    CreateContainer, DeleteContainer, GetContainerMetadata, GetContainerProperties, ListBlobs,
+    SetContainerMetadata,
+};
+use crate::body::BodyKind;
+use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
+use crate::header;
+use crate::operation::Guard::{Is, IsNot, Lacks, LacksQuery};
+use crate::operation::{Access, Guard, Row};
+use crate::structured::FRAMING_BYTES_MAX;
+use crate::target::Level;
+
+/// A list of 50,000 ids of 64 bytes, each in its tags on a line of its own.
+const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
+
+/// Snapshots and versions are not built: what is addressed is the blob as it is.
+const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
+
+/// All operations of the service.
+#[rustfmt::skip]
+pub static OPERATIONS: &[Row<BlobService>] = &[
+    Row::new::<ListContainers>("ListContainers", "GET", Level::Service, Access::List, 200).comp("list"),
+
+    Row::new::<CreateContainer>("CreateContainer", "PUT", Level::Container, Access::Create, 201).restype("container"),
+    Row::new::<GetContainerProperties>("GetContainerProperties", "GET", Level::Container, Access::Read, 200).restype("container"),
+    Row::new::<GetContainerProperties>("GetContainerProperties", "HEAD", Level::Container, Access::Read, 200).restype("container"),
+    Row::new::<GetContainerMetadata>("GetContainerMetadata", "GET", Level::Container, Access::Read, 200).restype("container").comp("metadata"),
+    Row::new::<GetContainerMetadata>("GetContainerMetadata", "HEAD", Level::Container, Access::Read, 200).restype("container").comp("metadata"),
+    Row::new::<SetContainerMetadata>("SetContainerMetadata", "PUT", Level::Container, Access::Write, 200).restype("container").comp("metadata"),
+    Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
+    Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
+
+    Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Write, 201)
+        .when(&[
+            Lacks(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "PageBlob"),
+            IsNot(header::X_MS_BLOB_TYPE, "AppendBlob"),
+            Is(header::X_MS_BLOB_TYPE, "BlockBlob"),
+        ])
+        .body(BodyKind::Stream(BLOB_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200).when(CURRENT),
+    Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200).when(CURRENT),
+    Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata").when(CURRENT),
+    Row::new::<GetBlobMetadata>("GetBlobMetadata", "HEAD", Level::Blob, Access::Read, 200).comp("metadata").when(CURRENT),
+    Row::new::<SetBlobMetadata>("SetBlobMetadata", "PUT", Level::Blob, Access::Write, 200).comp("metadata").when(CURRENT),
+    Row::new::<SetBlobProperties>("SetBlobProperties", "PUT", Level::Blob, Access::Write, 200)
+        .comp("properties")
+        .when(&[
+            LacksQuery("snapshot"),
+            LacksQuery("versionid"),
+            Lacks(header::X_MS_BLOB_CONTENT_LENGTH),
+            Lacks(header::X_MS_SEQUENCE_NUMBER_ACTION),
+            Lacks(header::X_MS_BLOB_SEQUENCE_NUMBER),
+        ]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
+        .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
+
+    Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
+        .comp("block")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .body(BodyKind::Stream(BLOCK_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<PutBlockList>("PutBlockList", "PUT", Level::Blob, Access::Write, 201)
+        .comp("blocklist")
+        .body(BodyKind::Whole(BLOCK_LIST_BYTES_MAX)),
+    Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist").when(CURRENT),
+];
+
+#[cfg(test)]
+mod tests;

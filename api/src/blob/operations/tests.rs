@@ -1,0 +1,85 @@
+//! Requests as the vendor's pages show them, and the rows that they are to mean.
+
+use super::*;
+use crate::error::ErrorCode;
+use crate::operation::{overlaps, resolve};
+use crate::target::ServiceKind;
+use crate::testing;
+
+const HOST: &str = "http://myaccount.blob.core.windows.net";
+
+fn named(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<&'static str, ErrorCode> {
+    let head = testing::head(ServiceKind::Blob, method, &format!("{HOST}{path}"), headers);
+    resolve(OPERATIONS, &head).map(|row| row.name).map_err(|error| error.code)
+}
+
+#[test]
+fn no_request_means_two_rows() {
+    assert_eq!(overlaps(OPERATIONS), []);
+}
+
+#[test]
+fn the_vendors_example_requests_mean_their_operations() {
+    let block_blob = &[("x-ms-blob-type", "BlockBlob")][..];
+    for (method, path, headers, name) in [
+        ("GET", "/?comp=list&maxresults=3", &[][..], "ListContainers"),
+        ("GET", "/?comp=list&include=metadata&timeout=30", &[], "ListContainers"),
+        ("PUT", "/mycontainer?restype=container", &[("x-ms-meta-name", "x")], "CreateContainer"),
+        ("GET", "/mycontainer?restype=container", &[], "GetContainerProperties"),
+        ("HEAD", "/mycontainer?restype=container", &[], "GetContainerProperties"),
+        ("GET", "/mycontainer?restype=container&comp=metadata", &[], "GetContainerMetadata"),
+        ("HEAD", "/mycontainer?comp=metadata&restype=container", &[], "GetContainerMetadata"),
+        ("PUT", "/mycontainer?restype=container&comp=metadata", &[], "SetContainerMetadata"),
+        ("DELETE", "/mycontainer?restype=container", &[], "DeleteContainer"),
+        ("GET", "/mycontainer?restype=container&comp=list&include=snapshots", &[], "ListBlobs"),
+        ("GET", "/mycontainer?restype=container&comp=list&delimiter=/&maxresults=4", &[], "ListBlobs"),
+        ("PUT", "/mycontainer/myblockblob", block_blob, "PutBlob"),
+        ("PUT", "/$root/myblockblob", block_blob, "PutBlob"),
+        ("GET", "/mycontainer/myblob", &[("x-ms-range", "bytes=0-1")], "GetBlob"),
+        ("HEAD", "/mycontainer/my/blob", &[], "GetBlobProperties"),
+        ("GET", "/mycontainer/myblob?comp=metadata", &[], "GetBlobMetadata"),
+        ("HEAD", "/mycontainer/myblob?comp=metadata", &[], "GetBlobMetadata"),
+        ("PUT", "/mycontainer/myblob?comp=metadata", &[], "SetBlobMetadata"),
+        ("PUT", "/mycontainer/myblob?comp=properties", &[], "SetBlobProperties"),
+        ("DELETE", "/mycontainer/myblob", &[("x-ms-delete-snapshots", "include")], "DeleteBlob"),
+        ("PUT", "/mycontainer/myblob?comp=block&blockid=AAAAAA%3D%3D", &[], "PutBlock"),
+        ("PUT", "/mycontainer/myblob?comp=blocklist", &[], "PutBlockList"),
+        ("GET", "/mycontainer/myblob?comp=blocklist&blocklisttype=all", &[], "GetBlockList"),
+    ] {
+        assert_eq!(named(method, path, headers), Ok(name), "{method} {path}");
+    }
+}
+
+#[test]
+fn what_is_not_built_is_said_not_to_be() {
+    let source = ("x-ms-copy-source", "https://x/y");
+    for (method, path, headers) in [
+        ("PUT", "/c/b", &[("x-ms-blob-type", "PageBlob")][..]),
+        ("PUT", "/c/b", &[("x-ms-blob-type", "AppendBlob")]),
+        ("PUT", "/c/b", &[source]),
+        ("PUT", "/c/b", &[("x-ms-blob-type", "BlockBlob"), source]),
+        ("PUT", "/c/b?comp=block&blockid=AAAA", &[source]),
+        ("PUT", "/c/b?comp=properties", &[("x-ms-blob-content-length", "512")]),
+        ("PUT", "/c/b?comp=properties", &[("x-ms-sequence-number-action", "max")]),
+    ] {
+        assert_eq!(named(method, path, headers), Err(ErrorCode::NotImplemented), "{path} {headers:?}");
+    }
+    for (method, path) in [
+        ("GET", "/c/b?snapshot=2026-01-02T03:04:05.1234567Z"),
+        ("HEAD", "/c/b?versionid=2026-01-02T03:04:05.1234567Z"),
+        ("DELETE", "/c/b?deletetype=permanent"),
+        ("PUT", "/c/b?comp=lease"),
+        ("PUT", "/c/b?comp=snapshot"),
+        ("PUT", "/c?restype=container&comp=acl"),
+        ("GET", "/b"),
+    ] {
+        assert_eq!(named(method, path, &[]), Err(ErrorCode::InvalidQueryParameterValue), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_request_that_is_nearly_one_is_told_what_is_wrong() {
+    assert_eq!(named("PUT", "/c/b", &[]), Err(ErrorCode::MissingRequiredHeader));
+    assert_eq!(named("PUT", "/c/b", &[("x-ms-blob-type", "Other")]), Err(ErrorCode::InvalidHeaderValue));
+    assert_eq!(named("POST", "/c/b", &[]), Err(ErrorCode::UnsupportedHttpVerb));
+}
