@@ -1,0 +1,55 @@
+//! The Queue service: what its operations are given.
+
+use crate::error::StorageError;
+use crate::head::Head;
+use crate::target::Resource;
+use storage_engine::name::QueueName;
+use storage_engine::queue::{QueueAddress, QueueStore};
+
+mod account;
+mod message;
+pub mod operations;
+#[expect(clippy::module_inception, reason = "the service and the resource have the same name")]
+mod queue;
+
+/// The Queue service.
+#[derive(Debug)]
+pub struct QueueService {
+    /// The engine's part.
+    pub store: QueueStore,
+}
+
+impl QueueService {
+    /// The service on this store.
+    pub fn new(store: QueueStore) -> Self {
+        Self { store }
+    }
+}
+
+/// The queue of the address.
+fn address(head: &Head) -> Result<QueueAddress, StorageError> {
+    let name = match &head.target.resource {
+        Resource::Queue(queue) | Resource::Messages(queue) | Resource::Message(queue, _) => queue.as_str(),
+        _ => "",
+    };
+    let queue = QueueName::parse(name).map_err(Head::invalid_name)?;
+    Ok(QueueAddress { account: head.account.clone(), queue })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::target::ServiceKind;
+    use crate::testing::head;
+
+    #[test]
+    fn a_queue_is_addressed_by_itself_its_messages_and_each_of_them() {
+        for url in ["/acc/my-q", "/acc/my-q/messages", "/acc/my-q/messages/7"] {
+            let at = address(&head(ServiceKind::Queue, "GET", url, &[])).unwrap();
+            assert_eq!((at.account.as_str(), at.queue.as_str()), ("acc", "my-q"), "{url}");
+        }
+        let error = address(&head(ServiceKind::Queue, "GET", "/acc/My_Q", &[])).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidResourceName);
+    }
+}

@@ -1,0 +1,33 @@
+//! Operations on entities. One file, one operation.
+
+mod delete_entity;
+mod get_entity;
+mod insert_entity;
+mod insert_or_merge_entity;
+mod insert_or_replace_entity;
+mod merge_entity;
+mod query_entities;
+mod update_entity;
+
+pub(super) use delete_entity::DeleteEntity;
+pub(super) use get_entity::GetEntity;
+pub(super) use insert_entity::InsertEntity;
+pub(super) use insert_or_merge_entity::InsertOrMergeEntity;
+pub(super) use insert_or_replace_entity::InsertOrReplaceEntity;
+pub(super) use merge_entity::MergeEntity;
+pub(super) use query_entities::QueryEntities;
+pub(super) use update_entity::UpdateEntity;
+
+use crate::error::{ErrorCode, StorageError};
+use crate::head::Head;
+use crate::odata;
+use crate::target::Resource;
+use storage_engine::table::EntityKey;
+
+/// The keys of the address.
+pub(super) fn key(head: &Head) -> Result<EntityKey, StorageError> {
+    match &head.target.resource {
+        Resource::Entity(_, inner) => odata::address::parse(inner),
+        _ => Err(StorageError::new(ErrorCode::InvalidUri)),
+    }
+}
