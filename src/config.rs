@@ -1,0 +1,325 @@
+//! What the server is told: by flags, by environment variables, by one TOML file, in this order of precedence.
+//!
+//! A setting has one name everywhere: `--blob-port`, `LINARITE_BLOB_PORT`, `blob-port = …` (only the variable for
+//! several accounts is plural, as Azurite's is). Azurite's spelling
+//! of a flag is understood too, so that its command lines keep working; what such a flag asks for and we do not
+//! have (TLS, OAuth) is refused rather than ignored, because the client would trust in it.
+
+mod accounts;
+
+pub(crate) use accounts::{ConfiguredAccounts, Shown};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use storage_engine::config::EngineConfig;
+use storage_engine::meta::Durability;
+
+/// Azure Storage's own APIs on local disks, in one binary.
+///
+/// Without arguments: keeps its data in ./linarite-data and serves the well-known development account on
+/// ports 10000 (blobs), 10001 (queues) and 10002 (tables), so `UseDevelopmentStorage=true` just works.
+#[derive(Debug, Default, Parser)]
+#[command(name = "linarite", version, disable_version_flag = true, max_term_width = 100)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// Reads settings from this TOML file; flags and environment win over it
+    #[arg(long, env = "LINARITE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    azurite: AzuriteFlags,
+
+    /// Prints the version
+    #[arg(long, short = 'v', short_alias = 'V', action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Prints every operation that is served: service, logged name, verb
+    Operations,
+}
+
+/// When a write is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DurabilityName {
+    /// When it is on disk
+    Sync,
+    /// When it is in the page cache: for test doubles
+    Os,
+}
+
+/// Everything that can be set, each perhaps not.
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Settings {
+    /// A folder for data, normally the mount point of one device [default: linarite-data]
+    #[arg(
+        long = "disk",
+        visible_alias = "location",
+        short_alias = 'l',
+        env = "LINARITE_DISK",
+        value_name = "PATH",
+        value_delimiter = ','
+    )]
+    #[serde(default, deserialize_with = "one_or_many")]
+    disk: Option<Vec<PathBuf>>,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long, aliases = ["blobHost", "queueHost", "tableHost"], overrides_with = "host", env = "LINARITE_HOST")]
+    host: Option<IpAddr>,
+    /// The port for blobs; 0 for any free one [default: 10000]
+    #[arg(long, alias = "blobPort", env = "LINARITE_BLOB_PORT")]
+    blob_port: Option<u16>,
+    /// The port for queues [default: 10001]
+    #[arg(long, alias = "queuePort", env = "LINARITE_QUEUE_PORT")]
+    queue_port: Option<u16>,
+    /// The port for tables [default: 10002]
+    #[arg(long, alias = "tablePort", env = "LINARITE_TABLE_PORT")]
+    table_port: Option<u16>,
+    /// The port for /metrics and /healthz [default: 10003]
+    #[arg(long, alias = "adminPort", env = "LINARITE_ADMIN_PORT")]
+    admin_port: Option<u16>,
+    /// An account, as NAME:KEY[:KEY2] with keys in Base64; may be repeated. Replaces the development account
+    #[arg(
+        long = "account",
+        env = "LINARITE_ACCOUNTS",
+        value_name = "NAME:KEY[:KEY2]",
+        value_delimiter = ';'
+    )]
+    #[serde(default, deserialize_with = "one_or_many")]
+    account: Option<Vec<String>>,
+    /// When a write is acknowledged [default: sync]
+    #[arg(long, env = "LINARITE_DURABILITY", value_enum)]
+    durability: Option<DurabilityName>,
+    /// Memory for records read from disk, in MiB [default: 64]
+    #[arg(long, env = "LINARITE_CACHE_MIB")]
+    cache_mib: Option<usize>,
+    /// How many connections may be open at once [default: 4096]
+    #[arg(long, env = "LINARITE_CONNECTIONS_MAX")]
+    connections_max: Option<usize>,
+    /// How long requests may go on after a signal to stop, in seconds [default: 10]
+    #[arg(long, env = "LINARITE_DRAIN_SECONDS")]
+    drain_seconds: Option<u64>,
+    /// Writes no line per request
+    #[arg(long, short, env = "LINARITE_SILENT", num_args = 0, default_missing_value = "true")]
+    silent: Option<bool>,
+}
+
+/// Flags of Azurite that change nothing here, or that we do not have.
+#[derive(Debug, Default, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of a command line")]
+#[command(next_help_heading = "Understood for the sake of Azurite's command lines")]
+struct AzuriteFlags {
+    /// Any version is accepted anyway
+    #[arg(long = "skipApiVersionCheck", hide = true)]
+    skip_api_version_check: bool,
+    /// Unknown headers are ignored anyway
+    #[arg(long, short = 'L', hide = true)]
+    loose: bool,
+    /// There is no telemetry
+    #[arg(long = "disableTelemetry", hide = true)]
+    disable_telemetry: bool,
+    /// Path-style addresses are always understood
+    #[arg(long = "disableProductStyleUrl", hide = true)]
+    disable_product_style_url: bool,
+    /// Keeps data in a temporary folder that is removed at the end, unsynced
+    #[arg(long = "inMemoryPersistence")]
+    in_memory_persistence: bool,
+    /// There is no such limit
+    #[arg(long = "extentMemoryLimit", hide = true)]
+    extent_memory_limit: Option<u64>,
+    /// Logs go to standard error
+    #[arg(long, short, hide = true)]
+    debug: Option<PathBuf>,
+    #[arg(long = "blobKeepAliveTimeout", hide = true)]
+    blob_keep_alive_timeout: Option<u64>,
+    #[arg(long = "queueKeepAliveTimeout", hide = true)]
+    queue_keep_alive_timeout: Option<u64>,
+    #[arg(long = "tableKeepAliveTimeout", hide = true)]
+    table_keep_alive_timeout: Option<u64>,
+    #[arg(long, hide = true)]
+    cert: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    key: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    pwd: Option<String>,
+    #[arg(long, hide = true)]
+    oauth: Option<String>,
+}
+
+/// The whole configuration, with nothing left open.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) engine: EngineConfig,
+    pub(crate) host: IpAddr,
+    pub(crate) blob_port: u16,
+    pub(crate) queue_port: u16,
+    pub(crate) table_port: u16,
+    pub(crate) admin_port: u16,
+    pub(crate) accounts: ConfiguredAccounts,
+    pub(crate) connections_max: usize,
+    pub(crate) drain_seconds: u64,
+    pub(crate) silent: bool,
+    /// The folder of a store that is thrown away at the end.
+    pub(crate) temporary: Option<tempfile::TempDir>,
+}
+
+impl Config {
+    /// Puts flags, environment and file together and checks the whole.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn from_flags(flags: Flags) -> Result<Self, String> {
+        let Flags { command: _, version: _, config, settings, azurite } = flags;
+        let file = config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let temporary = azurite.judge()?;
+        // Naming every field: one that is added does not compile until it is placed here.
+        let Settings {
+            disk,
+            host,
+            blob_port,
+            queue_port,
+            table_port,
+            admin_port,
+            account,
+            durability,
+            cache_mib,
+            connections_max,
+            drain_seconds,
+            silent,
+        } = settings;
+        let defaults = EngineConfig::default();
+        let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
+        let durability = match durability.or(file.durability).unwrap_or(DurabilityName::Sync) {
+            DurabilityName::Os => Durability::Os,
+            DurabilityName::Sync => Durability::Sync,
+        };
+        let engine = EngineConfig {
+            disks: temporary.as_ref().map_or(kept_disks, |folder| vec![folder.path().to_owned()]),
+            durability: if temporary.is_some() { Durability::Os } else { durability },
+            cache_bytes: cache_mib
+                .or(file.cache_mib)
+                .map_or(defaults.cache_bytes, |mib| mib.saturating_mul(1 << 20)),
+            segment_bytes: defaults.segment_bytes,
+        };
+        if engine.disks.len() != 1 {
+            return Err("give exactly one --disk; keeping data on several is not built yet".to_owned());
+        }
+        let named = account.or(file.account).or_else(accounts::from_azurite_environment);
+        Ok(Self {
+            engine,
+            host: host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+            blob_port: blob_port.or(file.blob_port).unwrap_or(10_000),
+            queue_port: queue_port.or(file.queue_port).unwrap_or(10_001),
+            table_port: table_port.or(file.table_port).unwrap_or(10_002),
+            admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
+            accounts: ConfiguredAccounts::parse(named)?,
+            connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
+            drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
+            silent: silent.or(file.silent).unwrap_or(false),
+            temporary,
+        })
+    }
+}
+
+impl AzuriteFlags {
+    /// Refuses what we do not have; gives the folder of a store that is to be thrown away.
+    fn judge(&self) -> Result<Option<tempfile::TempDir>, String> {
+        if self.cert.is_some() || self.key.is_some() || self.pwd.is_some() {
+            return Err("TLS is not built yet: start without --cert, --key and --pwd".to_owned());
+        }
+        if self.oauth.is_some() {
+            return Err("token authorization is not built yet: start without --oauth".to_owned());
+        }
+        if !self.in_memory_persistence {
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("linarite-").tempdir();
+        folder.map(Some).map_err(|error| format!("cannot make a temporary folder: {error}"))
+    }
+}
+
+/// What may be repeated on a command line is one value or a list in a file.
+fn one_or_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+    Ok(Some(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(value) => vec![value],
+        OneOrMany::Many(values) => values,
+    }))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the configuration is read before there is a disk")]
+fn read_file(path: &Path) -> Result<Settings, String> {
+    let unreadable = |error| format!("cannot read {}: {error}", path.display());
+    let text = std::io::read_to_string(std::fs::File::open(path).map_err(unreadable)?).map_err(unreadable)?;
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> Result<Config, String> {
+        let flags =
+            Flags::try_parse_from([&["linarite"], arguments].concat()).map_err(|error| error.to_string())?;
+        Config::from_flags(flags)
+    }
+
+    #[test]
+    fn without_arguments_it_is_azurites_ports_and_a_local_folder() {
+        let config = config(&[]).unwrap();
+        assert_eq!((config.blob_port, config.queue_port, config.table_port), (10_000, 10_001, 10_002));
+        assert_eq!(config.engine.disks, [PathBuf::from("linarite-data")]);
+        assert_eq!(config.engine.durability, Durability::Sync);
+    }
+
+    #[test]
+    fn an_azurite_command_line_keeps_working() {
+        let line = "--silent --location /tmp/a --blobPort 1 --queuePort 2 --tablePort 3 --skipApiVersionCheck --loose \
+                    --disableProductStyleUrl --blobHost 0.0.0.0 --queueHost 0.0.0.0 --tableHost 0.0.0.0";
+        let config = config(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
+        assert!(config.silent);
+        assert_eq!((config.blob_port, config.queue_port, config.table_port), (1, 2, 3));
+        assert_eq!(config.engine.disks, [PathBuf::from("/tmp/a")]);
+    }
+
+    #[test]
+    fn what_would_only_seem_safe_is_refused() {
+        assert!(config(&["--oauth", "basic"]).unwrap_err().contains("not built"));
+        assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("not built"));
+        assert!(config(&["--account", "bad"]).is_err());
+        assert!(config(&["--disk", "a", "--disk", "b"]).is_err());
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_knows_no_other_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("linarite.toml");
+        std::fs::write(&path, "blob-port = 7\nqueue-port = 8\ndurability = \"os\"\ndisk = \"/a\"\n").unwrap();
+        let text = path.to_str().unwrap();
+        let config = config(&["--config", text, "--blob-port", "9"]).unwrap();
+        assert_eq!((config.blob_port, config.queue_port, config.table_port), (9, 8, 10_002));
+        assert_eq!(config.engine.durability, Durability::Os);
+        assert_eq!(config.engine.disks, [PathBuf::from("/a")]);
+        std::fs::write(&path, "blobPort = 7\n").unwrap();
+        assert!(self::config(&["--config", text]).is_err());
+    }
+}

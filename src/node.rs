@@ -1,0 +1,165 @@
+//! The running server: disks, engine, services and listeners put together, and taken apart in reverse.
+
+use crate::admin::Admin;
+use crate::config::{Config, ConfiguredAccounts, Shown};
+use crate::listener::{Answer, Door};
+use crate::telemetry::{Log, Telemetry};
+use api::error::with_causes;
+use api::{Body, Front, Observer, ServiceKind};
+use http::{Request, Response};
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use storage_engine::clock::{SystemClock, SystemEntropy};
+use storage_engine::{Engine, EngineError};
+use tokio::net::TcpListener;
+
+/// Connections to the admin port at once.
+const ADMIN_CONNECTIONS_MAX: usize = 32;
+
+/// A running server.
+pub(crate) struct Node {
+    door: Door,
+    admin_door: Door,
+    engine: Engine,
+    addresses: Addresses,
+    shown_account: Shown,
+    disks: Vec<PathBuf>,
+    drain: Duration,
+    // Dropped last, in this order: the store's folder if it is a throw-away one, then the log.
+    _temporary: Option<tempfile::TempDir>,
+    _log: Log,
+}
+
+/// Where the services listen.
+struct Addresses {
+    blob: SocketAddr,
+    queue: SocketAddr,
+    table: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// One service of the front, on its own port.
+struct Port {
+    front: Arc<Front>,
+    service: ServiceKind,
+}
+
+impl Answer for Port {
+    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
+        self.front.handle(self.service, Some(peer), request).await
+    }
+}
+
+impl Node {
+    /// Opens the store and listens. Ports are bound first: a second server on the same ports must not touch data.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) async fn start(config: Config) -> Result<Self, String> {
+        let log = Log::start().map_err(|error| format!("cannot start the log: {error}"))?;
+        let blob = bind(config.host, config.blob_port, "--blob-port").await?;
+        let queue = bind(config.host, config.queue_port, "--queue-port").await?;
+        let table = bind(config.host, config.table_port, "--table-port").await?;
+        let admin = bind(config.host, config.admin_port, "--admin-port").await?;
+        let addresses = Addresses {
+            blob: address(&blob)?,
+            queue: address(&queue)?,
+            table: address(&table)?,
+            admin: address(&admin)?,
+        };
+        let engine = Engine::open(&config.engine, Arc::new(SystemClock), Arc::new(SystemEntropy))
+            .map_err(|error| cannot_open(&error))?;
+        let telemetry = Arc::new(Telemetry::new((!config.silent).then(|| log.writer())));
+        let shown_account = config.accounts.shown.clone();
+        let front = Arc::new(front(&engine, config.accounts, &telemetry));
+        let door = Door::new(config.connections_max);
+        for (listener, service) in
+            [(blob, ServiceKind::Blob), (queue, ServiceKind::Queue), (table, ServiceKind::Table)]
+        {
+            door.serve(listener, Arc::new(Port { front: Arc::clone(&front), service }));
+        }
+        // Whoever looks after the server gets in when it is full.
+        let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
+        admin_door.serve(admin, Arc::new(Admin::new(telemetry)));
+        Ok(Self {
+            door,
+            admin_door,
+            engine,
+            addresses,
+            shown_account,
+            disks: config.engine.disks,
+            drain: Duration::from_secs(config.drain_seconds),
+            _temporary: config.temporary,
+            _log: log,
+        })
+    }
+
+    /// Says on standard output where everything is. A key is shown only if everybody knows it.
+    pub(crate) fn announce(&self) {
+        // Nobody may be listening; that is no reason not to serve.
+        let _ = self.write_announcement(&mut std::io::stdout().lock());
+    }
+
+    fn write_announcement(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let Addresses { blob, queue, table, admin } = &self.addresses;
+        let Shown { name, key } = &self.shown_account;
+        writeln!(out, "blob   http://{blob}/{name}")?;
+        writeln!(out, "queue  http://{queue}/{name}")?;
+        writeln!(out, "table  http://{table}/{name}")?;
+        writeln!(out, "admin  http://{admin}/metrics")?;
+        for disk in &self.disks {
+            writeln!(out, "data   {}", disk.display())?;
+        }
+        let key = key.as_deref().unwrap_or("<the account's key>");
+        writeln!(
+            out,
+            "connection string: DefaultEndpointsProtocol=http;AccountName={name};AccountKey={key};\
+             BlobEndpoint=http://{blob}/{name};QueueEndpoint=http://{queue}/{name};\
+             TableEndpoint=http://{table}/{name};"
+        )?;
+        writeln!(out, "stop with Ctrl-C or SIGTERM")?;
+        writeln!(out, "ready")
+    }
+
+    /// Lets running requests come to their end and closes the store.
+    pub(crate) async fn stop(self) {
+        self.admin_door.close(Duration::ZERO).await;
+        if !self.door.close(self.drain).await {
+            tracing::warn!("requests still ran at the end of the drain time and were cut off");
+        }
+        if let Err(error) = self.engine.close() {
+            tracing::error!(%error, "closing the store failed");
+        }
+    }
+}
+
+fn front(engine: &Engine, accounts: ConfiguredAccounts, telemetry: &Arc<Telemetry>) -> Front {
+    let observer: Arc<dyn Observer> = Arc::<Telemetry>::clone(telemetry);
+    Front::new(engine, Arc::new(accounts), observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+}
+
+async fn bind(host: IpAddr, port: u16, setting: &str) -> Result<TcpListener, String> {
+    let refused = |error| format!("cannot listen on {host} port {port} ({setting}): {error}");
+    TcpListener::bind((host, port)).await.map_err(refused)
+}
+
+/// Where a client of this machine reaches the listener, which may listen on all addresses.
+fn address(listener: &TcpListener) -> Result<SocketAddr, String> {
+    let mut address = listener.local_addr().map_err(|error| format!("a socket has no address: {error}"))?;
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::from([127, 0, 0, 1]));
+    }
+    Ok(address)
+}
+
+/// Why the store cannot be opened, for whoever started the server.
+fn cannot_open(error: &EngineError) -> String {
+    match error {
+        // At the start this is mostly a wrong folder and seldom a broken device; the cause says which.
+        EngineError::Disk(cause) => format!("cannot open the store: {}", with_causes(&**cause)),
+        error => format!("cannot open the store: {}", with_causes(error)),
+    }
+}
