@@ -1,0 +1,31 @@
+//! Tests of the real process, from the outside.
+//!
+//! Everything in this binary starts `linarite` itself, on port 0 and in a folder of its own, and talks to it over
+//! sockets. Nothing of the `api` or `storage-engine` crates is used: the client signs with code of its own
+//! ([`client`]), so a mistake in the server's string to sign cannot cancel itself out, and what is asserted comes
+//! from the vendor's documentation, not from the server's types.
+//!
+//! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
+//! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
+//! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
+//! [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
+//!
+//! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly fails, which is what a test is for"
+)]
+#![expect(clippy::format_push_string, reason = "requests of a test are built for the eye, not for speed")]
+
+mod bad_input;
+mod big;
+mod client;
+mod coverage;
+mod crash;
+mod node;
+mod random;
+mod sdk;
+mod sign;
+mod smoke;
+mod unauthorized;
+mod wire;

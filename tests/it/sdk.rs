@@ -1,0 +1,148 @@
+//! The vendor's own client libraries against the real process, as they come from their registries.
+//!
+//! The programs are in `tests/it/sdk/`; each prints one line per test and ends with `N passed, N failed`. They are
+//! ignored by a plain `cargo test`, because they need an installation: `.ci/sdk-python`, `.ci/sdk-js` and
+//! `.ci/sdk-rust` make it in a per-user cache, and a test whose installation is missing fails and says so. Nothing
+//! is skipped silently.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::node::Node;
+
+/// One kind of client and how its programs are started.
+enum Kit {
+    Python,
+    JavaScript,
+    Rust,
+}
+
+impl Kit {
+    /// What the installation script leaves in the cache.
+    fn installation(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Python => ("sdk-python", "bin/python"),
+            Self::JavaScript => ("sdk-js", "node_modules"),
+            Self::Rust => ("sdk-rust", "debug/linarite-sdk-suite"),
+        }
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let (name, marker) = self.installation();
+        let home = cache().join(name);
+        let marker = home.join(marker);
+        assert!(marker.exists(), "{} is missing; run .ci/{name} first", marker.display());
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk");
+        let mut command = match self {
+            Self::Python => {
+                let mut command = Command::new(marker);
+                command.arg(sources.join("python").join(program)).env("PYTHONDONTWRITEBYTECODE", "1");
+                command
+            }
+            Self::JavaScript => {
+                let mut command = Command::new("node");
+                // The installation is reached through a link; module files are compared by their real place.
+                let home = home.canonicalize().expect("the link of the cache leads somewhere");
+                command.arg(sources.join("js").join(program)).env("LINARITE_SDK_JS", home);
+                command
+            }
+            Self::Rust => {
+                let mut command = Command::new(marker);
+                command.arg(program);
+                command
+            }
+        };
+        command.args(arguments);
+        command
+    }
+
+    /// Runs one program against a node; its own report is shown when it fails.
+    fn run(&self, node: &Node, program: &str, arguments: &[&str]) {
+        let mut command = self.command(program, arguments);
+        let output = command.env("LINARITE_CONNECTION_STRING", node.connection_string()).output();
+        let output = output.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}\n{text}\n{errors}");
+        let last = text.lines().last().unwrap_or_default();
+        assert!(last.ends_with(" passed, 0 failed") && !last.starts_with("0 "), "{program} says {last:?}");
+        eprintln!("sdk: {program} {arguments:?}: {last}");
+    }
+}
+
+fn cache() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    variable("LINARITE_CACHE").unwrap_or_else(|| {
+        let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+        caches.expect("a home folder").join("linarite")
+    })
+}
+
+fn run(kit: &Kit, program: &str) {
+    let node = Node::start();
+    kit.run(&node, program, &[]);
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_moves_a_tree_of_files() {
+    run(&Kit::Python, "tree.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_does_every_blob_operation() {
+    run(&Kit::Python, "blobs.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_does_every_queue_operation() {
+    run(&Kit::Python, "queues.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_does_every_table_operation() {
+    run(&Kit::Python, "tables.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_moves_a_tree_of_files() {
+    run(&Kit::JavaScript, "tree.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_does_every_blob_operation() {
+    run(&Kit::JavaScript, "blobs.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_does_every_queue_operation() {
+    run(&Kit::JavaScript, "queues.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_does_every_table_operation() {
+    run(&Kit::JavaScript, "tables.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python, .ci/sdk-js and .ci/sdk-rust"]
+fn every_client_reads_what_every_other_wrote() {
+    let mut node = Node::start();
+    Kit::Python.run(&node, "handover.py", &["write", "handover"]);
+    Kit::JavaScript.run(&node, "handover.mjs", &["write", "handover"]);
+    Kit::Rust.run(&node, "write", &["handover"]);
+    node.stop();
+    node.restart();
+    for writer in ["python", "javascript", "objectstore", "azurerust"] {
+        Kit::Python.run(&node, "handover.py", &["check", "handover", writer]);
+        Kit::JavaScript.run(&node, "handover.mjs", &["check", "handover", writer]);
+        Kit::Rust.run(&node, "check", &["handover", writer]);
+    }
+}
