@@ -1,0 +1,6 @@
+//! The `$filter` of table queries.
+//!
+//! Whatever the bytes, the parser answers; it never panics, hangs or eats memory.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| api::fuzz::odata_filter(data));
