@@ -142,7 +142,11 @@ fn open_floors(
             }
         }
     };
-    let options = RocksOptions { durability: config.durability, cache_bytes: config.cache_bytes };
+    let options = RocksOptions {
+        durability: config.durability,
+        cache_bytes: config.cache_bytes,
+        ..RocksOptions::default()
+    };
     let meta = RocksMeta::open(&disk.root().join(META), options, clock, Box::new(freed))?;
     let named: NamedChunks = {
         let meta = Arc::downgrade(&meta);
@@ -151,6 +155,8 @@ fn open_floors(
     let options = ChunkOptions {
         segment_bytes: config.segment_bytes,
         durability: config.durability,
+        // More than records keep free, so that on a device that fills up blobs can still be deleted.
+        reserve_bytes: 2 * RocksOptions::default().reserve_bytes,
         next_segment_at_least: meta.highest_chunk_segment()?.map_or(1, |segment| segment.saturating_add(1)),
         ..ChunkOptions::default()
     };

@@ -3,6 +3,10 @@
 //! While one batch is being synced the next gathers in the inbox, so the batch size follows the load by itself:
 //! one verb when idle, hundreds when busy. No timer waits for more.
 //!
+//! # When the device is nearly full
+//! Verbs are refused before they run, as long as it is. Running out of room in the middle of a write would be a
+//! failed write, and that is final.
+//!
 //! # When a write fails
 //! Whether it took effect cannot be known, and the file system may already have dropped the pages it failed to
 //! write, so trying again may report success for bytes that are lost. All of the batch, also verbs that only
@@ -27,6 +31,11 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 pub(super) trait Ledger: Send + Sync + 'static {
     /// What is committed. Changes only by [`Ledger::write`].
     fn committed(&self) -> Box<dyn Base + '_>;
+
+    /// Whether there is room for a batch, and for what the store does with it later.
+    fn has_room(&self) -> bool {
+        true
+    }
 
     /// Commits all of `writes` or nothing, and makes it durable.
     fn write(&self, writes: &Writes) -> Result<()>;
@@ -72,6 +81,9 @@ impl<L: Ledger> Committer<L> {
     fn commit_some(&mut self, waiting: &mut VecDeque<Submitted>) {
         if let Some(poison) = &self.poison {
             return waiting.drain(..).for_each(|submitted| finish(submitted.verb, Err(poison.clone())));
+        }
+        if !self.ledger.has_room() {
+            return waiting.drain(..).for_each(|submitted| finish(submitted.verb, Err(EngineError::NoSpace)));
         }
         let mut writes = Writes::default();
         let ran = self.run(waiting, &mut writes);
@@ -135,11 +147,16 @@ mod tests {
     struct Noted {
         writes: Mutex<Vec<usize>>,
         fails_at: Option<usize>,
+        full: bool,
     }
 
     impl Ledger for Noted {
         fn committed(&self) -> Box<dyn Base + '_> {
             Box::new(Empty)
+        }
+
+        fn has_room(&self) -> bool {
+            !self.full
         }
 
         fn write(&self, writes: &Writes) -> Result<()> {
@@ -244,6 +261,15 @@ mod tests {
         let waiting = commit(&store, Scope(Bytes::new()), None, |transaction| Ok(transaction.now()));
         store.work(&ledger, Box::new(|_| ()));
         block_on(waiting).unwrap();
+        assert_eq!(*ledger.writes.lock().unwrap(), []);
+    }
+
+    #[test]
+    fn without_room_verbs_are_refused_and_nothing_is_written() {
+        let (ledger, store) = (Arc::new(Noted { full: true, ..Noted::default() }), Gathering::new());
+        let waiting = store.put(1, 1);
+        store.work(&ledger, Box::new(|_| ()));
+        assert!(matches!(block_on(waiting), Err(EngineError::NoSpace)));
         assert_eq!(*ledger.writes.lock().unwrap(), []);
     }
 

@@ -49,6 +49,7 @@ pub struct RocksMeta {
 struct Database {
     rocks: DB,
     write_options: WriteOptions,
+    reserve_bytes: u64,
 }
 
 impl RocksMeta {
@@ -68,7 +69,11 @@ impl RocksMeta {
     ) -> Result<Arc<Self>> {
         let rocks = DB::open_cf_descriptors(&RocksOptions::of_database(), path, options.of_families())
             .map_err(failed)?;
-        let database = Arc::new(Database { rocks, write_options: options.of_writes() });
+        let database = Arc::new(Database {
+            rocks,
+            write_options: options.of_writes(),
+            reserve_bytes: options.reserve_bytes,
+        });
         let stamps = Stamps::open(clock, database.committed().as_ref())?;
         let inbox = Arc::new(Inbox::new());
         let committer = Committer {
@@ -155,6 +160,12 @@ impl MetaStore for RocksMeta {
 impl Ledger for Database {
     fn committed(&self) -> Box<dyn Base + '_> {
         Box::new(RocksView::newest(&self.rocks))
+    }
+
+    fn has_room(&self) -> bool {
+        // What cannot be found out does not count as full: the write will tell.
+        rustix::fs::statvfs(self.rocks.path())
+            .map_or(true, |space| space.f_bavail.saturating_mul(space.f_frsize) >= self.reserve_bytes)
     }
 
     fn write(&self, writes: &Writes) -> Result<()> {

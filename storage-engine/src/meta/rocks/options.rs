@@ -42,11 +42,13 @@ pub struct RocksOptions {
     pub durability: Durability,
     /// Bytes of memory for blocks read from disk, with their indexes and filters.
     pub cache_bytes: usize,
+    /// Bytes of the device below which verbs are refused: `RocksDB` needs room for its own work.
+    pub reserve_bytes: u64,
 }
 
 impl Default for RocksOptions {
     fn default() -> Self {
-        Self { durability: Durability::default(), cache_bytes: 64 << 20 }
+        Self { durability: Durability::default(), cache_bytes: 64 << 20, reserve_bytes: 128 << 20 }
     }
 }
 

@@ -33,7 +33,11 @@ fn rocksdb_conforms() {
     let folders = Mutex::new(Vec::new());
     conformance::conforms(|| {
         let folder = tempdir().unwrap();
-        let options = RocksOptions { durability: crate::meta::Durability::Os, cache_bytes: 8 << 20 };
+        let options = RocksOptions {
+            durability: crate::meta::Durability::Os,
+            cache_bytes: 8 << 20,
+            ..RocksOptions::default()
+        };
         let store =
             RocksMeta::open(folder.path(), options, Arc::new(ManualClock::default()), Box::new(|_| ()))
                 .unwrap();
