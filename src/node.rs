@@ -5,7 +5,7 @@ use crate::config::{Config, ConfiguredAccounts, Shown};
 use crate::listener::{Answer, Door};
 use crate::telemetry::{Log, Telemetry};
 use api::error::with_causes;
-use api::{Body, Front, Observer, ServiceKind};
+use api::{Arrival, Body, Front, Observer, ServiceKind};
 use http::{Request, Response};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -49,7 +49,7 @@ struct Port {
 
 impl Answer for Port {
     async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
-        self.front.handle(self.service, Some(peer), request).await
+        self.front.handle(self.service, Arrival { peer: Some(peer), secure: false }, request).await
     }
 }
 

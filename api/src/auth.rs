@@ -45,6 +45,17 @@ pub trait Accounts: Send + Sync + 'static {
 pub enum Principal {
     /// A holder of the account's key: may do everything in it.
     Owner,
+    /// A holder of a token: may do what its roles say.
+    Identity(Identity),
+}
+
+/// Who a token speaks for, once its signature, audience and times hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `oid`: the user's or application's object id.
+    pub object: String,
+    /// `tid`: the tenant's id.
+    pub tenant: String,
 }
 
 /// Proves who a request comes from.

@@ -13,7 +13,7 @@ use crate::auth::{self, Accounts};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::error::{ErrorCode, StorageError, with_causes};
-use crate::head::Head;
+use crate::head::{Arrival, Head};
 use crate::header;
 use crate::operation::{Row, resolve};
 use crate::queue::QueueService;
@@ -113,7 +113,7 @@ impl Front {
     pub async fn handle(
         &self,
         service: ServiceKind,
-        peer: Option<SocketAddr>,
+        arrival: Arrival,
         request: Request<Body>,
     ) -> Response<Body> {
         let began = Instant::now();
@@ -121,7 +121,7 @@ impl Front {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
-        let Understood { head, service, request_id, version } = self.understand(service, peer, parts);
+        let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
             Ok(head) => {
@@ -147,7 +147,7 @@ impl Front {
             account: &account,
             method: &method,
             path: &path,
-            peer,
+            peer: arrival.peer,
             answered: self.clock.now(),
             elapsed: began.elapsed(),
         });
@@ -208,12 +208,7 @@ impl Front {
         })
     }
 
-    fn understand(
-        &self,
-        service: ServiceKind,
-        peer: Option<SocketAddr>,
-        parts: http::request::Parts,
-    ) -> Understood {
+    fn understand(&self, service: ServiceKind, arrival: Arrival, parts: http::request::Parts) -> Understood {
         let request_id = guid(self.entropy.bits());
         let mut understood = Understood {
             head: Err(StorageError::new(ErrorCode::InvalidUri)),
@@ -221,7 +216,7 @@ impl Front {
             request_id,
             version: OLDEST,
         };
-        match Head::read(service, peer, parts, &understood.request_id, self.clock.now()) {
+        match Head::read(service, arrival, parts, &understood.request_id, self.clock.now()) {
             Ok(head) => {
                 understood.service = head.target.service;
                 understood.version = head.version;

@@ -2,7 +2,7 @@
 //! and none has a result: what a parser makes of nonsense is its own business, that it survives is ours.
 
 use crate::auth::AccountKeys;
-use crate::head::Head;
+use crate::head::{Arrival, Head};
 use crate::multipart::{self, Batch};
 use crate::odata::{address, continuation, filter, json, tag};
 use crate::target::{ServiceKind, Target};
@@ -77,7 +77,7 @@ pub fn authorization(data: &[u8]) {
         return;
     };
     let parts = request.into_parts().0;
-    if let Ok(head) = Head::read(ServiceKind::Blob, None, parts, "", Timestamp::MAX) {
+    if let Ok(head) = Head::read(ServiceKind::Blob, Arrival::default(), parts, "", Timestamp::MAX) {
         drop(crate::auth::authenticate(&head, &OneAccount));
     }
 }
@@ -92,7 +92,9 @@ pub fn range(data: &[u8]) {
     else {
         return;
     };
-    if let Ok(head) = Head::read(ServiceKind::Blob, None, request.into_parts().0, "", Timestamp::MAX) {
+    if let Ok(head) =
+        Head::read(ServiceKind::Blob, Arrival::default(), request.into_parts().0, "", Timestamp::MAX)
+    {
         drop(crate::range::read(&head));
     }
 }

@@ -13,6 +13,15 @@ use storage_engine::name::AccountName;
 /// Most bytes of all headers' names and values: room for 8 KiB of metadata and long tokens.
 const HEADERS_BYTES_MAX: usize = 64 << 10;
 
+/// How a request came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Arrival {
+    /// Who sent it.
+    pub peer: Option<SocketAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+}
+
 /// A request without its body.
 #[derive(Debug)]
 pub struct Head {
@@ -36,8 +45,8 @@ pub struct Head {
     pub request_id: String,
     /// When the request came.
     pub received: Timestamp,
-    /// Who sent it.
-    pub peer: Option<SocketAddr>,
+    /// How it came.
+    pub arrival: Arrival,
 }
 
 impl Head {
@@ -47,7 +56,7 @@ impl Head {
     /// What is wrong with the address, the version, or the verb that a POST stands for.
     pub fn read(
         service: ServiceKind,
-        peer: Option<SocketAddr>,
+        arrival: Arrival,
         parts: http::request::Parts,
         request_id: &str,
         received: Timestamp,
@@ -76,7 +85,7 @@ impl Head {
             version,
             request_id: request_id.to_owned(),
             received,
-            peer,
+            arrival,
         })
     }
 

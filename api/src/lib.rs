@@ -51,6 +51,7 @@ mod testing;
 
 pub use body::Body;
 pub use front::{Front, Observer, Summary};
+pub use head::Arrival;
 pub use target::ServiceKind;
 
 /// Every operation that is built: service, logged name, verb.

@@ -15,18 +15,53 @@ use crate::target::Level;
 use futures_util::future::BoxFuture;
 use std::future::Future;
 
-/// What a caller must be allowed to do. Columns of the pages on account SAS and on roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the permission of the same name")]
+/// What a caller must be allowed to do. Together with service and level it tells which letters of a shared access
+/// signature and which actions of a role are enough (pages "Create an account SAS", "Authorize with Microsoft
+/// Entra ID"). An account's key is enough for everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
+    /// Anybody, without credentials: preflight.
+    Open,
+    /// Anybody who proves who they are.
+    Known,
+    /// Anybody who proves who they are; each part of the batch is judged by itself.
+    Batch,
+    /// Read content, properties, metadata, settings.
     Read,
+    /// Change what is there.
     Write,
+    /// Make what was not there. Who may write may as well.
     Create,
+    /// Remove.
     Delete,
+    /// Remove a version of a blob.
+    DeleteVersion,
+    /// Remove for good what is softly deleted.
+    PermanentDelete,
+    /// List names.
     List,
+    /// Add a message or an entity.
     Add,
+    /// Append to a blob. Who may write may as well.
+    Append,
+    /// Change a message or an entity.
     Update,
+    /// Change an entity or add it: needs both rights.
+    Upsert,
+    /// Take messages, and delete those taken.
     Process,
+    /// Break a lease: a right to write or to delete.
+    BreakLease,
+    /// Read and set tags.
+    Tags,
+    /// Find blobs by tags.
+    Filter,
+    /// Set immutability policies and legal holds.
+    Immutability,
+    /// Read and set access policies: never with a shared access signature.
+    Policies,
+    /// Ask for a user delegation key: only with a token.
+    DelegationKey,
 }
 
 /// What else must hold for a row to be the one.

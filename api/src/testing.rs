@@ -1,6 +1,6 @@
 //! Heads of requests, for the tests of this crate: read as the front reads them, without a socket.
 
-use crate::head::Head;
+use crate::head::{Arrival, Head};
 use crate::target::ServiceKind;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use storage_engine::clock::Timestamp;
@@ -17,6 +17,12 @@ pub(crate) fn head(service: ServiceKind, method: &str, url: &str, headers: &[(&s
     let mut request = http::Request::builder().method(method).uri(uri).body(()).unwrap();
     *request.headers_mut() = map;
     let id = "00000000-0000-4000-8000-000000000000";
-    Head::read(service, None, request.into_parts().0, id, Timestamp::from_unix_seconds(1_700_000_000))
-        .unwrap()
+    Head::read(
+        service,
+        Arrival::default(),
+        request.into_parts().0,
+        id,
+        Timestamp::from_unix_seconds(1_700_000_000),
+    )
+    .unwrap()
 }

@@ -11,7 +11,7 @@
 use api::ServiceKind;
 use api::auth::AccountKeys;
 use api::auth::shared_key::{HeaderOrder, Scheme, string_to_sign, verify};
-use api::head::Head;
+use api::head::{Arrival, Head};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -81,7 +81,8 @@ fn head(vector: &Vector) -> Head {
         request = request.header(name, value);
     }
     let received = Timestamp::from_unix_seconds(1_435_361_952);
-    Head::read(vector.service, None, request.body(()).unwrap().into_parts().0, "", received).unwrap()
+    Head::read(vector.service, Arrival::default(), request.body(()).unwrap().into_parts().0, "", received)
+        .unwrap()
 }
 
 fn holds(vector: &Vector) -> bool {

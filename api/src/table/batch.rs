@@ -136,7 +136,7 @@ fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
         version: outer.version,
         request_id: outer.request_id.clone(),
         received: outer.received,
-        peer: outer.peer,
+        arrival: outer.arrival,
     })
 }
 
