@@ -62,8 +62,8 @@ impl Preflight {
     pub(crate) fn judge(self, rules: &[CorsRule]) -> Result<Allowed, StorageError> {
         let refused = || StorageError::new(ErrorCode::CorsPreflightFailure);
         let rule = matching(rules, Some(&self.origin), &self.method).ok_or_else(refused)?;
-        let mut asked = list(self.headers.as_deref().unwrap_or_default());
-        if !asked.all(|name| rule.allowed_headers.iter().any(|allowed| covers(allowed, name))) {
+        let asked = self.headers.as_deref().unwrap_or_default();
+        if !list(asked).all(|name| rule.allowed_headers.iter().any(|allowed| covers(allowed, name))) {
             return Err(refused());
         }
         Ok(Allowed { age_seconds_max: rule.age_seconds_max, asked: self })
@@ -138,7 +138,8 @@ fn matching<'r>(rules: &'r [CorsRule], origin: Option<&str>, method: &str) -> Op
         Some(origin) => includes(allowed, origin),
     };
     rules.iter().find(|rule| {
-        rule.origins.iter().any(|allowed| has(allowed)) && rule.methods.iter().any(|allowed| allowed == method)
+        rule.origins.iter().any(|allowed| has(allowed))
+            && rule.methods.iter().any(|allowed| allowed == method)
     })
 }
 

@@ -12,11 +12,13 @@
 use crate::auth::{self, Accounts};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
-use crate::error::{ErrorCode, StorageError, with_causes};
+use crate::cors::Actual;
+use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
-use crate::operation::{Row, resolve};
+use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
+use crate::service;
 use crate::table::TableService;
 use crate::target::ServiceKind;
 use crate::time;
@@ -28,6 +30,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use storage_engine::Engine;
 use storage_engine::clock::{Clock, Entropy, Timestamp};
+use storage_engine::settings::{ServiceSettings, SettingsStore};
 
 /// Most bytes of a refused request's body that are read to keep its connection.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
@@ -75,6 +78,7 @@ pub struct Front {
     blob: BlobService,
     queue: QueueService,
     table: TableService,
+    settings: SettingsStore,
     accounts: Arc<dyn Accounts>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -99,9 +103,10 @@ impl Front {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            blob: BlobService::new(engine.blobs().clone()),
-            queue: QueueService::new(engine.queues().clone()),
-            table: TableService::new(engine.tables().clone()),
+            blob: BlobService::new(engine.blobs().clone(), engine.settings().clone()),
+            queue: QueueService::new(engine.queues().clone(), engine.settings().clone()),
+            table: TableService::new(engine.tables().clone(), engine.settings().clone()),
+            settings: engine.settings().clone(),
             accounts,
             observer,
             clock,
@@ -121,13 +126,20 @@ impl Front {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
-        let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
+        let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
+        let mut cross_origin = None;
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
-            Ok(head) => {
-                let (operation, answer) = self.serve(service, &head, body).await;
-                (operation, head.target.account, answer)
-            }
+            Ok(mut head) => match self.settings_of(&head).await {
+                Err(error) => ("Unknown", head.target.account, Err(error)),
+                Ok(settings) => {
+                    version = service::version(&head, &settings);
+                    head.version = version;
+                    cross_origin = Actual::of(&head).map(|actual| (actual, settings));
+                    let (operation, answer) = self.serve(service, &head, body).await;
+                    (operation, head.target.account, answer)
+                }
+            },
         };
         let (mut response, error, cause) = match answer {
             Ok(response) => (response, None, None),
@@ -137,6 +149,9 @@ impl Front {
             }
         };
         self.stamp(&mut response, service, &request_id, version, client_request_id);
+        if let Some((actual, settings)) = cross_origin {
+            actual.mark(&settings.cors, response.headers_mut());
+        }
         self.observer.answered(&Summary {
             service,
             operation,
@@ -152,6 +167,12 @@ impl Front {
             elapsed: began.elapsed(),
         });
         response
+    }
+
+    /// The settings of the service that is addressed.
+    async fn settings_of(&self, head: &Head) -> Result<Arc<ServiceSettings>, StorageError> {
+        let settings = self.settings.get(&head.account, head.target.service.settings()).await;
+        settings.map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     /// Has the service answer. Also gives the operation's logged name.
@@ -193,7 +214,9 @@ impl Front {
         head: &Head,
         body: Body,
     ) -> Result<Response<Body>, StorageError> {
-        let row = match auth::authenticate(head, &*self.accounts).and_then(|_| admit(row, head)) {
+        let open = row.as_ref().is_ok_and(|row| row.access == Access::Open);
+        let entered = if open { Ok(()) } else { auth::authenticate(head, &*self.accounts).map(drop) };
+        let row = match entered.and_then(|()| admit(row, head)) {
             Ok(row) => row,
             Err(error) => return Err(refuse(error, head, body).await),
         };
@@ -284,14 +307,18 @@ impl std::fmt::Debug for Front {
     }
 }
 
-/// The row, if the query can be read in one way only.
-fn admit<S>(
+/// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
+fn admit<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {
-    if let Some(name) = head.query.repeated() {
+    let any_query = row.as_ref().is_ok_and(|row| row.any_query);
+    if let Some(name) = head.query.repeated().filter(|_| !any_query) {
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
+    }
+    if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
+        return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
 }

@@ -288,9 +288,7 @@ impl<S: Sync + 'static> Row<S> {
             // A preflight may be sent to every address; other verbs do not find one there for that.
             return (self.method == "OPTIONS") == (head.method == http::Method::OPTIONS);
         }
-        same(self.restype, head.query.get("restype"))
-            && same(self.restype, head.query.get("restype"))
-            && same(self.comp, head.query.get("comp"))
+        same(self.restype, head.query.get("restype")) && same(self.comp, head.query.get("comp"))
     }
 }
 

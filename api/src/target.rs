@@ -8,6 +8,7 @@
 
 use crate::error::{ErrorCode, StorageError};
 use crate::query::percent_decode;
+use storage_engine::settings::Service;
 
 /// One of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +28,15 @@ impl ServiceKind {
             Self::Blob => "blob",
             Self::Queue => "queue",
             Self::Table => "table",
+        }
+    }
+
+    /// The service as settings know it.
+    pub const fn settings(self) -> Service {
+        match self {
+            Self::Blob => Service::Blob,
+            Self::Queue => Service::Queue,
+            Self::Table => Service::Table,
         }
     }
 
@@ -173,7 +183,8 @@ fn website_account(host: &str) -> Option<&str> {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let (account, rest) = name.split_once('.')?;
     let (label, more) = rest.split_once('.')?;
-    let zone = label.strip_prefix('z').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let zone =
+        label.strip_prefix('z').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
     let suffix = if zone { more.strip_prefix("web.")? } else { (label == "web").then_some(more)? };
     (!account.is_empty() && !suffix.is_empty()).then_some(account)
 }
@@ -255,13 +266,18 @@ mod tests {
 
     #[test]
     fn a_website_is_known_by_its_host_and_everything_in_it_is_a_page() {
-        for host in ["acc.web.localhost:10000", "acc.z13.web.core.windows.net", "acc-secondary.web.localhost"] {
+        for host in ["acc.web.localhost:10000", "acc.z13.web.core.windows.net", "acc-secondary.web.localhost"]
+        {
             let target = Target::parse(ServiceKind::Blob, Some(host), "/a%20b/c/").unwrap();
             assert_eq!((target.account.as_str(), target.host_style), ("acc", true), "{host}");
             assert_eq!(target.resource, Resource::Website("a b/c/".into()), "{host}");
         }
         for host in ["web.localhost", "acc.web", "acc.zx.web.localhost", "acc.z1.localhost"] {
-            assert_eq!(Target::parse(ServiceKind::Blob, Some(host), "/dev/c").unwrap().account, "dev", "{host}");
+            assert_eq!(
+                Target::parse(ServiceKind::Blob, Some(host), "/dev/c").unwrap().account,
+                "dev",
+                "{host}"
+            );
         }
     }
 

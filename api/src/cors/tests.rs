@@ -25,7 +25,12 @@ fn preflight(rules: &[CorsRule], headers: &[(&str, &str)]) -> Result<Response<Bo
 /// The rules of the page's example.
 fn example() -> Vec<CorsRule> {
     vec![
-        rule(&["http://www.contoso.com"], &["PUT", "HEAD"], &["x-ms-meta-data*", "x-ms-meta-target"], &["x-ms-meta-*"]),
+        rule(
+            &["http://www.contoso.com"],
+            &["PUT", "HEAD"],
+            &["x-ms-meta-data*", "x-ms-meta-target"],
+            &["x-ms-meta-*"],
+        ),
         rule(&["*"], &["PUT", "GET"], &["*"], &["*"]),
         rule(&["http://www.contoso.com"], &["GET"], &["x-ms-blob-content-type"], &["x-ms-blob-content-type"]),
     ]
@@ -41,8 +46,11 @@ fn the_first_rule_with_origin_and_verb_decides_even_against_a_later_one() {
         ("DELETE", "http://www.contoso.com", "", false),
         ("PUT", "HTTP://www.contoso.com", "", true),
     ] {
-        let pairs =
-            [("origin", origin), ("access-control-request-method", method), ("access-control-request-headers", headers)];
+        let pairs = [
+            ("origin", origin),
+            ("access-control-request-method", method),
+            ("access-control-request-headers", headers),
+        ];
         let answer = preflight(&example(), &pairs);
         assert_eq!(answer.is_ok(), works, "{method} {origin} {headers}");
         match answer {
