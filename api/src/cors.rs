@@ -167,13 +167,13 @@ fn covers(rule: &str, name: &str) -> bool {
 /// The rule's exposed headers: those it names, and those of the answer that it means by a beginning. Browsers know
 /// no beginnings.
 fn exposed(rule: &CorsRule, answer: &HeaderMap) -> String {
-    let named = rule.exposed_headers.iter().filter(|name| !name.ends_with('*')).map(String::as_str);
-    let mut names: Vec<&str> = named.collect();
-    for name in answer.keys().map(http::HeaderName::as_str) {
-        let known = names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let is_ours = name.starts_with("access-control-");
-        if !known && !is_ours && rule.exposed_headers.iter().any(|exposed| covers(exposed, name)) {
-            names.push(name);
+    let whole = rule.exposed_headers.iter().filter(|name| !name.ends_with('*')).map(String::as_str);
+    let mut names: Vec<&str> = whole.collect();
+    for header in answer.keys().map(http::HeaderName::as_str) {
+        let listed = names.iter().any(|listed| listed.eq_ignore_ascii_case(header));
+        let is_ours = header.starts_with("access-control-");
+        if !listed && !is_ours && rule.exposed_headers.iter().any(|exposed| covers(exposed, header)) {
+            names.push(header);
         }
     }
     names.join(",")

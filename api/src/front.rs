@@ -255,6 +255,9 @@ impl Front {
     fn refusal(&self, service: ServiceKind, error: &StorageError, request_id: &str) -> Response<Body> {
         let now = time::iso8601(self.clock.now());
         let mut response = match service {
+            _ if error.code == ErrorCode::WebContentNotFound => {
+                error.to_response("text/html", error.to_html(request_id, &now))
+            }
             ServiceKind::Table => error.to_response(
                 "application/json;odata=minimalmetadata;charset=utf-8",
                 error.to_json(request_id, &now),

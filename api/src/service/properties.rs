@@ -21,8 +21,16 @@ pub(crate) struct Change {
     cors: Option<Vec<CorsRule>>,
     default_version: Option<String>,
     delete_retention: Option<DeleteRetention>,
-    /// The inner one is none for no website.
-    website: Option<Option<StaticWebsite>>,
+    website: Option<Website>,
+}
+
+/// What a document says of the website.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Website {
+    /// There is none.
+    Off,
+    /// It is shown like this.
+    Shown(StaticWebsite),
 }
 
 impl Change {
@@ -33,7 +41,11 @@ impl Change {
         set(&mut settings.minute_metrics, self.minute_metrics.as_ref());
         set(&mut settings.cors, self.cors.as_ref());
         set(&mut settings.blob.delete_retention, self.delete_retention.as_ref());
-        set(&mut settings.blob.website, self.website.as_ref());
+        match &self.website {
+            None => {}
+            Some(Website::Off) => settings.blob.website = None,
+            Some(Website::Shown(website)) => settings.blob.website = Some(website.clone()),
+        }
         if let Some(version) = &self.default_version {
             settings.blob.default_version = Some(version.clone());
         }

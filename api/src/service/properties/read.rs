@@ -1,6 +1,6 @@
 //! Reading the document of a service's settings.
 
-use super::Change;
+use super::{Change, Website};
 use crate::cors::list;
 use crate::error::StorageError;
 use crate::service::{invalid_document, invalid_node, missing_node, only};
@@ -198,11 +198,11 @@ fn default_version(element: &Element) -> Result<String, StorageError> {
     Ok(text.to_owned())
 }
 
-fn website(element: &Element) -> Result<Option<StaticWebsite>, StorageError> {
+fn website(element: &Element) -> Result<Website, StorageError> {
     let (in_each, same, error) = ("IndexDocument", "DefaultIndexDocumentPath", "ErrorDocument404Path");
     only(element, &["Enabled", in_each, same, error])?;
     if !flag(required(element, "Enabled")?)? {
-        return Ok(None);
+        return Ok(Website::Off);
     }
     let given = |name| element.child(name).filter(|child| !child.text.trim().is_empty());
     let text = |child: &Element| child.text.trim().to_owned();
@@ -221,7 +221,7 @@ fn website(element: &Element) -> Result<Option<StaticWebsite>, StorageError> {
         }
         (Some(_), Some(same)) => return Err(invalid_node(same, "There is an index document already.")),
     };
-    Ok(Some(StaticWebsite { index, error_document_404: given(error).map(text) }))
+    Ok(Website::Shown(StaticWebsite { index, error_document_404: given(error).map(text) }))
 }
 
 fn required<'e>(parent: &'e Element, name: &str) -> Result<&'e Element, StorageError> {
