@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 mod record;
 
-/// Services whose settings are kept in memory. More accounts than this are merely slower.
+/// Accounts whose settings of a service are kept in memory. With more they are merely read more often.
 const CACHED_MAX: usize = 1024;
 
 /// Which service of an account.
@@ -177,25 +177,37 @@ pub struct SettingsStore {
     cache: Arc<Mutex<Cache>>,
 }
 
-type Key = (AccountName, Service);
+type ByAccount = HashMap<AccountName, Arc<ServiceSettings>>;
 
+/// A map for each service, so that looking something up needs no key to be made.
 #[derive(Debug, Default)]
 struct Cache {
-    entries: HashMap<Key, Arc<ServiceSettings>>,
+    blob: ByAccount,
+    queue: ByAccount,
+    table: ByAccount,
     /// How many changes there were.
     changes: u64,
 }
 
 impl Cache {
     /// Keeps what was read since there had been `begun` changes, unless there was another meanwhile.
-    fn keep(&mut self, key: Key, begun: u64, settings: Arc<ServiceSettings>) {
+    fn keep(&mut self, account: &AccountName, service: Service, begun: u64, settings: Arc<ServiceSettings>) {
         if self.changes != begun {
             return;
         }
-        if self.entries.len() >= CACHED_MAX {
-            self.entries.clear();
+        let entries = self.of(service);
+        if entries.len() >= CACHED_MAX {
+            entries.clear();
         }
-        self.entries.insert(key, settings);
+        entries.insert(account.clone(), settings);
+    }
+
+    const fn of(&mut self, service: Service) -> &mut ByAccount {
+        match service {
+            Service::Blob => &mut self.blob,
+            Service::Queue => &mut self.queue,
+            Service::Table => &mut self.table,
+        }
     }
 }
 
@@ -211,18 +223,17 @@ impl SettingsStore {
     /// # Errors
     /// [`crate::EngineError::Corrupt`] if the record is damaged, or the store's.
     pub async fn get(&self, account: &AccountName, service: Service) -> Result<Arc<ServiceSettings>> {
-        let key = (account.clone(), service);
         let changes = {
-            let cache = self.cache();
-            if let Some(found) = cache.entries.get(&key) {
+            let mut cache = self.cache();
+            if let Some(found) = cache.of(service).get(account) {
                 return Ok(Arc::clone(found));
             }
             cache.changes
         };
-        let at = key.clone();
-        let read = meta::read(&*self.meta, Weight::Point, move |view| of_view(view, &at.0, at.1));
+        let at = account.clone();
+        let read = meta::read(&*self.meta, Weight::Point, move |view| of_view(view, &at, service));
         let settings = Arc::new(read.await?);
-        self.cache().keep(key, changes, Arc::clone(&settings));
+        self.cache().keep(account, service, changes, Arc::clone(&settings));
         Ok(settings)
     }
 
@@ -248,7 +259,7 @@ impl SettingsStore {
         // Also after an error: whether it took effect may then be unknown.
         let mut cache = self.cache();
         cache.changes = cache.changes.wrapping_add(1);
-        cache.entries.remove(&(account.clone(), service));
+        cache.of(service).remove(account);
         outcome
     }
 

@@ -52,7 +52,7 @@ fn a_value_read_before_a_change_is_not_kept_after_it() {
     let begun = store.cache().changes;
     let old = Arc::new(ServiceSettings::default());
     block_on(store.change(&acc, Service::Blob, |settings| settings.logging.read = true)).unwrap();
-    store.cache().keep((acc.clone(), Service::Blob), begun, old);
+    store.cache().keep(&acc, Service::Blob, begun, old);
     assert!(block_on(store.get(&acc, Service::Blob)).unwrap().logging.read);
 }
 
@@ -62,5 +62,5 @@ fn the_cache_is_bounded_whatever_accounts_are_asked_for() {
     for number in 0..CACHED_MAX + 10 {
         block_on(store.get(&account(&format!("acc{number}")), Service::Table)).unwrap();
     }
-    assert!(store.cache().entries.len() <= CACHED_MAX);
+    assert!(store.cache().table.len() <= CACHED_MAX);
 }
