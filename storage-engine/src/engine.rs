@@ -4,6 +4,7 @@
 //! is not; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
+use crate::account::AccountStore;
 use crate::blob::BlobStore;
 use crate::chunk::local::{ChunkOptions, LocalChunks, NamedChunks};
 use crate::chunk::{ChunkRef, ChunkStore};
@@ -29,6 +30,7 @@ const CLOSED_MARK: &str = "closed";
 /// An open store.
 #[derive(Debug)]
 pub struct Engine {
+    accounts: AccountStore,
     blobs: BlobStore,
     queues: QueueStore,
     tables: TableStore,
@@ -72,6 +74,7 @@ impl Engine {
     /// The stores on floors that are open already. Nothing is tidied up in the background.
     pub fn on(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
+            accounts: AccountStore::new(Arc::clone(&meta)),
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
             queues: QueueStore::new(Arc::clone(&meta), entropy),
             tables: TableStore::new(meta),
@@ -100,6 +103,11 @@ impl Engine {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Accounts and their keys.
+    pub fn accounts(&self) -> &AccountStore {
+        &self.accounts
     }
 
     /// Containers and blobs.
