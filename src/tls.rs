@@ -205,7 +205,28 @@ const ENCRYPTED: &[u8] = b"ENCRYPTED";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use storage_engine::clock::ManualClock;
+    /// A clock that moves only when told to.
+    #[derive(Debug)]
+    struct ManualClock(Mutex<Timestamp>);
+
+    impl Default for ManualClock {
+        fn default() -> Self {
+            Self(Mutex::new(Timestamp::from_unix_seconds(1_800_000_000)))
+        }
+    }
+
+    impl ManualClock {
+        fn advance(&self, span: Duration) {
+            let mut now = self.0.lock().unwrap();
+            *now = now.after(span);
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+    }
 
     fn write_pair(folder: &Path, name: &str) -> CertificateDer<'static> {
         let pair = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
