@@ -4,7 +4,8 @@
 use crate::config::Flags;
 use crate::files::ServerFolder;
 use clap::Subcommand;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 mod account;
 mod client;
@@ -42,8 +43,12 @@ impl Command {
 
 /// Every operation that is built, one line each: what tests of coverage and the curious read.
 fn operations() -> String {
-    let operations = api::operations().into_iter();
-    operations.map(|(service, name, method)| format!("{}\t{name}\t{method}\n", service.label())).collect()
+    let mut text = String::new();
+    for (service, name, method) in api::operations() {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{}\t{name}\t{method}", service.label());
+    }
+    text
 }
 
 /// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.

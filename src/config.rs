@@ -226,8 +226,12 @@ impl Config {
             return Err("give exactly one --disk; keeping data on several is not built yet".to_owned());
         }
         let host = host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1]));
-        let names = tls_name.or(file.tls_name);
-        let tls = tls_settings(tls.or(file.tls), names, [cert.or(file.cert), key.or(file.key)], host)?;
+        let tls = tls_settings(
+            tls.or(file.tls),
+            tls_name.or(file.tls_name),
+            [cert.or(file.cert), key.or(file.key)],
+            host,
+        )?;
         let named = account.or(file.account).or_else(accounts::from_azurite_environment);
         Ok(Self {
             engine,

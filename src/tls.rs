@@ -289,7 +289,7 @@ mod tests {
         let first = shown(&tls);
         tls.refresh(false);
         assert_eq!(shown(&tls), first);
-        clock.advance(authority::LEAF_LIFE - Duration::from_hours(24));
+        clock.advance(authority::LEAF_RENEWAL);
         tls.refresh(false);
         assert_ne!(shown(&tls), first);
         let authority = std::fs::read(ServerFolder::of(folder.path()).path(CERTIFICATE_FILE)).unwrap();

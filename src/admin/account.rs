@@ -124,7 +124,7 @@ impl AccountAdmin {
     }
 
     fn list(&self) -> http::Response<Body> {
-        let accounts = self.accounts.list().into_iter().map(shown).collect();
+        let accounts = self.accounts.list().iter().map(shown).collect();
         json_response(StatusCode::OK, &ShownAccounts { accounts })
     }
 
@@ -147,7 +147,7 @@ impl AccountAdmin {
         let shown = ShownAccount {
             keys: keys.iter().map(|key| STANDARD.encode(key)).collect(),
             endpoints: Some(self.endpoints.of(name.as_str())),
-            ..shown(account)
+            ..shown(&account)
         };
         Ok(json_response(status, &shown))
     }
@@ -163,7 +163,7 @@ impl AccountAdmin {
     }
 }
 
-fn shown(account: KnownAccount) -> ShownAccount {
+fn shown(account: &KnownAccount) -> ShownAccount {
     ShownAccount {
         name: account.name.as_str().to_owned(),
         configured: account.created.is_none(),

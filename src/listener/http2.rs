@@ -242,11 +242,11 @@ mod tests {
         let pulse = Arc::new(Pulse::new());
         let idle = pulse.deadline();
         let (first, second) = (Running::new(&pulse), Running::new(&pulse));
-        assert!(pulse.deadline() >= idle + (STALLED - PATIENCE));
+        assert!(pulse.deadline() + PATIENCE >= idle + STALLED);
         drop(first);
-        assert!(pulse.deadline() >= idle + (STALLED - PATIENCE));
+        assert!(pulse.deadline() + PATIENCE >= idle + STALLED);
         drop(second);
-        assert!(pulse.deadline() < idle + (STALLED - PATIENCE));
+        assert!(pulse.deadline() + PATIENCE < idle + STALLED);
     }
 
     #[tokio::test]

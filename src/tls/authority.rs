@@ -32,9 +32,9 @@ const AUTHORITY_FILE: &str = "authority.json";
 /// How long the authority lives.
 const AUTHORITY_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
 /// How long a certificate that it issues lives.
-pub(super) const LEAF_LIFE: Duration = Duration::from_hours(90 * 24);
-/// How much of that is left when the next is issued.
-const LEAF_SPARE: Duration = Duration::from_hours(30 * 24);
+const LEAF_LIFE: Duration = Duration::from_hours(90 * 24);
+/// After how much of that the next is issued.
+pub(super) const LEAF_RENEWAL: Duration = Duration::from_hours(60 * 24);
 /// Certificates begin so much earlier, for clients whose clock is behind.
 const CLOCK_SLACK: Duration = Duration::from_hours(24);
 /// Labels below which accounts live in host-style addresses.
@@ -77,16 +77,15 @@ impl Authority {
     ) -> Result<Self, String> {
         let path = folder.path(AUTHORITY_FILE);
         let failed = |error| format!("cannot keep the certificate authority in {}: {error}", path.display());
-        let authority = match folder.read(AUTHORITY_FILE).map_err(failed)? {
-            Some(text) => Self::of_text(&text)
-                .map_err(|error| format!("the certificate authority in {}: {error}", path.display()))?,
-            None => {
-                let made = Self::create(names, now)
-                    .map_err(|error| format!("cannot make a certificate authority: {error}"))?;
-                let text = serde_json::to_string_pretty(&made.kept).map_err(|error| error.to_string())?;
-                folder.write(AUTHORITY_FILE, &text, Readers::Owner).map_err(failed)?;
-                made
-            }
+        let authority = if let Some(text) = folder.read(AUTHORITY_FILE).map_err(failed)? {
+            Self::of_text(&text)
+                .map_err(|error| format!("the certificate authority in {}: {error}", path.display()))?
+        } else {
+            let made = Self::create(names, now)
+                .map_err(|error| format!("cannot make a certificate authority: {error}"))?;
+            let text = serde_json::to_string_pretty(&made.kept).map_err(|error| error.to_string())?;
+            folder.write(AUTHORITY_FILE, &text, Readers::Owner).map_err(failed)?;
+            made
         };
         let remedy = format!("to have a new one made, remove {} and trust the new one", path.display());
         if let Some(name) = names.iter().find(|name| !authority.kept.names.contains(name)) {
@@ -144,7 +143,7 @@ impl Authority {
         let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
         let certified = CertifiedKey::from_der(vec![certificate.der().clone()], key.into(), &provider())
             .map_err(|error| format!("cannot use a certificate that was just issued: {error}"))?;
-        Ok((certified, now.after(LEAF_LIFE - LEAF_SPARE)))
+        Ok((certified, now.after(LEAF_RENEWAL)))
     }
 }
 
@@ -152,9 +151,9 @@ impl Authority {
 fn authority_parameters(key: &KeyPair, kept: &Kept) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     let id = parameters.key_identifier(key);
-    let id: String = id.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let id = id.first_chunk().map_or(0, |id| u32::from_be_bytes(*id));
     parameters.distinguished_name.push(DnType::OrganizationName, "Linarite");
-    parameters.distinguished_name.push(DnType::CommonName, format!("Linarite local authority {id}"));
+    parameters.distinguished_name.push(DnType::CommonName, format!("Linarite local authority {id:08x}"));
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let permitted = kept.names.iter().map(|name| match name {

@@ -125,7 +125,12 @@ impl Node {
 
     /// Asks the process to end (`SIGTERM`) and waits until it did.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        signal(self.child.id(), "TERM");
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until the process, which was asked to, has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {

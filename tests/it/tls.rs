@@ -7,7 +7,7 @@ use crate::random;
 use crate::sign::{Signable, http_date};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,19 @@ impl Secure {
 
     /// Sends a signed request to the blob service under this host name, with further arguments for curl.
     fn blob(&self, host: &str, method: &str, target: &str, body: &[u8], arguments: &[&str]) -> Seen {
-        let port = self.port("blob");
+        let streamed = arguments.contains(&"--upload-file");
+        let length = (method == "PUT" && !streamed).then_some(body.len());
+        let own = self.arguments(host, method, target, length);
+        let mut all: Vec<&str> = own.iter().map(String::as_str).collect();
+        if length.is_some() {
+            all.extend(["--data-binary", "@-"]);
+        }
+        all.extend(arguments);
+        curl(&all, body)
+    }
+
+    /// What curl is told of a request: where it goes, whom it trusts, its headers and their signature.
+    fn arguments(&self, host: &str, method: &str, target: &str, length: Option<usize>) -> Vec<String> {
         let mut headers = vec![
             ("x-ms-date".to_owned(), http_date(random::now().as_secs())),
             ("x-ms-version".to_owned(), "2026-04-06".to_owned()),
@@ -83,25 +95,22 @@ impl Secure {
         if method == "PUT" && !target.contains("restype") {
             headers.push(("x-ms-blob-type".to_owned(), "BlockBlob".to_owned()));
         }
-        let streamed = arguments.contains(&"--upload-file");
-        if method == "PUT" && !streamed {
-            headers.push(("content-length".to_owned(), body.len().to_string()));
+        if let Some(length) = length {
+            headers.push(("content-length".to_owned(), length.to_string()));
             headers.push(("content-type".to_owned(), "text/plain".to_owned()));
         }
         let key = STANDARD.decode(KEY).expect("the published key is Base64");
         let authorization = Signable { method, target, headers: &headers }.for_blob_or_queue(ACCOUNT, &key);
         headers.push(("authorization".to_owned(), authorization));
-        let (url, resolve) = (format!("https://{host}:{port}{target}"), format!("{host}:{port}:127.0.0.1"));
-        let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        let authority = self.authority.to_str().expect("a path that is text");
-        let mut all = vec!["--request", method, "--cacert", authority, "--resolve", &resolve];
-        all.extend(headers.iter().flat_map(|header| ["--header", header]));
-        if method == "PUT" && !streamed {
-            all.extend(["--data-binary", "@-"]);
+        let (port, authority) = (self.port("blob"), self.authority.to_str().expect("a path that is text"));
+        let resolve = format!("{host}:{port}:127.0.0.1");
+        let mut all =
+            ["--request", method, "--cacert", authority, "--resolve", &resolve].map(str::to_owned).to_vec();
+        for (name, value) in headers {
+            all.extend(["--header".to_owned(), format!("{name}: {value}")]);
         }
-        all.extend(arguments);
-        all.push(&url);
-        curl(&all, body)
+        all.push(format!("https://{host}:{port}{target}"));
+        all
     }
 }
 
@@ -227,6 +236,38 @@ fn whoever_does_not_shake_hands_keeps_nobody_waiting() {
     assert_eq!(secure.blob("127.0.0.1", "GET", &path("/?comp=list"), b"", &[]).status, 200);
     assert!(secure.node.stop().success(), "nor does stopping wait for them");
     drop(silent);
+}
+
+#[test]
+fn a_server_that_stops_lets_a_request_of_http_2_come_to_its_end() {
+    let mut secure = Secure::start();
+    let container = path("/drained?restype=container");
+    assert_eq!(secure.blob("127.0.0.1", "PUT", &container, b"", &["--http2"]).status, 201);
+    let arguments = secure.arguments("127.0.0.1", "PUT", &path("/drained/blob"), None);
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--verbose", "--http2", "--upload-file", "-"]).args(&arguments);
+    command.args(["--write-out", "%{http_code}"]);
+    let mut curl = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("curl is installed");
+    let mut body = curl.stdin.take().expect("stdin was piped");
+    let mut said = BufReader::new(curl.stderr.take().expect("stderr was piped")).lines();
+    let sent = said.any(|line| line.is_ok_and(|line| line.starts_with("> PUT")));
+    assert!(sent, "curl sends its request");
+    body.write_all(&[1; 100_000]).expect("curl reads");
+    secure.node.signal("TERM");
+    body.write_all(&[2; 100_000]).expect("curl reads on");
+    drop(body);
+    for _ in said {}
+    let output = curl.wait_with_output().expect("curl ends");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "201");
+    assert!(secure.node.wait().success());
+    secure.node.restart();
+    let got = secure.blob("127.0.0.1", "GET", &path("/drained/blob"), b"", &["--http2"]);
+    assert!(got.body == [[1; 100_000], [2; 100_000]].concat());
 }
 
 #[test]
