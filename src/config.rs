@@ -89,6 +89,7 @@ struct Settings {
     #[arg(
         long = "account",
         env = "LINARITE_ACCOUNTS",
+        hide_env_values = true,
         value_name = "NAME:KEY[:KEY2]",
         value_delimiter = ';'
     )]

@@ -156,6 +156,8 @@ fn authority_parameters(key: &KeyPair, kept: &Kept) -> CertificateParams {
     parameters.distinguished_name.push(DnType::CommonName, format!("Linarite local authority {id:08x}"));
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // Not for mail and programs either.
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let permitted = kept.names.iter().map(|name| match name {
         CertificateName::Dns(name) => GeneralSubtree::DnsName(name.clone()),
         CertificateName::Address(address) => {

@@ -1,4 +1,4 @@
-//! Linarite's storage engine: accounts' blobs, messages and entities on local disks.
+//! Linarite's storage engine: accounts, and their blobs, messages and entities on local disks.
 
 pub mod account;
 pub mod blob;
