@@ -171,7 +171,7 @@ impl Accounts for KnownAccounts {
         kept.get(account).map(|kept| Arc::clone(&kept.keys))
     }
 
-    fn allows_anonymous(&self, account: &AccountName) -> bool {
+    fn anonymous_allowed(&self, account: &AccountName) -> bool {
         self.find(account).is_some_and(|known| known.anonymous)
     }
 }

@@ -39,9 +39,8 @@ pub trait Accounts: Send + Sync + 'static {
     /// The account's keys; none if there is no such account.
     fn keys(&self, account: &AccountName) -> Option<std::sync::Arc<AccountKeys>>;
 
-    /// Whether containers of the account may be opened to callers who do not say who they are. Where nobody has
-    /// decided, they may.
-    fn allows_anonymous(&self, account: &AccountName) -> bool {
+    /// Whether containers of the account may be public. Where nobody has decided, they may.
+    fn anonymous_allowed(&self, account: &AccountName) -> bool {
         let _ = account;
         true
     }

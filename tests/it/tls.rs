@@ -171,7 +171,37 @@ fn http_2_and_http_1_do_the_same() {
         let missing =
             secure.blob("127.0.0.1", "GET", &path(&format!("{container}/missing")), b"", &arguments);
         assert_eq!(missing.status, 404);
+        let refused = secure.blob("127.0.0.1", "PUT", &path("/missing/blob"), &large, &arguments);
+        assert_eq!((refused.exit, refused.status), (0, 404), "{refused:?}");
+        let head = [arguments.as_slice(), &["--head"]].concat();
+        let described = secure.blob("127.0.0.1", "HEAD", &path(&format!("{container}/large")), b"", &head);
+        assert!(
+            described.text().to_ascii_lowercase().contains("content-length: 5000000"),
+            "{}",
+            described.text()
+        );
     }
+}
+
+#[test]
+fn many_requests_share_a_connection() {
+    let secure = Secure::start();
+    secure.blob("127.0.0.1", "PUT", &path("/shared?restype=container"), b"", &[]);
+    let content = vec![3; 100_000];
+    assert_eq!(secure.blob("127.0.0.1", "PUT", &path("/shared/blob"), &content, &[]).status, 201);
+    let mut arguments = secure.arguments("127.0.0.1", "GET", &path("/shared/blob"), None);
+    let url = arguments.last().cloned().expect("the address is the last of them");
+    arguments.extend(std::iter::repeat_n(url, 299));
+    arguments
+        .extend(["--http2", "--parallel", "--parallel-max", "50", "--no-progress-meter"].map(str::to_owned));
+    arguments.extend(
+        ["--write-out", "%{stderr}seen %{http_code} %{http_version} %{num_connects}\n"].map(str::to_owned),
+    );
+    let output = Command::new("curl").arg("--silent").args(&arguments).output().expect("curl is installed");
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(report.matches("seen 200 2 ").count(), 300, "{report}");
+    assert_eq!(report.matches("seen 200 2 1").count(), 1, "one connection is made for all: {report}");
+    assert!(output.stdout.len() == 300 * content.len());
 }
 
 #[test]
