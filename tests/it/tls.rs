@@ -287,9 +287,9 @@ fn a_server_that_stops_lets_a_request_of_http_2_come_to_its_end() {
     let mut said = BufReader::new(curl.stderr.take().expect("stderr was piped")).lines();
     let sent = said.any(|line| line.is_ok_and(|line| line.starts_with("> PUT")));
     assert!(sent, "curl sends its request");
-    body.write_all(&[1; 100_000]).expect("curl reads");
+    body.write_all(&vec![1; 100_000]).expect("curl reads");
     secure.node.signal("TERM");
-    body.write_all(&[2; 100_000]).expect("curl reads on");
+    body.write_all(&vec![2; 100_000]).expect("curl reads on");
     drop(body);
     for _ in said {}
     let output = curl.wait_with_output().expect("curl ends");
@@ -297,7 +297,7 @@ fn a_server_that_stops_lets_a_request_of_http_2_come_to_its_end() {
     assert!(secure.node.wait().success());
     secure.node.restart();
     let got = secure.blob("127.0.0.1", "GET", &path("/drained/blob"), b"", &["--http2"]);
-    assert!(got.body == [[1; 100_000], [2; 100_000]].concat());
+    assert!(got.body == [vec![1; 100_000], vec![2; 100_000]].concat());
 }
 
 #[test]
