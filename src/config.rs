@@ -3,13 +3,15 @@
 //! A setting has one name everywhere: `--blob-port`, `LINARITE_BLOB_PORT`, `blob-port = …` (only the variable for
 //! several accounts is plural, as Azurite's is). Azurite's spelling
 //! of a flag is understood too, so that its command lines keep working; what such a flag asks for and we do not
-//! have (TLS, OAuth) is refused rather than ignored, because the client would trust in it.
+//! have (passphrases, OAuth) is refused rather than ignored, because the client would trust in it.
 
 mod accounts;
 
 pub(crate) use accounts::{ConfiguredAccounts, Shown};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use crate::command::Command;
+use crate::tls::{CertificateName, TlsSettings};
+use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ pub(crate) struct Flags {
     pub(crate) command: Option<Command>,
 
     /// Reads settings from this TOML file; flags and environment win over it
-    #[arg(long, env = "LINARITE_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "LINARITE_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
     #[command(flatten)]
@@ -39,13 +41,6 @@ pub(crate) struct Flags {
     /// Prints the version
     #[arg(long, short = 'v', short_alias = 'V', action = clap::ArgAction::Version)]
     version: Option<bool>,
-}
-
-/// What to do instead of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub(crate) enum Command {
-    /// Prints every operation that is served: service, logged name, verb
-    Operations,
 }
 
 /// When a write is acknowledged.
@@ -67,9 +62,11 @@ struct Settings {
         long = "disk",
         visible_alias = "location",
         short_alias = 'l',
+        alias = "data",
         env = "LINARITE_DISK",
         value_name = "PATH",
-        value_delimiter = ','
+        value_delimiter = ',',
+        global = true
     )]
     #[serde(default, deserialize_with = "one_or_many")]
     disk: Option<Vec<PathBuf>>,
@@ -85,18 +82,32 @@ struct Settings {
     /// The port for tables [default: 10002]
     #[arg(long, alias = "tablePort", env = "LINARITE_TABLE_PORT")]
     table_port: Option<u16>,
-    /// The port for /metrics and /healthz [default: 10003]
+    /// The port for /metrics, /healthz and the administration of this machine [default: 10003]
     #[arg(long, alias = "adminPort", env = "LINARITE_ADMIN_PORT")]
     admin_port: Option<u16>,
     /// An account, as NAME:KEY[:KEY2] with keys in Base64; may be repeated. Replaces the development account
     #[arg(
         long = "account",
         env = "LINARITE_ACCOUNTS",
+        hide_env_values = true,
         value_name = "NAME:KEY[:KEY2]",
         value_delimiter = ';'
     )]
     #[serde(default, deserialize_with = "one_or_many")]
     account: Option<Vec<String>>,
+    /// Serves TLS (HTTPS, HTTP/2). Without --cert, with a certificate of a local authority made at the first start
+    #[arg(long, env = "LINARITE_TLS", num_args = 0, default_missing_value = "true")]
+    tls: Option<bool>,
+    /// Another host name or address that clients use, for the local authority's certificate; may be repeated
+    #[arg(long, env = "LINARITE_TLS_NAME", value_name = "NAME", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    tls_name: Option<Vec<String>>,
+    /// Serves TLS with this certificate, a PEM file with its chain; read again when it changes and on SIGHUP
+    #[arg(long, env = "LINARITE_CERT", value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key, a PEM file
+    #[arg(long, env = "LINARITE_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
     /// When a write is acknowledged [default: sync]
     #[arg(long, env = "LINARITE_DURABILITY", value_enum)]
     durability: Option<DurabilityName>,
@@ -147,10 +158,6 @@ struct AzuriteFlags {
     #[arg(long = "tableKeepAliveTimeout", hide = true)]
     table_keep_alive_timeout: Option<u64>,
     #[arg(long, hide = true)]
-    cert: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    key: Option<PathBuf>,
-    #[arg(long, hide = true)]
     pwd: Option<String>,
     #[arg(long, hide = true)]
     oauth: Option<String>,
@@ -166,6 +173,7 @@ pub(crate) struct Config {
     pub(crate) table_port: u16,
     pub(crate) admin_port: u16,
     pub(crate) accounts: ConfiguredAccounts,
+    pub(crate) tls: Option<TlsSettings>,
     pub(crate) connections_max: usize,
     pub(crate) drain_seconds: u64,
     pub(crate) silent: bool,
@@ -191,6 +199,10 @@ impl Config {
             table_port,
             admin_port,
             account,
+            tls,
+            tls_name,
+            cert,
+            key,
             durability,
             cache_mib,
             connections_max,
@@ -214,15 +226,23 @@ impl Config {
         if engine.disks.len() != 1 {
             return Err("give exactly one --disk; keeping data on several is not built yet".to_owned());
         }
+        let host = host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let tls = tls_settings(
+            tls.or(file.tls),
+            tls_name.or(file.tls_name),
+            [cert.or(file.cert), key.or(file.key)],
+            host,
+        )?;
         let named = account.or(file.account).or_else(accounts::from_azurite_environment);
         Ok(Self {
             engine,
-            host: host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+            host,
             blob_port: blob_port.or(file.blob_port).unwrap_or(10_000),
             queue_port: queue_port.or(file.queue_port).unwrap_or(10_001),
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
             accounts: ConfiguredAccounts::parse(named)?,
+            tls,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
             silent: silent.or(file.silent).unwrap_or(false),
@@ -231,11 +251,64 @@ impl Config {
     }
 }
 
+impl Flags {
+    /// The data folder that is meant, for commands that look for the server that has it open.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn data_folder(&self) -> Result<PathBuf, String> {
+        let named = self.settings.disk.clone();
+        let file = || self.config.as_deref().map(read_file).transpose();
+        let named = match named {
+            Some(named) => Some(named),
+            None => file()?.and_then(|file| file.disk),
+        };
+        let folder = named.unwrap_or_else(|| EngineConfig::default().disks).into_iter().next();
+        folder.ok_or_else(|| "no --disk is named".to_owned())
+    }
+}
+
+/// What the settings of TLS come to; none: no TLS.
+fn tls_settings(
+    tls: Option<bool>,
+    names: Option<Vec<String>>,
+    files: [Option<PathBuf>; 2],
+    host: IpAddr,
+) -> Result<Option<TlsSettings>, String> {
+    match files {
+        [Some(_), Some(_)] if tls == Some(false) => Err("a certificate is given, and TLS is off".to_owned()),
+        [Some(_), Some(_)] if names.is_some() => {
+            Err("the names of --cert are in it; --tls-name is for the local authority".to_owned())
+        }
+        [Some(cert), Some(key)] => Ok(Some(TlsSettings::Files { cert, key })),
+        [Some(_), None] => Err("--cert needs --key FILE, its private key as PEM".to_owned()),
+        [None, Some(_)] => Err("--key needs --cert FILE, its certificate as PEM".to_owned()),
+        [None, None] if tls != Some(true) => match names {
+            Some(_) => Err("--tls-name needs --tls".to_owned()),
+            None => Ok(None),
+        },
+        [None, None] => {
+            let texts = names.unwrap_or_default();
+            let names = texts.iter().map(|text| CertificateName::parse(text)).collect::<Result<Vec<_>, _>>();
+            let mut names = names.map_err(|error| format!("--tls-name: {error}"))?;
+            let host_name = CertificateName::Address(host);
+            if !host.is_unspecified() && !host.is_loopback() && !names.contains(&host_name) {
+                names.push(host_name);
+            }
+            Ok(Some(TlsSettings::Local(names)))
+        }
+    }
+}
+
 impl AzuriteFlags {
     /// Refuses what we do not have; gives the folder of a store that is to be thrown away.
     fn judge(&self) -> Result<Option<tempfile::TempDir>, String> {
-        if self.cert.is_some() || self.key.is_some() || self.pwd.is_some() {
-            return Err("TLS is not built yet: start without --cert, --key and --pwd".to_owned());
+        if self.pwd.is_some() {
+            return Err(
+                "--pwd is for PKCS#12 files and keys with a passphrase, which are not read: give --cert \
+                        and --key as PEM files (`openssl pkcs12 -in FILE.pfx -nodes` makes both)"
+                    .to_owned(),
+            );
         }
         if self.oauth.is_some() {
             return Err("token authorization is not built yet: start without --oauth".to_owned());
@@ -304,9 +377,41 @@ mod tests {
     #[test]
     fn what_would_only_seem_safe_is_refused() {
         assert!(config(&["--oauth", "basic"]).unwrap_err().contains("not built"));
-        assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("not built"));
+        assert!(config(&["--cert", "a.pfx", "--pwd", "p"]).unwrap_err().contains("PEM"));
+        assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("--key"));
+        assert!(config(&["--key", "a.pem"]).unwrap_err().contains("--cert"));
+        assert!(config(&["--tls-name", "a.test"]).unwrap_err().contains("--tls"));
+        assert!(config(&["--tls", "--tls-name", "*.test"]).is_err());
+        assert!(config(&["--cert", "a", "--key", "b", "--tls-name", "a.test"]).is_err());
         assert!(config(&["--account", "bad"]).is_err());
         assert!(config(&["--disk", "a", "--disk", "b"]).is_err());
+    }
+
+    #[test]
+    fn tls_comes_from_files_or_from_the_local_authority() {
+        assert_eq!(config(&[]).unwrap().tls, None);
+        let (cert, key) = (PathBuf::from("a"), PathBuf::from("b"));
+        let files = Some(TlsSettings::Files { cert, key });
+        assert_eq!(config(&["--cert", "a", "--key", "b"]).unwrap().tls, files);
+        assert_eq!(config(&["--tls", "--cert", "a", "--key", "b"]).unwrap().tls, files);
+        let names = |names: &[&str]| names.iter().map(|name| CertificateName::parse(name).unwrap()).collect();
+        assert_eq!(config(&["--tls"]).unwrap().tls, Some(TlsSettings::Local(Vec::new())));
+        let line = ["--tls", "--tls-name", "azure.test,10.0.0.1", "--host", "10.0.0.2"];
+        assert_eq!(
+            config(&line).unwrap().tls,
+            Some(TlsSettings::Local(names(&["azure.test", "10.0.0.1", "10.0.0.2"])))
+        );
+    }
+
+    #[test]
+    fn commands_find_the_folder_that_the_server_was_given() {
+        let folder = |line: &[&str]| {
+            Flags::try_parse_from([&["linarite"], line].concat()).unwrap().data_folder().unwrap()
+        };
+        assert_eq!(folder(&["trust"]), PathBuf::from("linarite-data"));
+        for line in [["--disk", "/d", "account", "list"], ["account", "list", "--data", "/d"]] {
+            assert_eq!(folder(&line), PathBuf::from("/d"));
+        }
     }
 
     #[test]

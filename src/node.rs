@@ -1,9 +1,15 @@
 //! The running server: disks, engine, services and listeners put together, and taken apart in reverse.
 
-use crate::admin::Admin;
-use crate::config::{Config, ConfiguredAccounts, Shown};
+use crate::accounts::KnownAccounts;
+use crate::admin::access::Access;
+use crate::admin::account::AccountAdmin;
+use crate::admin::{Admin, Subjects};
+use crate::config::{Config, Shown};
+use crate::endpoints::Endpoints;
+use crate::files::ServerFolder;
 use crate::listener::{Answer, Door};
 use crate::telemetry::{Log, Telemetry};
+use crate::tls::{CERTIFICATE_FILE, Tls, TlsSettings};
 use api::error::with_causes;
 use api::{Arrival, Body, Front, Observer, ServiceKind};
 use http::{Request, Response};
@@ -24,21 +30,17 @@ pub(crate) struct Node {
     door: Door,
     admin_door: Door,
     engine: Engine,
-    addresses: Addresses,
+    access: Arc<Access>,
+    endpoints: Endpoints,
+    admin: SocketAddr,
+    /// The local authority's certificate, for whoever is to trust it.
+    authority: Option<PathBuf>,
     shown_account: Shown,
     disks: Vec<PathBuf>,
     drain: Duration,
     // Dropped last, in this order: the store's folder if it is a throw-away one, then the log.
     _temporary: Option<tempfile::TempDir>,
     _log: Log,
-}
-
-/// Where the services listen.
-struct Addresses {
-    blob: SocketAddr,
-    queue: SocketAddr,
-    table: SocketAddr,
-    admin: SocketAddr,
 }
 
 /// One service of the front, on its own port.
@@ -48,8 +50,8 @@ struct Port {
 }
 
 impl Answer for Port {
-    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
-        self.front.handle(self.service, Arrival { peer: Some(peer), secure: false }, request).await
+    async fn answer(&self, arrival: Arrival, request: Request<Body>) -> Response<Body> {
+        self.front.handle(self.service, arrival, request).await
     }
 }
 
@@ -64,31 +66,45 @@ impl Node {
         let queue = bind(config.host, config.queue_port, "--queue-port").await?;
         let table = bind(config.host, config.table_port, "--table-port").await?;
         let admin = bind(config.host, config.admin_port, "--admin-port").await?;
-        let addresses = Addresses {
+        let endpoints = Endpoints {
+            secure: config.tls.is_some(),
             blob: address(&blob)?,
             queue: address(&queue)?,
             table: address(&table)?,
-            admin: address(&admin)?,
         };
+        let admin_address = address(&admin)?;
         let engine = Engine::open(&config.engine, Arc::new(SystemClock), Arc::new(SystemEntropy))
             .map_err(|error| cannot_open(&error))?;
+        // From here on the folder is ours: another server would have been refused by the lock that the engine took.
+        let folder = config.engine.disks.first().map(|disk| ServerFolder::of(disk));
+        let folder = folder.ok_or("no disk is configured")?;
+        let authority =
+            matches!(config.tls, Some(TlsSettings::Local(_))).then(|| folder.path(CERTIFICATE_FILE));
+        let tls = open_tls(config.tls, &folder)?;
+        let access = Arc::new(Access::open(admin_address, folder)?);
         let telemetry = Arc::new(Telemetry::new((!config.silent).then(|| log.writer())));
         let shown_account = config.accounts.shown.clone();
-        let front = Arc::new(front(&engine, config.accounts, &telemetry));
+        let accounts = KnownAccounts::open(config.accounts, engine.accounts().clone()).await;
+        let accounts = Arc::new(accounts.map_err(|error| cannot_open(&error))?);
+        let front = Arc::new(front(&engine, &accounts, &telemetry));
         let door = Door::new(config.connections_max);
         for (listener, service) in
             [(blob, ServiceKind::Blob), (queue, ServiceKind::Queue), (table, ServiceKind::Table)]
         {
-            door.serve(listener, Arc::new(Port { front: Arc::clone(&front), service }));
+            door.serve(listener, Arc::new(Port { front: Arc::clone(&front), service }), tls.clone());
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
-        admin_door.serve(admin, Arc::new(Admin::new(telemetry)));
+        let subjects = Subjects { accounts: AccountAdmin::new(accounts, endpoints) };
+        admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)), None);
         Ok(Self {
             door,
             admin_door,
             engine,
-            addresses,
+            access,
+            endpoints,
+            admin: admin_address,
+            authority,
             shown_account,
             disks: config.engine.disks,
             drain: Duration::from_secs(config.drain_seconds),
@@ -104,28 +120,27 @@ impl Node {
     }
 
     fn write_announcement(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let Addresses { blob, queue, table, admin } = &self.addresses;
         let Shown { name, key } = &self.shown_account;
-        writeln!(out, "blob   http://{blob}/{name}")?;
-        writeln!(out, "queue  http://{queue}/{name}")?;
-        writeln!(out, "table  http://{table}/{name}")?;
-        writeln!(out, "admin  http://{admin}/metrics")?;
+        let endpoints = self.endpoints.of(name);
+        writeln!(out, "blob   {}", endpoints.blob)?;
+        writeln!(out, "queue  {}", endpoints.queue)?;
+        writeln!(out, "table  {}", endpoints.table)?;
+        writeln!(out, "admin  http://{}/metrics", self.admin)?;
         for disk in &self.disks {
             writeln!(out, "data   {}", disk.display())?;
         }
+        if let Some(authority) = &self.authority {
+            writeln!(out, "trust  {} (`linarite trust` says how)", authority.display())?;
+        }
         let key = key.as_deref().unwrap_or("<the account's key>");
-        writeln!(
-            out,
-            "connection string: DefaultEndpointsProtocol=http;AccountName={name};AccountKey={key};\
-             BlobEndpoint=http://{blob}/{name};QueueEndpoint=http://{queue}/{name};\
-             TableEndpoint=http://{table}/{name};"
-        )?;
+        writeln!(out, "connection string: {}", endpoints.connection_string(name, key))?;
         writeln!(out, "stop with Ctrl-C or SIGTERM")?;
         writeln!(out, "ready")
     }
 
     /// Lets running requests come to their end and closes the store.
     pub(crate) async fn stop(self) {
+        self.access.close();
         self.admin_door.close(Duration::ZERO).await;
         if !self.door.close(self.drain).await {
             tracing::warn!("requests still ran at the end of the drain time and were cut off");
@@ -136,9 +151,17 @@ impl Node {
     }
 }
 
-fn front(engine: &Engine, accounts: ConfiguredAccounts, telemetry: &Arc<Telemetry>) -> Front {
+fn front(engine: &Engine, accounts: &Arc<KnownAccounts>, telemetry: &Arc<Telemetry>) -> Front {
     let observer: Arc<dyn Observer> = Arc::<Telemetry>::clone(telemetry);
-    Front::new(engine, Arc::new(accounts), observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+    let accounts = Arc::<KnownAccounts>::clone(accounts);
+    Front::new(engine, accounts, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+}
+
+fn open_tls(settings: Option<TlsSettings>, folder: &ServerFolder) -> Result<Option<Arc<Tls>>, String> {
+    let Some(settings) = settings else { return Ok(None) };
+    let tls = Arc::new(Tls::open(settings, folder, Arc::new(SystemClock))?);
+    tls.watch()?;
+    Ok(Some(tls))
 }
 
 async fn bind(host: IpAddr, port: u16, setting: &str) -> Result<TcpListener, String> {

@@ -24,6 +24,7 @@ use crate::target::{Level, ServiceKind};
 use crate::time;
 use crate::version::{OLDEST, Version};
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -343,7 +344,9 @@ async fn refuse(mut error: StorageError, head: &Head, body: Body) -> StorageErro
 async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
     let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
     let length = head.content_length()?;
-    if length.is_none() && !head.headers.contains_key(header::TRANSFER_ENCODING) {
+    // HTTP/2 has bodies of a length that is not said, and no header for that.
+    let comes = head.headers.contains_key(header::TRANSFER_ENCODING) || !body.is_end_stream();
+    if length.is_none() && !comes {
         return Err(StorageError::new(ErrorCode::MissingContentLengthHeader));
     }
     if length.is_some_and(|length| length > limit) {

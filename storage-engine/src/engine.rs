@@ -4,6 +4,7 @@
 //! is not; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
+use crate::account::AccountStore;
 use crate::blob::BlobStore;
 use crate::chunk::local::{ChunkOptions, LocalChunks, NamedChunks};
 use crate::chunk::{ChunkRef, ChunkStore};
@@ -30,6 +31,7 @@ const CLOSED_MARK: &str = "closed";
 /// An open store.
 #[derive(Debug)]
 pub struct Engine {
+    accounts: AccountStore,
     blobs: BlobStore,
     queues: QueueStore,
     tables: TableStore,
@@ -74,6 +76,7 @@ impl Engine {
     /// The stores on floors that are open already. Nothing is tidied up in the background.
     pub fn on(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
+            accounts: AccountStore::new(Arc::clone(&meta)),
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
             queues: QueueStore::new(Arc::clone(&meta), entropy),
             settings: SettingsStore::new(Arc::clone(&meta)),
@@ -103,6 +106,11 @@ impl Engine {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Accounts and their keys.
+    pub fn accounts(&self) -> &AccountStore {
+        &self.accounts
     }
 
     /// Containers and blobs.

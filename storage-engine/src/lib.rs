@@ -1,5 +1,6 @@
-//! Linarite's storage engine: accounts' blobs, messages and entities on local disks.
+//! Linarite's storage engine: accounts, and their blobs, messages and entities on local disks.
 
+pub mod account;
 pub mod blob;
 mod catalog;
 pub mod chunk;

@@ -35,6 +35,8 @@ use std::future::Future;
 pub enum Family {
     /// The engine's own: the newest time that a verb was given.
     System,
+    /// Accounts and their keys.
+    Account,
     /// Containers, queues and tables by account and name.
     Catalog,
     /// What deleted ones of them have left behind, to be swept.
@@ -57,8 +59,9 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::System,
+        Self::Account,
         Self::Catalog,
         Self::Remains,
         Self::Blob,

@@ -115,6 +115,7 @@ fn of_family(family: Family, cache: &Cache) -> Options {
 pub(super) const fn name(family: Family) -> &'static str {
     match family {
         Family::System => "default",
+        Family::Account => "account",
         Family::Catalog => "catalog",
         Family::Remains => "remains",
         Family::Blob => "blob",

@@ -1,0 +1,62 @@
+//! What the program does instead of serving. Each command prints its answer on standard output, bare, so that a
+//! script can take it; what it did for people to read goes to standard error.
+
+use crate::config::Flags;
+use crate::files::ServerFolder;
+use clap::Subcommand;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+mod account;
+mod client;
+mod sas;
+mod trust;
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Creates, shows and changes accounts of a running server, and makes SAS tokens for them
+    ///
+    /// The server is found by its data folder (--disk), whose owner may administer it.
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Prints every operation that is served: service, logged name, verb
+    Operations,
+    /// Prints how to trust the local certificate authority of --tls
+    Trust,
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn run(self, flags: &Flags) -> Result<(), String> {
+        let folder = || flags.data_folder().map(|folder| ServerFolder::of(&folder));
+        match self {
+            Self::Account(command) => command.run(&folder()?),
+            Self::Operations => print(&operations()),
+            Self::Trust => print(&trust::instructions(&folder()?)?),
+        }
+    }
+}
+
+/// Every operation that is built, one line each: what tests of coverage and the curious read.
+fn operations() -> String {
+    let mut text = String::new();
+    for (service, name, method) in api::operations() {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{}\t{name}\t{method}", service.label());
+    }
+    text
+}
+
+/// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write the answer: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
