@@ -45,6 +45,8 @@ mod multipart;
 mod odata;
 mod range;
 mod reply;
+
+mod sql;
 mod structured;
 #[cfg(test)]
 mod testing;
