@@ -47,6 +47,7 @@ mod odata;
 mod range;
 mod reply;
 mod service;
+mod sql;
 mod structured;
 #[cfg(test)]
 mod testing;

@@ -107,6 +107,12 @@ fn python_does_every_blob_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_queries_blobs() {
+    run(&Kit::Python, "query_contents.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_does_every_queue_operation() {
     run(&Kit::Python, "queues.py");
 }

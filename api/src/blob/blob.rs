@@ -5,6 +5,7 @@ mod get_blob;
 mod get_blob_metadata;
 mod get_blob_properties;
 mod put_blob;
+pub(crate) mod query_blob_contents;
 mod set_blob_metadata;
 mod set_blob_properties;
 
@@ -13,5 +14,6 @@ pub(super) use get_blob::GetBlob;
 pub(super) use get_blob_metadata::GetBlobMetadata;
 pub(super) use get_blob_properties::GetBlobProperties;
 pub(super) use put_blob::PutBlob;
+pub(super) use query_blob_contents::QueryBlobContents;
 pub(super) use set_blob_metadata::SetBlobMetadata;
 pub(super) use set_blob_properties::SetBlobProperties;

@@ -6,7 +6,8 @@ use super::account::{
     PreflightBlobRequest, SetBlobServiceProperties,
 };
 use super::blob::{
-    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, SetBlobMetadata, SetBlobProperties,
+    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, QueryBlobContents, SetBlobMetadata,
+    SetBlobProperties,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
@@ -83,6 +84,10 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
             Lacks(header::X_MS_SEQUENCE_NUMBER_ACTION),
             Lacks(header::X_MS_BLOB_SEQUENCE_NUMBER),
         ]),
+    Row::new::<QueryBlobContents>("QueryBlobContents", "POST", Level::Blob, Access::Read, 200)
+        .comp("query")
+        .when(CURRENT)
+        .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
 
