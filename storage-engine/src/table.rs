@@ -94,8 +94,6 @@ pub enum Expected {
     Existing,
     /// This one.
     Version(Timestamp),
-    /// One that no entity of ours has: a foreign tag.
-    Never,
 }
 
 /// A write of one entity.
@@ -120,6 +118,8 @@ pub struct Query {
     pub from: Option<EntityKey>,
     /// At most so many.
     pub limit: usize,
+    /// Of each only the properties of these names; none for all. Keys and timestamp are always given.
+    pub properties: Option<Vec<String>>,
 }
 
 /// A part of a query's answer.

@@ -14,8 +14,9 @@ use crate::meta::key::{KeyBuilder, successor};
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-/// More areas than this are not worth their jumps: the filter is then understood less exactly.
-const AREAS_MAX: usize = 64;
+/// More areas than this are not worth their jumps: the filter is then understood less exactly. Enough for a
+/// client that asks for a hundred entities by their keys, which is a batch of them.
+const AREAS_MAX: usize = 256;
 
 /// Keys from `from` on and below `end`, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,7 +307,7 @@ mod tests {
     #[test]
     fn very_many_alternatives_become_one_range() {
         let mut filter = point("p0", "r");
-        for n in 1..200 {
+        for n in 1..=AREAS_MAX {
             filter = or(filter, point(&format!("p{n}"), "r"));
         }
         assert_eq!(key_ranges(TABLE, Some(&filter)), key_ranges(TABLE, None));
