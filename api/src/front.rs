@@ -15,6 +15,7 @@ use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::error::{ErrorCode, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
+use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Row, resolve};
 use crate::queue::QueueService;
 use crate::table::TableService;
@@ -121,6 +122,7 @@ impl Front {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
+        let takes_only_xml = takes_only_xml(&parts.headers);
         let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
@@ -132,7 +134,7 @@ impl Front {
         let (mut response, error, cause) = match answer {
             Ok(response) => (response, None, None),
             Err(error) => {
-                let refusal = self.refusal(service, &error, &request_id);
+                let refusal = self.refusal(service, &error, &request_id, takes_only_xml);
                 (refusal, Some(error.code.wire()), error.source.map(|source| with_causes(&*source)))
             }
         };
@@ -227,9 +229,18 @@ impl Front {
         understood
     }
 
-    fn refusal(&self, service: ServiceKind, error: &StorageError, request_id: &str) -> Response<Body> {
+    fn refusal(
+        &self,
+        service: ServiceKind,
+        error: &StorageError,
+        request_id: &str,
+        takes_only_xml: bool,
+    ) -> Response<Body> {
         let now = time::iso8601(self.clock.now());
         let mut response = match service {
+            ServiceKind::Table if takes_only_xml => {
+                error.to_response("application/xml", error.to_atom(request_id, &now))
+            }
             ServiceKind::Table => error.to_response(
                 "application/json;odata=minimalmetadata;charset=utf-8",
                 error.to_json(request_id, &now),

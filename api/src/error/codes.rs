@@ -117,6 +117,7 @@ error_codes! {
     UnsupportedHttpVerb 405 "UnsupportedHttpVerb" "The resource doesn't support specified Http Verb.";
     UnsupportedQueryParameter 400 "UnsupportedQueryParameter" "One of the query parameters specified in the request URI is not supported.";
     UpdateConditionNotSatisfied 412 "UpdateConditionNotSatisfied" "The update condition specified in the request was not satisfied.";
+    XMethodIncorrectCount 400 "XMethodIncorrectCount" "More than one X-HTTP-Method is specified.";
     XMethodIncorrectValue 400 "XMethodIncorrectValue" "The value specified for X-HTTP-Method is not valid.";
     XMethodNotUsingPost 400 "XMethodNotUsingPost" "The request uses X-HTTP-Method with an HTTP verb other than POST.";
 }

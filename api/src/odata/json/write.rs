@@ -23,7 +23,8 @@ pub(crate) struct Frame {
     pub(crate) endpoint: String,
     account: String,
     table: String,
-    select: Option<Vec<String>>,
+    /// The properties to give; none for all.
+    pub(crate) select: Option<Vec<String>>,
 }
 
 impl Frame {
