@@ -22,6 +22,8 @@ pub mod filter;
 mod query;
 mod record;
 #[cfg(test)]
+mod scan_tests;
+#[cfg(test)]
 mod tests;
 pub use filter::{Comparison, Filter, Operand};
 

@@ -6,7 +6,7 @@
 //! from the vendor's documentation, not from the server's types.
 //!
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
-//! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
+//! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
 //!
@@ -27,5 +27,6 @@ mod random;
 mod sdk;
 mod sign;
 mod smoke;
+mod tables;
 mod unauthorized;
 mod wire;

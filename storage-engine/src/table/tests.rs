@@ -18,8 +18,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-mod scans;
-
 /// Keys that are near each other in one order and far in another.
 const TEXTS: [&str; 9] = ["", "a", "a\u{1}", "aa", "ab", "B", "\u{e9}", "\u{ff5e}", "\u{1f600}"];
 
@@ -169,10 +167,10 @@ fn number(value: &Value) -> Option<Option<i128>> {
     }
 }
 
-struct Bench {
-    meta: Arc<MemoryMeta>,
+pub(super) struct Bench {
+    pub(super) meta: Arc<MemoryMeta>,
     tables: TableStore,
-    at: TableAddress,
+    pub(super) at: TableAddress,
 }
 
 fn address(table: &str) -> TableAddress {
@@ -180,7 +178,7 @@ fn address(table: &str) -> TableAddress {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let clock = Arc::new(ManualClock::default()) as Arc<dyn Clock>;
         let meta = MemoryMeta::new(clock);
         let tables = TableStore::new(Arc::clone(&meta) as Arc<dyn MetaStore>);
@@ -189,7 +187,7 @@ impl Bench {
         Self { meta, tables, at }
     }
 
-    fn change(&self, key: &EntityKey, change: Change) -> Result<Timestamp> {
+    pub(super) fn change(&self, key: &EntityKey, change: Change) -> Result<Timestamp> {
         block_on(self.tables.change(&self.at, key.clone(), change))
     }
 
@@ -225,11 +223,11 @@ fn in_order(key: &EntityKey) -> (Vec<u16>, Vec<u16>) {
     (units(&key.partition), units(&key.row))
 }
 
-fn key(partition: &str, row: &str) -> EntityKey {
+pub(super) fn key(partition: &str, row: &str) -> EntityKey {
     EntityKey { partition: partition.into(), row: row.into() }
 }
 
-fn number_property(name: &str, number: i32) -> Properties {
+pub(super) fn number_property(name: &str, number: i32) -> Properties {
     vec![(name.to_owned(), Value::Int32(number))]
 }
 

@@ -1,6 +1,6 @@
 //! What queries read: a view between the query and the store counts the rows that are shown to it.
 
-use super::{Bench, key, number_property};
+use super::tests::{Bench, key, number_property};
 use crate::clock::Timestamp;
 use crate::error::EngineError;
 use crate::meta::{Family, Step, View, Visit};
