@@ -200,7 +200,11 @@ fn prefix(value: &str) -> Result<String, String> {
     let good = (1..=30).contains(&value.len())
         && value.starts_with(|c: char| c.is_ascii_lowercase())
         && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if good { Ok(value.to_owned()) } else { Err(format!("--keep is lower-case letters and digits, not {value}")) }
+    if good {
+        Ok(value.to_owned())
+    } else {
+        Err(format!("--keep is lower-case letters and digits, not {value}"))
+    }
 }
 
 fn whole(name: &str, value: &str, min: u64) -> Result<u64, String> {

@@ -373,7 +373,14 @@ mod tests {
             buffer: random.bytes(order.size_bytes + SLACK_BYTES),
             text: random.text(order.size_bytes),
             order,
-            furniture: Furniture { pool: None, prefill: 5_000, queues: 1, partitions: 16, seed: 1, keep: None },
+            furniture: Furniture {
+                pool: None,
+                prefill: 5_000,
+                queues: 1,
+                partitions: 16,
+                seed: 1,
+                keep: None,
+            },
         }
     }
 

@@ -68,7 +68,8 @@ impl MetadataLevel {
 
 /// Whether the client takes XML and no JSON: its errors are then XML as well.
 pub(crate) fn takes_only_xml(headers: &http::HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    let accepted =
+        headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
     accepted.contains("xml") && !accepted.split(',').any(|one| MetadataLevel::of_json(one).is_some())
 }
 

@@ -143,9 +143,7 @@ impl Fields for Entity {
             "PartitionKey" => Some(Seen::Text(&self.key.partition)),
             "RowKey" => Some(Seen::Text(&self.key.row)),
             "Timestamp" => Some(Seen::Moment(self.timestamp.ticks())),
-            name => {
-                self.properties.iter().find(|(held, _)| held == name).map(|(_, value)| Seen::from(value))
-            }
+            name => self.properties.iter().find(|(held, _)| held == name).map(|(_, value)| Seen::from(value)),
         })
     }
 }

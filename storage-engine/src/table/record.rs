@@ -94,15 +94,15 @@ impl<'q> Glance<'q> {
         let count = fields.count()?;
         self.left.fill(None);
         let mut missing = self.wanted.len();
-        for _ in 0..count {
-            if missing == 0 {
-                break;
-            }
+        for _ in 0..if missing == 0 { 0 } else { count } {
             let name = fields.bytes()?;
             let found = self.wanted.binary_search_by(|wanted| wanted.as_bytes().cmp(name));
             if let Some(place) = found.ok().and_then(|index| self.left.get_mut(index)) {
                 *place = Some(fields.rest().len());
                 missing -= 1;
+                if missing == 0 {
+                    break;
+                }
             }
             skip(&mut fields)?;
         }

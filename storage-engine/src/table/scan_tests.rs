@@ -118,10 +118,19 @@ fn conditions_on_keys_are_read_as_ranges_of_just_those_rows() {
         (Some(point("p3", "none")), (0, 1)),
         (Some(text("PartitionKey", Comparison::Equal, "none")), (0, 0)),
         (Some(and(partition(), rows(Comparison::GreaterOrEqual, "090"))), (10, 10)),
-        (Some(and(rows(Comparison::Less, "090"), and(partition(), rows(Comparison::Greater, "085")))), (4, 4)),
+        (
+            Some(and(rows(Comparison::Less, "090"), and(partition(), rows(Comparison::Greater, "085")))),
+            (4, 4),
+        ),
         (Some(text("PartitionKey", Comparison::Greater, "p7")), (200, 200)),
         (Some(left), (300, 300)),
-        (Some(and(text("PartitionKey", Comparison::Less, "p2"), compare("N", Comparison::Equal, Value::Int32(5)))), (2, 200)),
+        (
+            Some(and(
+                text("PartitionKey", Comparison::Less, "p2"),
+                compare("N", Comparison::Equal, Value::Int32(5)),
+            )),
+            (2, 200),
+        ),
         (Some(and(partition(), compare("N", Comparison::Less, Value::Int32(0)))), (0, 100)),
         (Some(or(partition(), point("p5", "001"))), (101, 101)),
         (Some(keys(100)), (100, 100)),
@@ -150,13 +159,7 @@ impl View for Endless {
         Ok(None)
     }
 
-    fn scan(
-        &self,
-        _: Family,
-        _: &[u8],
-        _: Option<&[u8]>,
-        visit: &mut Visit<'_>,
-    ) -> crate::error::Result<()> {
+    fn scan(&self, _: Family, _: &[u8], _: Option<&[u8]>, visit: &mut Visit<'_>) -> crate::error::Result<()> {
         for row in 0..u64::MAX {
             let at = EntityKey { partition: "p".into(), row: format!("{row:08}") };
             if matches!(visit(&entity_key(7, &at), &self.0)?, Step::Stop) {
@@ -209,8 +212,5 @@ fn of_a_row_that_does_not_pass_only_what_the_filter_names_is_read() {
     let only = select(number(1), Some(vec!["N".to_owned()])).unwrap();
     assert_eq!(only.entities.len(), 3, "nor is what was not selected");
     assert_eq!(only.entities[0].properties, number_property("N", 1));
-    assert!(matches!(
-        select(text("Text", Comparison::Equal, "a"), None),
-        Err(EngineError::Corrupt { .. })
-    ));
+    assert!(matches!(select(text("Text", Comparison::Equal, "a"), None), Err(EngineError::Corrupt { .. })));
 }

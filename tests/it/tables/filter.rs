@@ -38,7 +38,8 @@ impl Tree {
             }
             9 => Self::Alone(*pick(random, &NAMES)),
             10 if random.below(8) == 0 => {
-                let (one, other) = (Side::Property(*pick(random, &NAMES)), Side::Property(*pick(random, &NAMES)));
+                let (one, other) =
+                    (Side::Property(*pick(random, &NAMES)), Side::Property(*pick(random, &NAMES)));
                 Self::either_way(random, one, other)
             }
             _ => {
@@ -51,7 +52,11 @@ impl Tree {
 
     fn either_way(random: &mut Random, one: Side, other: Side) -> Self {
         let operator = *pick(random, &OPERATORS);
-        if random.below(3) == 0 { Self::Compare(other, operator, one) } else { Self::Compare(one, operator, other) }
+        if random.below(3) == 0 {
+            Self::Compare(other, operator, one)
+        } else {
+            Self::Compare(one, operator, other)
+        }
     }
 
     /// A text that means this tree. Parentheses stand where precedence asks for them, and by chance elsewhere.

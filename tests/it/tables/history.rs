@@ -83,7 +83,9 @@ impl Change {
         } else if let Some(wanted) = &self.if_match {
             match held {
                 None => return (404, "ResourceNotFound"),
-                Some((tag, _)) if wanted != "*" && wanted != tag => return (412, "UpdateConditionNotSatisfied"),
+                Some((tag, _)) if wanted != "*" && wanted != tag => {
+                    return (412, "UpdateConditionNotSatisfied");
+                }
                 Some(_) => {}
             }
         }
@@ -182,7 +184,11 @@ impl History {
         let mut expected = Vec::new();
         for (partition, rows) in &self.partitions {
             for (row, (tag, properties)) in rows {
-                expected.push((super::place(partition, row), Some(tag.clone()), whole(partition, row, properties)));
+                expected.push((
+                    super::place(partition, row),
+                    Some(tag.clone()),
+                    whole(partition, row, properties),
+                ));
             }
         }
         expected.sort_by(|one, other| one.0.cmp(&other.0));
@@ -205,7 +211,8 @@ impl History {
         if changes.is_empty() {
             return;
         }
-        let mut text = String::from("--batch_1\r\nContent-Type: multipart/mixed; boundary=changeset_1\r\n\r\n");
+        let mut text =
+            String::from("--batch_1\r\nContent-Type: multipart/mixed; boundary=changeset_1\r\n\r\n");
         for change in &changes {
             text.push_str(&self.part(&change.request(random, partition)));
         }
@@ -216,9 +223,10 @@ impl History {
         let answer = self.client.call(&request).expect(202);
         let shown = format!("{label}\n{text}\n{}", answer.text());
         let parts = parts(&answer);
-        let repeated = changes.iter().enumerate().position(|(index, change)| {
-            changes.iter().take(index).any(|earlier| earlier.row == change.row)
-        });
+        let repeated = changes
+            .iter()
+            .enumerate()
+            .position(|(index, change)| changes.iter().take(index).any(|earlier| earlier.row == change.row));
         let failed = match repeated {
             Some(index) => Some((index, 400, "InvalidDuplicateRow")),
             None => changes.iter().enumerate().find_map(|(index, change)| {

@@ -151,7 +151,11 @@ impl Value {
             Self::Int64(number) => format!("{number}{}", pick(random, &["L", "l"])),
             Self::Double(number) if number.is_nan() => "NaN".to_owned(),
             Self::Double(number) if number.is_infinite() => {
-                if *number > 0.0 { "INF".to_owned() } else { "-INF".to_owned() }
+                if *number > 0.0 {
+                    "INF".to_owned()
+                } else {
+                    "-INF".to_owned()
+                }
             }
             Self::Double(number) => format!("{number:?}"),
             Self::Boolean(truth) => truth.to_string(),
@@ -178,7 +182,9 @@ impl Value {
                 let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
                 Some(units(one).cmp(&units(other)))
             }
-            (Self::Date(one), Self::Date(other)) | (Self::Guid(one), Self::Guid(other)) => Some(one.cmp(other)),
+            (Self::Date(one), Self::Date(other)) | (Self::Guid(one), Self::Guid(other)) => {
+                Some(one.cmp(other))
+            }
             (Self::Boolean(one), Self::Boolean(other)) => Some(one.cmp(other)),
             (Self::Binary(one), Self::Binary(other)) => Some(one.cmp(other)),
             _ => match (self.whole(), other.whole()) {

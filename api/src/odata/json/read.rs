@@ -174,9 +174,7 @@ fn typed(edm: Option<Edm>, json: Json) -> Option<Value> {
         (Some(Edm::Int64), Json::Text(text)) => Value::Int64(text.parse().ok()?),
         (Some(Edm::Double), Json::Integer(number)) => Value::Double(widened(number)),
         (Some(Edm::Double), Json::Text(text)) => Value::Double(double(&text)?),
-        (Some(Edm::DateTime), Json::Text(text)) => {
-            Value::DateTime(time::parse_iso8601(&text)?)
-        }
+        (Some(Edm::DateTime), Json::Text(text)) => Value::DateTime(time::parse_iso8601(&text)?),
         (Some(Edm::Guid), Json::Text(text)) => Value::Guid(guid::parse(&text)?),
         (Some(Edm::Binary), Json::Text(text)) => Value::Binary(STANDARD.decode(text).ok()?.into()),
         (Some(_), Json::Boolean(_) | Json::Number(_) | Json::Integer(_) | Json::Text(_)) => {
