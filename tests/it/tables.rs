@@ -36,8 +36,8 @@ fn place(partition: &str, row: &str) -> Place {
     (partition.encode_utf16().collect(), row.encode_utf16().collect())
 }
 
-fn pick<'a, T>(random: &mut Random, from: &'a [T]) -> &'a T {
-    &from[random.index(from.len())]
+fn pick<T: Clone>(random: &mut Random, from: &[T]) -> T {
+    from[random.index(from.len())].clone()
 }
 
 fn seed() -> u64 {
@@ -68,13 +68,13 @@ fn properties(random: &mut Random) -> Properties {
 fn quoted(random: &mut Random, key: &str) -> String {
     let escaped = percent_encoded(&key.replace('\'', "''"));
     let escaped = if random.below(2) == 0 { escaped.replace("%27", "'") } else { escaped };
-    let quote = *pick(random, &["'", "%27"]);
+    let quote = pick(random, &["'", "%27"]);
     format!("{quote}{escaped}{quote}")
 }
 
 /// The address of an entity, as one client or another spells it.
 fn target(random: &mut Random, partition: &str, row: &str) -> String {
-    let comma = *pick(random, &[",", "%2C"]);
+    let comma = pick(random, &[",", "%2C"]);
     let partition = format!("PartitionKey={}", quoted(random, partition));
     let row = format!("RowKey={}", quoted(random, row));
     if random.below(4) == 0 {
@@ -165,12 +165,12 @@ fn queries_answer_what_the_filter_says_of_each_entity() {
         let names = [&NAMES[..], &["PartitionKey", "RowKey"]].concat();
         let select: Vec<&str> = names.into_iter().filter(|_| random.below(3) == 0).collect();
         let select = (!select.is_empty() && random.below(2) == 0).then_some(select);
-        let top = 1 + random.below(*pick(&mut random.clone(), &[5, 40, 1000]));
+        let top = 1 + random.below(pick(&mut random.clone(), &[5, 40, 1000]));
         let mut query = format!("$filter={}", percent_encoded(&text));
         if let Some(select) = &select {
             query.push_str(&format!("&$select={}", percent_encoded(&select.join(","))));
         }
-        let level = *pick(&mut random, &["minimalmetadata", "fullmetadata"]);
+        let level = pick(&mut random, &["minimalmetadata", "fullmetadata"]);
         let (found, count) = pages(&mut client, &query, top, level);
         let found: Vec<_> = found.iter().map(|row| value::read(row, true)).collect();
         let holding = entities.values().filter(|entity| tree.holds(entity));

@@ -32,26 +32,26 @@ impl Tree {
             3..=4 => Self::Or(inner(), inner()),
             5 => Self::Not(inner()),
             6..=8 => {
-                let key = Side::Property(*pick(random, &["PartitionKey", "RowKey"]));
-                let text = Side::Literal(Value::Text((*pick(random, &KEYS)).to_owned()));
+                let key = Side::Property(pick(random, &["PartitionKey", "RowKey"]));
+                let text = Side::Literal(Value::Text(pick(random, &KEYS).to_owned()));
                 Self::either_way(random, key, text)
             }
-            9 => Self::Alone(*pick(random, &NAMES)),
+            9 => Self::Alone(pick(random, &NAMES)),
             10 if random.below(8) == 0 => {
                 let (one, other) =
-                    (Side::Property(*pick(random, &NAMES)), Side::Property(*pick(random, &NAMES)));
+                    (Side::Property(pick(random, &NAMES)), Side::Property(pick(random, &NAMES)));
                 Self::either_way(random, one, other)
             }
             _ => {
                 let literal = Side::Literal(Value::random(random));
-                let property = Side::Property(*pick(random, &NAMES));
+                let property = Side::Property(pick(random, &NAMES));
                 Self::either_way(random, property, literal)
             }
         }
     }
 
     fn either_way(random: &mut Random, one: Side, other: Side) -> Self {
-        let operator = *pick(random, &OPERATORS);
+        let operator = pick(random, &OPERATORS);
         if random.below(3) == 0 {
             Self::Compare(other, operator, one)
         } else {
@@ -72,7 +72,7 @@ impl Tree {
             Self::Not(inner) => format!("not{}({})", pick(random, &[" ", ""]), inner.print(random)),
             Self::Compare(one, operator, other) => {
                 let (one, other) = (one.print(random), other.print(random));
-                let space = *pick(random, &[" ", "  "]);
+                let space = pick(random, &[" ", "  "]);
                 format!("{one}{space}{operator}{space}{other}")
             }
             Self::Alone(name) => (*name).to_owned(),

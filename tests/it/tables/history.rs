@@ -36,8 +36,8 @@ struct Change {
 
 impl Change {
     fn random(random: &mut Random, rows: &Partition) -> Self {
-        let row = (*pick(random, &ROWS)).to_owned();
-        let method = *pick(random, &["POST", "POST", "PUT", "PUT", "MERGE", "PATCH", "DELETE"]);
+        let row = pick(random, &ROWS).to_owned();
+        let method = pick(random, &["POST", "POST", "PUT", "PUT", "MERGE", "PATCH", "DELETE"]);
         let current = rows.get(&row).map(|(tag, _)| tag.clone());
         let old = "W/\"datetime'2001-02-03T04%3A05%3A06.0000000Z'\"".to_owned();
         let if_match = match random.below(4) {
@@ -125,7 +125,7 @@ impl History {
     }
 
     pub(super) fn step(&mut self, random: &mut Random, label: &str) {
-        let partition = (*pick(random, &PARTITIONS)).to_owned();
+        let partition = pick(random, &PARTITIONS).to_owned();
         match random.below(10) {
             0..=5 => self.change(random, &partition, label),
             6..=7 => self.transact(random, &partition, label),
@@ -159,7 +159,7 @@ impl History {
     }
 
     fn get(&mut self, random: &mut Random, partition: &str, label: &str) {
-        let row = *pick(random, &ROWS);
+        let row = pick(random, &ROWS);
         let answer = self.client.call(&Request::new("GET", &target(random, partition, row)));
         match self.partitions.get(partition).and_then(|rows| rows.get(row)) {
             None => {

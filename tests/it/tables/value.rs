@@ -81,13 +81,13 @@ const DOUBLES: [f64; 12] = [
 impl Value {
     pub(super) fn random(random: &mut Random) -> Self {
         match random.below(8) {
-            0 => Self::Text((*pick(random, &KEYS)).to_owned()),
-            1 => Self::Int32(*pick(random, &[0, 1, -2, 7, i32::MAX, i32::MIN])),
-            2 => Self::Int64(*pick(random, &[0, 1, -2, 1 << 31, (1 << 53) + 1, i64::MAX, i64::MIN])),
-            3 => Self::Double(*pick(random, &DOUBLES)),
+            0 => Self::Text(pick(random, &KEYS).to_owned()),
+            1 => Self::Int32(pick(random, &[0, 1, -2, 7, i32::MAX, i32::MIN])),
+            2 => Self::Int64(pick(random, &[0, 1, -2, 1 << 31, (1 << 53) + 1, i64::MAX, i64::MIN])),
+            3 => Self::Double(pick(random, &DOUBLES)),
             4 => Self::Boolean(random.below(2) == 0),
-            5 => Self::Date((*pick(random, &DATES)).to_owned()),
-            6 => Self::Guid((*pick(random, &GUIDS)).to_owned()),
+            5 => Self::Date(pick(random, &DATES).to_owned()),
+            6 => Self::Guid(pick(random, &GUIDS).to_owned()),
             _ => {
                 let length = random.index(4);
                 Self::Binary(random.bytes(length).iter().map(|byte| byte % 3).collect())
@@ -167,7 +167,7 @@ impl Value {
             }
             Self::Guid(text) => format!("guid'{}'", pick(random, &[text.clone(), text.to_uppercase()])),
             Self::Binary(bytes) => {
-                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
                 let digits = if random.below(2) == 0 { digits } else { digits.to_uppercase() };
                 format!("{}'{digits}'", pick(random, &["X", "binary"]))
             }

@@ -239,7 +239,9 @@ fn memory_is_bounded_by_the_cache_and_the_buffers_and_not_by_what_is_stored() {
                 })
             })
             .collect();
-        written.into_iter().for_each(|verb| block_on(verb).unwrap());
+        for verb in written {
+            block_on(verb).unwrap();
+        }
         rocks.flush_cf(family).unwrap();
     }
     let rows = block_on(read(store.as_ref(), Weight::Scan, |view| {
