@@ -14,6 +14,7 @@
 
 use super::{Entity, Value};
 use crate::error::Result;
+use crate::meta::key::raised;
 use std::cmp::Ordering;
 
 /// A comparison operator.
@@ -202,9 +203,9 @@ impl<'a> From<&'a Value> for Seen<'a> {
     }
 }
 
-/// The order of two texts by UTF-16 code units, which is that of keys.
+/// The order of two texts by UTF-16 code units, which is that of keys, told from their bytes as keys tell it.
 pub(super) fn compare_text(left: &str, right: &str) -> Ordering {
-    left.encode_utf16().cmp(right.encode_utf16())
+    left.bytes().map(raised).cmp(right.bytes().map(raised))
 }
 
 /// The exact order of an integer and a double, none for NaN.
@@ -316,6 +317,16 @@ mod tests {
         assert_eq!(truths(Value::String("\u{ff5e}".into()), Value::String("\u{1f600}".into())), GREATER);
         assert_eq!(truths(Value::String("a".into()), Value::String("B".into())), GREATER);
         assert_eq!(truths(Value::String("a".into()), Value::String("ab".into())), LESS);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn texts_compare_as_their_units_do(left: String, right: String, both: String) {
+            for (one, other) in [(left.clone(), right.clone()), (both.clone() + &left, both + &right)] {
+                let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+                proptest::prop_assert_eq!(compare_text(&one, &other), units(&one).cmp(&units(&other)));
+            }
+        }
     }
 
     #[test]
