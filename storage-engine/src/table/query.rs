@@ -5,22 +5,28 @@
 //! greatest size hold a reader or the memory. It says where to go on by the keys of the first row that it has
 //! not looked at, and it looks at one at least, so pages always come to an end.
 //!
+//! Of a range over many partitions of which only some row keys are wanted, the others are passed over unseen,
+//! and where they are many, jumped over.
+//!
 //! A filter sees rows as they are stored ([`Glance`]): of a row that does not pass, nothing is decoded but the
 //! properties that the filter names, and its row key if the filter names that. The partition key is decoded
 //! when it changes. Comparing keys in their stored form, which is ordered as well, was left out: the ranges have
 //! done that already, and a second form of every comparison is a second place to be wrong in.
 
-use super::bounds::key_ranges;
+use super::bounds::{RowRange, key_ranges};
 use super::filter::{Fields, Seen};
 use super::record::{Glance, decode_entity, entity_key};
 use super::{Entity, EntityKey, EntityPage, Filter, Query};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::meta::key::KeyReader;
+use crate::meta::key::{KeyReader, successor};
 use crate::meta::{Family, Step, View, Weight};
 
 /// Rows that one page looks at, at most.
 pub(super) const ROWS_MAX: usize = 50_000;
+/// Rows of one partition outside of what a range wants of each, after which the query jumps: passing by a few is
+/// cheaper than finding a place.
+const PASSED_MAX: usize = 8;
 /// Bytes of rows after which a page ends.
 const BYTES_MAX: usize = 8 << 20;
 
@@ -38,10 +44,11 @@ pub(super) fn select(view: &dyn View, table: u64, query: &Query) -> Result<Entit
         let Some(range) = range.cut(&start) else { continue };
         if range.point {
             if let Some(row) = view.get(Family::Entity, &range.from)? {
-                selection.look_at(&range.from, &row)?;
+                selection.look_at(None, &range.from, &row)?;
             }
         } else {
-            let visit = &mut |key: &[u8], row: &[u8]| selection.look_at(key, row);
+            let rows = range.rows.as_ref();
+            let visit = &mut |key: &[u8], row: &[u8]| selection.look_at(rows, key, row);
             view.scan(Family::Entity, &range.from, range.end.as_deref(), visit)?;
         }
         if selection.next.is_some() {
@@ -61,6 +68,8 @@ struct Selection<'q> {
     next: Option<EntityKey>,
     rows: usize,
     bytes: usize,
+    /// Rows outside of what is wanted, one behind the other.
+    passed: usize,
 }
 
 impl<'q> Selection<'q> {
@@ -80,16 +89,22 @@ impl<'q> Selection<'q> {
             next: None,
             rows: 0,
             bytes: 0,
+            passed: 0,
         }
     }
 
-    fn look_at(&mut self, key: &[u8], record: &[u8]) -> Result<Step> {
+    fn look_at(&mut self, rows: Option<&RowRange>, key: &[u8], record: &[u8]) -> Result<Step> {
         let row = self.partition.enter(key)?;
         if self.entities.len() >= self.query.limit || self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX {
             self.next = Some(self.partition.key_of(row)?);
             return Ok(Step::Stop);
         }
         self.rows += 1;
+        if let Some(rows) = rows
+            && let Some(step) = self.outside(rows, row)
+        {
+            return Ok(step);
+        }
         if let Some(filter) = &self.query.filter
             && !self.passes(filter, row, record)?
         {
@@ -99,6 +114,23 @@ impl<'q> Selection<'q> {
         let key = self.partition.key_of(row)?;
         self.entities.push(decode_entity(key, record, self.query.properties.as_deref())?);
         Ok(Step::Next)
+    }
+
+    /// Where to go from a row that is outside of those wanted of each partition; none if it is one of them.
+    fn outside(&mut self, rows: &RowRange, row: &[u8]) -> Option<Step> {
+        let before = *row < *rows.from;
+        if !before && rows.end.as_ref().is_none_or(|end| *row < **end) {
+            self.passed = 0;
+            return None;
+        }
+        self.passed += 1;
+        if self.passed < PASSED_MAX {
+            return Some(Step::Next);
+        }
+        self.passed = 0;
+        let prefix = &self.partition.prefix;
+        let place = if before { Some([prefix, rows.from.as_slice()].concat()) } else { successor(prefix) };
+        Some(place.map_or(Step::Stop, Step::Seek))
     }
 
     fn passes(&mut self, filter: &Filter, row: &[u8], record: &[u8]) -> Result<bool> {

@@ -143,6 +143,30 @@ fn conditions_on_keys_are_read_as_ranges_of_just_those_rows() {
 }
 
 #[test]
+fn conditions_on_row_keys_alone_jump_from_partition_to_partition() {
+    let bench = furnished();
+    let rows = |by, row| text("RowKey", by, row);
+    // Eight rows before and eight behind those that are wanted are passed by, in each of ten partitions.
+    assert_eq!(cost(&bench, Some(rows(Comparison::Equal, "050")), 1000), (10, 170));
+    let interval = and(rows(Comparison::GreaterOrEqual, "050"), rows(Comparison::Less, "053"));
+    let partitions = text("PartitionKey", Comparison::Greater, "p4");
+    assert_eq!(cost(&bench, Some(and(partitions, interval)), 1000), (15, 95));
+    assert_eq!(cost(&bench, Some(rows(Comparison::Less, "000")), 1000), (0, 80));
+    for low in [0_usize, 1, 7, 8, 9, 50, 91, 92, 99] {
+        for high in [0_usize, 1, 8, 9, 51, 92, 99, 100] {
+            let from = rows(Comparison::GreaterOrEqual, &format!("{low:03}"));
+            let interval = and(from, rows(Comparison::Less, &format!("{high:03}")));
+            for limit in [1000, 7] {
+                let (found, _) = cost(&bench, Some(interval.clone()), limit);
+                assert_eq!(found, 10 * high.saturating_sub(low), "{low} to {high} by {limit}");
+            }
+        }
+    }
+    let paged = cost(&bench, Some(rows(Comparison::Equal, "050")), 3);
+    assert!(paged.0 == 10 && paged.1 < 200, "{paged:?}");
+}
+
+#[test]
 fn each_page_begins_where_the_one_before_ended() {
     let bench = furnished();
     // One row more a page: the one at which the next begins.
