@@ -154,8 +154,8 @@ fn conditions_on_row_keys_alone_jump_from_partition_to_partition() {
     assert_eq!(cost(&bench, Some(rows(Comparison::Less, "000")), 1000), (0, 80));
     for low in [0_usize, 1, 7, 8, 9, 50, 91, 92, 99] {
         for high in [0_usize, 1, 8, 9, 51, 92, 99, 100] {
-            let from = rows(Comparison::GreaterOrEqual, &format!("{low:03}"));
-            let interval = and(from, rows(Comparison::Less, &format!("{high:03}")));
+            let from = text("RowKey", Comparison::GreaterOrEqual, &format!("{low:03}"));
+            let interval = and(from, text("RowKey", Comparison::Less, &format!("{high:03}")));
             for limit in [1000, 7] {
                 let (found, _) = cost(&bench, Some(interval.clone()), limit);
                 assert_eq!(found, 10 * high.saturating_sub(low), "{low} to {high} by {limit}");
