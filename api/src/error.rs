@@ -125,6 +125,17 @@ impl StorageError {
         )
     }
 
+    /// The XML form of tables, for clients that take nothing else.
+    pub fn to_atom(&self, request_id: &str, time: &str) -> String {
+        let mut xml = XmlWriter::new();
+        let namespace = "http://schemas.microsoft.com/ado/2007/08/dataservices/metadata";
+        xml.open_with("error", &[("xmlns", namespace)]);
+        xml.text("code", self.code.wire());
+        xml.text_with("message", &[("xml:lang", "en-US")], &self.text(request_id, time));
+        xml.close("error");
+        xml.finish()
+    }
+
     /// The answer without the common headers, which the front adds. `form` is its body.
     pub fn to_response(&self, content_type: &'static str, form: String) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());

@@ -16,6 +16,7 @@ use crate::cors::Actual;
 use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
+use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
 use crate::service;
@@ -127,6 +128,7 @@ impl Front {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
+        let takes_only_xml = takes_only_xml(&parts.headers);
         let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
         let mut cross_origin = None;
         let (operation, account, answer) = match head {
@@ -145,7 +147,7 @@ impl Front {
         let (mut response, error, cause) = match answer {
             Ok(response) => (response, None, None),
             Err(error) => {
-                let refusal = self.refusal(service, &error, &request_id);
+                let refusal = self.refusal(service, &error, &request_id, takes_only_xml);
                 (refusal, Some(error.code.wire()), error.source.map(|source| with_causes(&*source)))
             }
         };
@@ -253,11 +255,20 @@ impl Front {
         understood
     }
 
-    fn refusal(&self, service: ServiceKind, error: &StorageError, request_id: &str) -> Response<Body> {
+    fn refusal(
+        &self,
+        service: ServiceKind,
+        error: &StorageError,
+        request_id: &str,
+        takes_only_xml: bool,
+    ) -> Response<Body> {
         let now = time::iso8601(self.clock.now());
         let mut response = match service {
             _ if error.code == ErrorCode::WebContentNotFound => {
                 error.to_response("text/html", error.to_html(request_id, &now))
+            }
+            ServiceKind::Table if takes_only_xml => {
+                error.to_response("application/xml", error.to_atom(request_id, &now))
             }
             ServiceKind::Table => error.to_response(
                 "application/json;odata=minimalmetadata;charset=utf-8",

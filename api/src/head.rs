@@ -75,7 +75,7 @@ impl Head {
             Some(value) => Version::parse(value.to_str().unwrap_or("?"))?,
         };
         Ok(Self {
-            method: meant_method(&target, &parts)?,
+            method: meant_method(&target, &parts.method, &parts.headers)?,
             sent_method: parts.method,
             account,
             path: parts.uri.path().to_owned(),
@@ -189,14 +189,23 @@ impl Head {
 }
 
 /// The verb that a request means: that of `X-HTTP-Method` for a table's POST.
-fn meant_method(target: &Target, parts: &http::request::Parts) -> Result<http::Method, StorageError> {
-    let Some(value) =
-        parts.headers.get(header::X_HTTP_METHOD).filter(|_| target.service == ServiceKind::Table)
-    else {
-        return Ok(parts.method.clone());
+///
+/// # Errors
+/// Those of `X-HTTP-Method`: on another verb than POST, twice, or with a verb that is none.
+pub(crate) fn meant_method(
+    target: &Target,
+    sent: &http::Method,
+    headers: &http::HeaderMap,
+) -> Result<http::Method, StorageError> {
+    let mut values = headers.get_all(header::X_HTTP_METHOD).iter();
+    let Some(value) = values.next().filter(|_| target.service == ServiceKind::Table) else {
+        return Ok(sent.clone());
     };
-    if parts.method != http::Method::POST {
+    if *sent != http::Method::POST {
         return Err(StorageError::new(ErrorCode::XMethodNotUsingPost));
+    }
+    if values.next().is_some() {
+        return Err(StorageError::new(ErrorCode::XMethodIncorrectCount));
     }
     match value.as_bytes() {
         b"PUT" => Ok(http::Method::PUT),

@@ -4,7 +4,7 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::target::Resource;
 use storage_engine::EngineError;
-use storage_engine::name::TableName;
+use storage_engine::name::{NameError, TableName};
 use storage_engine::settings::SettingsStore;
 use storage_engine::table::{TableAddress, TableStore};
 
@@ -46,8 +46,21 @@ fn address(head: &Head) -> Result<TableAddress, StorageError> {
 
 /// The table of this name.
 fn named(head: &Head, name: &str) -> Result<TableAddress, StorageError> {
-    let table = TableName::parse(name).map_err(Head::invalid_name)?;
+    let table = TableName::parse(name).map_err(invalid_name)?;
     Ok(TableAddress { account: head.account.clone(), table })
+}
+
+/// The error for a table's name that breaks its rules. Clients tell the two apart by these words.
+fn invalid_name(error: NameError) -> StorageError {
+    match error {
+        NameError::Length => {
+            let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
+            error.message =
+                Some("The specified resource name length is not within the permissible limits.".to_owned());
+            error
+        }
+        NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),
+    }
 }
 
 /// The engine's error where the address names a thing in a table, or a table as a thing: a missing table is
@@ -72,7 +85,12 @@ mod tests {
             let at = address(&head(ServiceKind::Table, "GET", url, &[])).unwrap();
             assert_eq!((at.account.as_str(), at.table.as_str()), ("acc", "Tab"), "{url}");
         }
-        let error = address(&head(ServiceKind::Table, "GET", "/acc/a-b", &[])).unwrap_err();
-        assert_eq!(error.code, ErrorCode::InvalidResourceName);
+        let code = |name: &str| named(&head(ServiceKind::Table, "GET", "/acc", &[]), name).unwrap_err().code;
+        for bad in ["a-b", "1ab", "a.b", "tables", "TABLES", "täb"] {
+            assert_eq!(code(bad), ErrorCode::InvalidResourceName, "{bad}");
+        }
+        for bad in ["", "ab", &"a".repeat(64)] {
+            assert_eq!(code(bad), ErrorCode::OutOfRangeInput, "{bad}");
+        }
     }
 }

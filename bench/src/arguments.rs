@@ -18,7 +18,8 @@ A workload is NAME[:SIZE][@CONNECTIONS], for example put-blob:8MiB@16. Names:
   get-blob        Get Blob of a filled pool      queue-cycle     Put, Get, Delete Message
   put-block       Put Block, Put Block List      insert-entity   Insert Entity
   get-entity      Get Entity of a filled table   batch-entities  transactions of 100 inserts
-  query-entities  ranges of 100 rows
+  query-entities  ranges of 100 rows             scan-entities   pages of 1000 of one partition
+  filter-entities one row of a partition by a property, all of which has to be looked at
 
 Where (default: the development account on 127.0.0.1, ports 10000, 10001, 10002):
   --connection-string TEXT   connection string; the options below win over its parts
@@ -44,6 +45,8 @@ What with:
   --prefill N                blobs to list, entities to read [default: 5000]
   --queues N                 queues that queue-cycle spreads its connections over [default: 1]
   --partitions N             partition keys that inserts spread over [default: 16]
+  --keep NAME                name what is filled NAME and the workload's name, leave it there, and find it
+                             there the next time
   --seed N                   seed of everything random [default: 1]
   --threads N                threads of the generator [default: 1]
 
@@ -87,6 +90,7 @@ struct Raw {
     queues: Option<u64>,
     partitions: Option<u64>,
     seed: Option<u64>,
+    keep: Option<String>,
     threads: Option<u64>,
     json: bool,
 }
@@ -138,6 +142,7 @@ impl Raw {
             "--queues" => self.queues = Some(whole(name, &value, 1)?),
             "--partitions" => self.partitions = Some(whole(name, &value, 1)?),
             "--seed" => self.seed = Some(whole(name, &value, 0)?),
+            "--keep" => self.keep = Some(prefix(&value)?),
             "--threads" => self.threads = Some(whole(name, &value, 1)?),
             _ => return Err(format!("there is no option {name}; see --help")),
         }
@@ -181,11 +186,24 @@ impl Raw {
                     queues: self.queues.unwrap_or(1),
                     partitions: self.partitions.unwrap_or(16),
                     seed: self.seed.unwrap_or(1),
+                    keep: self.keep,
                 },
             },
             threads: usize::try_from(self.threads.unwrap_or(1)).unwrap_or(1),
             json: self.json,
         })
+    }
+}
+
+/// The beginning of a name that every service takes.
+fn prefix(value: &str) -> Result<String, String> {
+    let good = (1..=30).contains(&value.len())
+        && value.starts_with(|c: char| c.is_ascii_lowercase())
+        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if good {
+        Ok(value.to_owned())
+    } else {
+        Err(format!("--keep is lower-case letters and digits, not {value}"))
     }
 }
 
@@ -251,6 +269,7 @@ mod tests {
             assert!(
                 matches!(option, "--json" | "--help")
                     || Raw::default().set(option, "1".to_owned()).is_ok()
+                    || Raw::default().set(option, "name".to_owned()).is_ok()
                     || matches!(option, "--connection-string" | "--vs"),
                 "{option}"
             );
@@ -269,6 +288,8 @@ mod tests {
             "put-blob --count 1 --seconds 1",
             "put-blob --connections 0",
             "put-blob --seconds NaN",
+            "put-blob --keep 1",
+            "put-blob --keep a-b",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -51,6 +51,8 @@ pub(crate) enum Keep {
     Length,
     /// Keep them all.
     Body,
+    /// Keep them, and the heads before them.
+    Whole,
 }
 
 /// A successful answer.
@@ -58,6 +60,7 @@ pub(crate) enum Keep {
 pub(crate) struct Reply {
     /// How many bytes the body had.
     pub(crate) length: u64,
+    head: Vec<u8>,
     body: Vec<u8>,
 }
 
@@ -65,6 +68,13 @@ impl Reply {
     /// The body as text; empty if it is not UTF-8 or was not kept.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
+    }
+
+    /// The value of a header, whose name is compared without case; none if there is none or heads are not kept.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let head = std::str::from_utf8(&self.head).unwrap_or_default();
+        let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
@@ -166,13 +176,13 @@ impl Connection {
 
 /// Reads one answer whole.
 async fn receive(wire: &mut Wire, is_bare: bool, keep: Keep) -> Result<(Head, Reply), Failure> {
-    let head = receive_head(wire, is_bare).await?;
+    let (head, bytes) = receive_head(wire, is_bare, keep).await?;
     let keep_bytes_max = match keep {
         _ if !head.is_success() => REFUSAL_BYTES_MAX,
         Keep::Length => 0,
-        Keep::Body => usize::MAX,
+        Keep::Body | Keep::Whole => usize::MAX,
     };
-    let mut sink = Sink { reply: Reply::default(), keep_bytes_max };
+    let mut sink = Sink { reply: Reply { head: bytes, ..Reply::default() }, keep_bytes_max };
     match head.framing {
         Framing::Length(length) => receive_bytes(wire, length, &mut sink).await?,
         Framing::Chunked => receive_chunks(wire, &mut sink).await?,
@@ -188,14 +198,16 @@ async fn receive(wire: &mut Wire, is_bare: bool, keep: Keep) -> Result<(Head, Re
     Ok((head, sink.reply))
 }
 
-/// Reads the head of the next answer that is not an interim one.
-async fn receive_head(wire: &mut Wire, is_bare: bool) -> Result<Head, Failure> {
+/// Reads the head of the next answer that is not an interim one; gives its bytes too, if they are to be kept.
+async fn receive_head(wire: &mut Wire, is_bare: bool, keep: Keep) -> Result<(Head, Vec<u8>), Failure> {
     loop {
         match Head::parse(wire.received(), is_bare).map_err(transport)? {
             Some(head) => {
+                let kept = if keep == Keep::Whole { head.length } else { 0 };
+                let bytes = wire.received().get(..kept).unwrap_or_default().to_vec();
                 wire.consume(head.length);
                 if !head.is_interim() {
-                    return Ok(head);
+                    return Ok((head, bytes));
                 }
             }
             None => wire.fill_more().await.map_err(transport)?,

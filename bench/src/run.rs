@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const FAILURES_IN_A_ROW_MAX: u32 = 100;
 
 /// How every order is run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Terms {
     /// How long, or how many.
     pub(crate) extent: Extent,
@@ -70,7 +70,7 @@ pub(crate) async fn contest(
 ) -> Result<Contest, Failure> {
     let mut stages = Vec::new();
     for subject in subjects {
-        stages.push(Stage::prepare(Arc::clone(subject), order, terms.furniture).await?);
+        stages.push(Stage::prepare(Arc::clone(subject), order, terms.furniture.clone()).await?);
     }
     let mut rounds = vec![Vec::new(); stages.len()];
     for round in 0..terms.rounds {

@@ -19,6 +19,7 @@ use crate::sign::since_epoch;
 use crate::subject::{Service, Subject};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// By how much the windows into the random buffer move.
 const SLACK_BYTES: usize = 64 * 1024;
@@ -44,11 +45,15 @@ pub(crate) enum Kind {
     GetEntity,
     /// Query Entities for a range of 100 rows.
     QueryEntities,
+    /// Query Entities for a range of 1000 rows, a page, in one large partition.
+    ScanEntities,
+    /// Query Entities for the one row of a large partition that a filter on a property lets through, to the end.
+    FilterEntities,
 }
 
 impl Kind {
     /// All kinds with their names.
-    pub(crate) const NAMES: [(Self, &'static str); 9] = [
+    pub(crate) const NAMES: [(Self, &'static str); 11] = [
         (Self::PutBlob, "put-blob"),
         (Self::GetBlob, "get-blob"),
         (Self::PutBlock, "put-block"),
@@ -58,6 +63,8 @@ impl Kind {
         (Self::BatchEntities, "batch-entities"),
         (Self::GetEntity, "get-entity"),
         (Self::QueryEntities, "query-entities"),
+        (Self::ScanEntities, "scan-entities"),
+        (Self::FilterEntities, "filter-entities"),
     ];
 
     /// The name on the command line.
@@ -69,9 +76,12 @@ impl Kind {
         match self {
             Self::PutBlob | Self::GetBlob | Self::PutBlock | Self::ListBlobs => Service::Blob,
             Self::QueueCycle => Service::Queue,
-            Self::InsertEntity | Self::BatchEntities | Self::GetEntity | Self::QueryEntities => {
-                Service::Table
-            }
+            Self::InsertEntity
+            | Self::BatchEntities
+            | Self::GetEntity
+            | Self::QueryEntities
+            | Self::ScanEntities
+            | Self::FilterEntities => Service::Table,
         }
     }
 
@@ -139,7 +149,7 @@ pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
 }
 
 /// How stages are furnished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Furniture {
     /// Blobs to get; `None` is as many as make a good pool of their size.
     pub(crate) pool: Option<u64>,
@@ -151,6 +161,8 @@ pub(crate) struct Furniture {
     pub(crate) partitions: u64,
     /// Where all random numbers come from.
     pub(crate) seed: u64,
+    /// How what is filled is named, to be left there and found there again; `None` is a new name, and removed.
+    pub(crate) keep: Option<String>,
 }
 
 /// An order made ready on one subject.
@@ -173,8 +185,12 @@ impl Stage {
         furniture: Furniture,
     ) -> Result<Arc<Self>, Failure> {
         let mut random = Random::new(furniture.seed);
+        let name = match &furniture.keep {
+            Some(name) => format!("{name}{}", order.kind.name().replace('-', "")),
+            None => format!("bench{:x}", since_epoch().as_nanos()),
+        };
         let stage = Arc::new(Self {
-            name: format!("bench{:x}", since_epoch().as_nanos()),
+            name,
             buffer: random.bytes(order.size_bytes + SLACK_BYTES),
             text: random.text(order.size_bytes),
             subject,
@@ -182,17 +198,28 @@ impl Stage {
             furniture,
         });
         let mut connection = stage.connection();
-        match stage.service() {
-            Service::Blob => blob::create(&stage, &mut connection).await?,
-            Service::Queue => queue::create(&stage, &mut connection).await?,
-            Service::Table => table::create(&stage, &mut connection).await?,
+        let created = match stage.service() {
+            Service::Blob => blob::create(&stage, &mut connection).await,
+            Service::Queue => queue::create(&stage, &mut connection).await,
+            Service::Table => table::create(&stage, &mut connection).await,
+        };
+        match created {
+            Err(Failure::Refused(409, _)) if stage.furniture.keep.is_some() => return Ok(stage),
+            created => created?,
         }
+        let begun = Instant::now();
         stage.fill().await?;
+        if stage.furniture.keep.is_some() {
+            eprintln!("linarite-bench: filled {} in {:.1} s", stage.name, begun.elapsed().as_secs_f64());
+        }
         Ok(stage)
     }
 
-    /// Removes what `prepare` created.
+    /// Removes what `prepare` created, unless it is to be kept.
     pub(crate) async fn clear(&self) -> Result<(), Failure> {
+        if self.furniture.keep.is_some() {
+            return Ok(());
+        }
         let mut connection = self.connection();
         match self.service() {
             Service::Blob => blob::remove(self, &mut connection).await,
@@ -317,6 +344,8 @@ impl Actor {
             Kind::BatchEntities => table::batch(seat).await,
             Kind::GetEntity => table::get(seat).await,
             Kind::QueryEntities => table::query(seat).await,
+            Kind::ScanEntities => table::scan(seat).await,
+            Kind::FilterEntities => table::filter(seat).await,
         }
     }
 }
@@ -344,7 +373,14 @@ mod tests {
             buffer: random.bytes(order.size_bytes + SLACK_BYTES),
             text: random.text(order.size_bytes),
             order,
-            furniture: Furniture { pool: None, prefill: 5_000, queues: 1, partitions: 16, seed: 1 },
+            furniture: Furniture {
+                pool: None,
+                prefill: 5_000,
+                queues: 1,
+                partitions: 16,
+                seed: 1,
+                keep: None,
+            },
         }
     }
 

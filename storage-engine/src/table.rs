@@ -23,6 +23,8 @@ pub mod filter;
 mod query;
 mod record;
 #[cfg(test)]
+mod scan_tests;
+#[cfg(test)]
 mod tests;
 pub use filter::{Comparison, Filter, Operand};
 use record::TableRecord;
@@ -96,8 +98,6 @@ pub enum Expected {
     Existing,
     /// This one.
     Version(Timestamp),
-    /// One that no entity of ours has: a foreign tag.
-    Never,
 }
 
 /// A write of one entity.
@@ -122,6 +122,8 @@ pub struct Query {
     pub from: Option<EntityKey>,
     /// At most so many.
     pub limit: usize,
+    /// Of each only the properties of these names; none for all. Keys and timestamp are always given.
+    pub properties: Option<Vec<String>>,
 }
 
 /// A part of a query's answer.

@@ -6,7 +6,7 @@
 //! from the vendor's documentation, not from the server's types.
 //!
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
-//! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
+//! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`services`] sets what the services share across a kill and at once,
 //! [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
@@ -31,6 +31,7 @@ mod sdk;
 mod services;
 mod sign;
 mod smoke;
+mod tables;
 mod tls;
 mod unauthorized;
 mod wire;

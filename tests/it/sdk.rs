@@ -136,6 +136,12 @@ fn javascript_does_what_the_services_share() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_does_every_table_operation_asynchronously() {
+    run(&Kit::Python, "tables_async.py");
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_moves_a_tree_of_files() {
     run(&Kit::JavaScript, "tree.mjs");
@@ -157,6 +163,12 @@ fn javascript_does_every_queue_operation() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_does_every_table_operation() {
     run(&Kit::JavaScript, "tables.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn older_javascript_does_every_table_operation() {
+    run(&Kit::JavaScript, "tables_older.mjs");
 }
 
 #[test]

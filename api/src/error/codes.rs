@@ -120,6 +120,7 @@ error_codes! {
     UnsupportedQueryParameter 400 "UnsupportedQueryParameter" "One of the query parameters specified in the request URI is not supported.";
     UpdateConditionNotSatisfied 412 "UpdateConditionNotSatisfied" "The update condition specified in the request was not satisfied.";
     WebContentNotFound 404 "WebContentNotFound" "The requested content does not exist.";
+    XMethodIncorrectCount 400 "XMethodIncorrectCount" "More than one X-HTTP-Method is specified.";
     XMethodIncorrectValue 400 "XMethodIncorrectValue" "The value specified for X-HTTP-Method is not valid.";
     XMethodNotUsingPost 400 "XMethodNotUsingPost" "The request uses X-HTTP-Method with an HTTP verb other than POST.";
 }

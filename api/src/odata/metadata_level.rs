@@ -66,6 +66,13 @@ impl MetadataLevel {
     }
 }
 
+/// Whether the client takes XML and no JSON: its errors are then XML as well.
+pub(crate) fn takes_only_xml(headers: &http::HeaderMap) -> bool {
+    let accepted =
+        headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    accepted.contains("xml") && !accepted.split(',').any(|one| MetadataLevel::of_json(one).is_some())
+}
+
 /// Refuses a body that is Atom, which the service has not taken since 2015-12-11.
 ///
 /// # Errors
@@ -116,6 +123,21 @@ mod tests {
         let atom = [("content-type", "application/atom+xml;type=entry")];
         assert!(check_content_type(&head(ServiceKind::Table, "POST", "/acc/tab", &atom)).is_err());
         assert!(check_content_type(&head(ServiceKind::Table, "POST", "/acc/tab", &[])).is_ok());
+    }
+
+    #[test]
+    fn errors_are_xml_for_those_who_take_nothing_else() {
+        for (accept, expected) in [
+            ("application/atom+xml,application/xml", true),
+            ("text/xml", true),
+            ("application/atom+xml,application/json;odata=nometadata", false),
+            ("application/xml, */*", false),
+            ("text/plain", false),
+        ] {
+            let sent = head(ServiceKind::Table, "GET", "/acc/tab", &[("accept", accept)]);
+            assert_eq!(takes_only_xml(&sent.headers), expected, "{accept}");
+        }
+        assert!(!takes_only_xml(&http::HeaderMap::new()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::entity::{
 use super::operations::OPERATIONS;
 use crate::body::Payload;
 use crate::error::{ErrorCode, StorageError};
-use crate::head::Head;
+use crate::head::{Head, meant_method};
 use crate::header;
 use crate::multipart::{SubRequest, read_request};
 use crate::odata::invalid;
@@ -126,8 +126,8 @@ fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
         headers.insert(header::HOST, host.clone());
     }
     Ok(Head {
-        sent_method: request.method.clone(),
-        method: request.method,
+        method: meant_method(&target, &request.method, &headers)?,
+        sent_method: request.method,
         target,
         account: outer.account.clone(),
         query: Query::parse(query)?,
@@ -216,6 +216,9 @@ mod tests {
             matches!(read.by_row[3].1, Change::Merge(..)) && matches!(read.by_row[5].1, Change::Delete(_))
         );
         assert_eq!(read.outcomes[1].0.as_ref().unwrap(), "1");
+        let meant = with_body("POST", "6", "X-HTTP-Method: MERGE\r\nIf-Match: *\r\n");
+        let meant = changes(&outer(false), &[parts[0].clone(), meant]).unwrap();
+        assert!(matches!(meant.by_row[1].1, Change::Merge(storage_engine::table::Expected::Existing, _)));
         let unguarded = with_body("DELETE", "6", "");
         assert_eq!(error(&[parts[0].clone(), unguarded]), (ErrorCode::MissingRequiredHeader, Some(1)));
     }

@@ -119,8 +119,16 @@ impl EntityChange {
 }
 
 /// The version that the request is for, which it must name.
+///
+/// # Errors
+/// `MissingRequiredHeader`; `InvalidInput` for what is not one tag of an entity.
 pub(super) fn expected(head: &Head) -> Result<Expected, StorageError> {
-    head.required(header::IF_MATCH).map(tag::parse)
+    let text = head.required(header::IF_MATCH)?;
+    tag::parse(text).ok_or_else(|| {
+        invalid(format_args!(
+            "The etag value '{text}' is not valid. It must be one tag of an entity as the service gave it, or '*'."
+        ))
+    })
 }
 
 impl Changed {

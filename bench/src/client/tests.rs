@@ -45,6 +45,17 @@ async fn get(connection: &mut Connection) -> Result<String, Failure> {
 }
 
 #[tokio::test]
+async fn heads_are_kept_when_they_are_asked_for() {
+    let answer: &[&str] = &["HTTP/1.1 200 OK\r\nX-Next: a: b \r\nContent-Length: 2\r\n\r\nhi"];
+    let answers: &'static [&'static [&'static str]] = Box::leak(Box::new([answer, answer]));
+    let mut connection = connected(Box::leak(Box::new([answers]))).await;
+    let reply = ask(&mut connection, Method::GET, Keep::Whole).await.unwrap();
+    assert_eq!((reply.header("x-next"), reply.header("x-other"), reply.text()), (Some("a: b"), None, "hi"));
+    let reply = ask(&mut connection, Method::GET, Keep::Body).await.unwrap();
+    assert_eq!((reply.header("x-next"), reply.text()), (None, "hi"));
+}
+
+#[tokio::test]
 async fn answers_follow_each_other_on_one_connection() {
     let mut connection = connected(&[&[
         &["HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Le", "ngth: 5\r\n\r", "\nhel", "lo"],

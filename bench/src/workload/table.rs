@@ -1,7 +1,9 @@
 //! Tables: inserts alone and by the hundred, point reads and range queries.
 //!
 //! Inserts spread over a few partition keys, all connections together, with row keys in no order. Reads use
-//! a table of filled partitions of a thousand rows, of which a query asks for a hundred in a row.
+//! a table of filled partitions of a thousand rows, of which a query asks for a hundred in a row. Scans and
+//! filters use one partition that holds everything: a scan asks for a full page anywhere in it, a filter for the
+//! one row with a certain number, to find which a server without indexes has to look at every row.
 
 use super::{Kind, Seat, Stage, expect_equal};
 use crate::client::{Call, Connection, Failure, Keep};
@@ -46,8 +48,14 @@ pub(super) async fn remove(stage: &Stage, connection: &mut Connection) -> Result
 pub(super) fn fill_steps(stage: &Stage) -> u64 {
     match stage.order.kind {
         Kind::GetEntity | Kind::QueryEntities => filled_partitions(stage) * PARTITION_ROWS / BATCH_ROWS,
+        Kind::ScanEntities | Kind::FilterEntities => wide_rows(stage) / BATCH_ROWS,
         _ => 0,
     }
+}
+
+/// Rows of the one partition of scans and filters: a page at least.
+fn wide_rows(stage: &Stage) -> u64 {
+    stage.furniture.prefill.max(PARTITION_ROWS).next_multiple_of(BATCH_ROWS)
 }
 
 fn filled_partitions(stage: &Stage) -> u64 {
@@ -56,8 +64,12 @@ fn filled_partitions(stage: &Stage) -> u64 {
 
 /// Inserts one of the batches that have to exist.
 pub(super) async fn fill_step(stage: &Stage, connection: &mut Connection, step: u64) -> Result<(), Failure> {
-    let partition = step * BATCH_ROWS / PARTITION_ROWS;
-    let first = step * BATCH_ROWS % PARTITION_ROWS;
+    let rows = match stage.order.kind {
+        Kind::ScanEntities | Kind::FilterEntities => u64::MAX,
+        _ => PARTITION_ROWS,
+    };
+    let partition = step * BATCH_ROWS / rows;
+    let first = step * BATCH_ROWS % rows;
     send_batch(stage, connection, partition, (first..first + BATCH_ROWS).map(|row| format!("{row:08}"))).await
 }
 
@@ -65,8 +77,9 @@ fn entity(stage: &Stage, partition: u64, row: &str, target: &mut String) {
     // Writing into a String cannot fail.
     write!(
         target,
-        "{{\"PartitionKey\":\"p{partition:05}\",\"RowKey\":\"{row}\",\"Count\":{partition},\"Text\":\"{}\"}}",
-        stage.text
+        "{{\"PartitionKey\":\"p{partition:05}\",\"RowKey\":\"{row}\",\"Count\":{partition},\"Text\":\"{}\",\"Number\":{}}}",
+        stage.text,
+        row.parse::<u32>().unwrap_or(0)
     )
     .ok();
 }
@@ -160,6 +173,45 @@ pub(super) async fn query(seat: &mut Seat) -> Result<u64, Failure> {
     Ok(reply.length)
 }
 
+/// Query Entities for a page of a thousand rows of one large partition.
+pub(super) async fn scan(seat: &mut Seat) -> Result<u64, Failure> {
+    let row = seat.random.below(wide_rows(&seat.stage) - PARTITION_ROWS + 1);
+    let end = row + PARTITION_ROWS;
+    let filter = format!("PartitionKey eq 'p00000' and RowKey ge '{row:08}' and RowKey lt '{end:08}'");
+    let path = format!("/{}()", seat.stage.name);
+    let query = &[("$filter", filter.as_str())];
+    let call = Call { method: Method::GET, path: &path, query, headers: READ_HEADERS, body: Bytes::new() };
+    let reply = seat.send(&call, Keep::Body).await?;
+    expect_equal("entities", reply.text().matches("\"RowKey\"").count() as u64, PARTITION_ROWS)?;
+    Ok(reply.length)
+}
+
+/// Query Entities by a property that no key tells, over the whole of one large partition, page after page.
+pub(super) async fn filter(seat: &mut Seat) -> Result<u64, Failure> {
+    let wanted = seat.random.below(wide_rows(&seat.stage));
+    let filter = format!("PartitionKey eq 'p00000' and Number eq {wanted}");
+    let path = format!("/{}()", seat.stage.name);
+    let (mut next, mut found, mut length) = (None::<(String, String)>, 0, 0);
+    loop {
+        let mut query = vec![("$filter", filter.as_str())];
+        if let Some((partition, row)) = &next {
+            query.extend([("NextPartitionKey", partition.as_str()), ("NextRowKey", row.as_str())]);
+        }
+        let (headers, body) = (READ_HEADERS, Bytes::new());
+        let call = Call { method: Method::GET, path: &path, query: &query, headers, body };
+        let reply = seat.send(&call, Keep::Whole).await?;
+        found += reply.text().matches("\"RowKey\"").count() as u64;
+        length += reply.length;
+        let token = |name| reply.header(name).unwrap_or_default().to_owned();
+        let partition = token("x-ms-continuation-nextpartitionkey");
+        if partition.is_empty() {
+            expect_equal("entities", found, 1)?;
+            return Ok(length);
+        }
+        next = Some((partition, token("x-ms-continuation-nextrowkey")));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::stage;
@@ -196,5 +248,17 @@ mod tests {
         assert_eq!(fill_steps(&stage), 50);
         stage.furniture.prefill = 1_001;
         assert_eq!(fill_steps(&stage), 20);
+    }
+
+    #[test]
+    fn the_wide_partition_is_filled_in_whole_batches_of_numbered_rows() {
+        let mut stage = stage("filter-entities");
+        assert_eq!(fill_steps(&stage), 50);
+        stage.furniture.prefill = 1;
+        assert_eq!(fill_steps(&stage), 10);
+        let mut text = String::new();
+        entity(&stage, 0, "00000042", &mut text);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["Number"], 42);
     }
 }

@@ -231,7 +231,7 @@ fn unescaped(piece: &[u8]) -> Result<Vec<u8>> {
     Ok(plain)
 }
 
-const fn raised(byte: u8) -> u8 {
+pub(crate) const fn raised(byte: u8) -> u8 {
     match byte {
         0xEE => 0xFE,
         0xEF => 0xFF,

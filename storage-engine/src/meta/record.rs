@@ -142,6 +142,11 @@ impl<'a> Decoder<'a> {
         Ok((version, fields))
     }
 
+    /// The fields from somewhere inside a record on: where an earlier reading of it has been.
+    pub const fn amid(kind: &'static str, rest: &'a [u8]) -> Self {
+        Self { kind, rest }
+    }
+
     /// The error that says that this record is damaged, for what its kind finds out by itself.
     pub fn damaged(&self) -> EngineError {
         EngineError::corrupt(format!("a {} record", self.kind))

@@ -12,7 +12,7 @@ use crate::meta::{Family, Transaction, View};
 /// The entity, if there is one.
 pub(super) fn find<V: View + ?Sized>(view: &V, table: u64, key: &EntityKey) -> Result<Option<Entity>> {
     let row = view.get(Family::Entity, &entity_key(table, key))?;
-    row.map(|row| decode_entity(key.clone(), &row)).transpose()
+    row.map(|row| decode_entity(key.clone(), &row, None)).transpose()
 }
 
 /// Makes one change; gives the entity's new version.
@@ -70,7 +70,7 @@ fn check(expected: Expected, held: Option<&Entity>) -> Result<()> {
         (Expected::Whatever, _) | (Expected::Existing, Some(_)) => Ok(()),
         (Expected::Version(version), Some(entity)) if entity.timestamp == version => Ok(()),
         (Expected::Existing | Expected::Version(_), None) => Err(EngineError::EntityNotFound),
-        (Expected::Version(_), Some(_)) | (Expected::Never, _) => Err(EngineError::EntityChanged),
+        (Expected::Version(_), Some(_)) => Err(EngineError::EntityChanged),
     }
 }
 
@@ -126,13 +126,11 @@ mod tests {
         assert!(check(Expected::Whatever, None).is_ok() && check(Expected::Whatever, Some(&there)).is_ok());
         assert!(check(Expected::Existing, Some(&there)).is_ok());
         assert!(check(Expected::Version(Timestamp::from_ticks(5)), Some(&there)).is_ok());
-        for expected in [Expected::Version(Timestamp::from_ticks(6)), Expected::Never] {
-            assert!(matches!(check(expected, Some(&there)), Err(EngineError::EntityChanged)));
-        }
+        let other = Expected::Version(Timestamp::from_ticks(6));
+        assert!(matches!(check(other, Some(&there)), Err(EngineError::EntityChanged)));
         for expected in [Expected::Existing, Expected::Version(Timestamp::from_ticks(5))] {
             assert!(matches!(check(expected, None), Err(EngineError::EntityNotFound)));
         }
-        assert!(matches!(check(Expected::Never, None), Err(EngineError::EntityChanged)));
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! refuses filters of more than a few comparisons.
 
 use super::{Entity, Value};
+use crate::error::Result;
+use crate::meta::key::raised;
 use std::cmp::Ordering;
 
 /// A comparison operator.
@@ -85,24 +87,71 @@ impl Comparison {
 impl Filter {
     /// Whether the condition holds for `entity`.
     pub fn matches(&self, entity: &Entity) -> bool {
-        match self {
-            Self::And(left, right) => left.matches(entity) && right.matches(entity),
-            Self::Or(left, right) => left.matches(entity) || right.matches(entity),
-            Self::Not(inner) => !inner.matches(entity),
+        // An entity that is decoded has nothing left that could be damaged.
+        self.holds(entity).unwrap_or(false)
+    }
+
+    /// Whether the condition holds for what has these fields.
+    ///
+    /// # Errors
+    /// Those of reading the fields.
+    pub(super) fn holds<F: Fields>(&self, fields: &F) -> Result<bool> {
+        Ok(match self {
+            Self::And(left, right) => left.holds(fields)? && right.holds(fields)?,
+            Self::Or(left, right) => left.holds(fields)? || right.holds(fields)?,
+            Self::Not(inner) => !inner.holds(fields)?,
             Self::Compare(left, comparison, right) => {
-                let (Some(left), Some(right)) = (Seen::of(left, entity), Seen::of(right, entity)) else {
-                    return false;
+                let (Some(left), Some(right)) = (Seen::of(left, fields)?, Seen::of(right, fields)?) else {
+                    return Ok(false);
                 };
                 left.compare(&right).is_some_and(|order| comparison.holds(order))
             }
-            Self::Bare(operand) => matches!(Seen::of(operand, entity), Some(Seen::Boolean(true))),
+            Self::Bare(operand) => matches!(Seen::of(operand, fields)?, Some(Seen::Boolean(true))),
+        })
+    }
+
+    /// Adds the names of the properties that the condition looks at, each as often as it does.
+    pub(super) fn names<'a>(&'a self, into: &mut Vec<&'a str>) {
+        let mut operand = |operand: &'a Operand| {
+            if let Operand::Property(name) = operand {
+                into.push(name);
+            }
+        };
+        match self {
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.names(into);
+                right.names(into);
+            }
+            Self::Not(inner) => inner.names(into),
+            Self::Compare(left, _, right) => {
+                operand(left);
+                operand(right);
+            }
+            Self::Bare(only) => operand(only),
         }
+    }
+}
+
+/// What a condition is evaluated on.
+pub(super) trait Fields {
+    /// The value of the property, keys and timestamp included; none if there is none.
+    fn field(&self, name: &str) -> Result<Option<Seen<'_>>>;
+}
+
+impl Fields for Entity {
+    fn field(&self, name: &str) -> Result<Option<Seen<'_>>> {
+        Ok(match name {
+            "PartitionKey" => Some(Seen::Text(&self.key.partition)),
+            "RowKey" => Some(Seen::Text(&self.key.row)),
+            "Timestamp" => Some(Seen::Moment(self.timestamp.ticks())),
+            name => self.properties.iter().find(|(held, _)| held == name).map(|(_, value)| Seen::from(value)),
+        })
     }
 }
 
 /// An operand's value, borrowed, with the types that compare as one made one.
 #[derive(Debug, Clone, Copy)]
-enum Seen<'a> {
+pub(super) enum Seen<'a> {
     Text(&'a str),
     Integer(i64),
     Double(f64),
@@ -113,19 +162,10 @@ enum Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn of(operand: &'a Operand, entity: &'a Entity) -> Option<Self> {
+    fn of<F: Fields>(operand: &'a Operand, fields: &'a F) -> Result<Option<Self>> {
         match operand {
-            Operand::Literal(value) => Some(Self::from(value)),
-            Operand::Property(name) => match name.as_str() {
-                "PartitionKey" => Some(Self::Text(&entity.key.partition)),
-                "RowKey" => Some(Self::Text(&entity.key.row)),
-                "Timestamp" => Some(Self::Moment(entity.timestamp.ticks())),
-                name => entity
-                    .properties
-                    .iter()
-                    .find(|(held, _)| held == name)
-                    .map(|(_, value)| Self::from(value)),
-            },
+            Operand::Literal(value) => Ok(Some(Self::from(value))),
+            Operand::Property(name) => fields.field(name),
         }
     }
 
@@ -163,9 +203,9 @@ impl<'a> From<&'a Value> for Seen<'a> {
     }
 }
 
-/// The order of two texts by UTF-16 code units, which is that of keys.
+/// The order of two texts by UTF-16 code units, which is that of keys, told from their bytes as keys tell it.
 pub(super) fn compare_text(left: &str, right: &str) -> Ordering {
-    left.encode_utf16().cmp(right.encode_utf16())
+    left.bytes().map(raised).cmp(right.bytes().map(raised))
 }
 
 /// The exact order of an integer and a double, none for NaN.
@@ -277,6 +317,16 @@ mod tests {
         assert_eq!(truths(Value::String("\u{ff5e}".into()), Value::String("\u{1f600}".into())), GREATER);
         assert_eq!(truths(Value::String("a".into()), Value::String("B".into())), GREATER);
         assert_eq!(truths(Value::String("a".into()), Value::String("ab".into())), LESS);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn texts_compare_as_their_units_do(left: String, right: String, both: String) {
+            for (one, other) in [(left.clone(), right.clone()), (both.clone() + &left, both + &right)] {
+                let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+                proptest::prop_assert_eq!(compare_text(&one, &other), units(&one).cmp(&units(&other)));
+            }
+        }
     }
 
     #[test]

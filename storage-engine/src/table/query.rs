@@ -4,15 +4,29 @@
 //! [`BYTES_MAX`] of them, so that neither a filter that nothing passes nor a thousand entities of the
 //! greatest size hold a reader or the memory. It says where to go on by the keys of the first row that it has
 //! not looked at, and it looks at one at least, so pages always come to an end.
+//!
+//! Of a range over many partitions of which only some row keys are wanted, the others are passed over unseen,
+//! and where they are many, jumped over.
+//!
+//! A filter sees rows as they are stored ([`Glance`]): of a row that does not pass, nothing is decoded but the
+//! properties that the filter names, and its row key if the filter names that. The partition key is decoded
+//! when it changes. Comparing keys in their stored form, which is ordered as well, was left out: the ranges have
+//! done that already, and a second form of every comparison is a second place to be wrong in.
 
-use super::bounds::key_ranges;
-use super::record::{decode_entity, decode_key, entity_key};
-use super::{Entity, EntityPage, Filter, Query};
+use super::bounds::{RowRange, key_ranges};
+use super::filter::{Fields, Seen};
+use super::record::{Glance, decode_entity, entity_key};
+use super::{Entity, EntityKey, EntityPage, Filter, Query};
+use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::meta::key::{KeyReader, successor};
 use crate::meta::{Family, Step, View, Weight};
 
 /// Rows that one page looks at, at most.
-const ROWS_MAX: usize = 50_000;
+pub(super) const ROWS_MAX: usize = 50_000;
+/// Rows of one partition outside of what a range wants of each, after which the query jumps: passing by a few is
+/// cheaper than finding a place.
+const PASSED_MAX: usize = 8;
 /// Bytes of rows after which a page ends.
 const BYTES_MAX: usize = 8 << 20;
 
@@ -25,15 +39,16 @@ pub(super) fn weight(query: &Query) -> Weight {
 /// A page of the entities of `table`.
 pub(super) fn select(view: &dyn View, table: u64, query: &Query) -> Result<EntityPage> {
     let start = query.from.as_ref().map(|key| entity_key(table, key)).unwrap_or_default();
-    let mut selection = Selection { query, entities: Vec::new(), next: None, rows: 0, bytes: 0 };
+    let mut selection = Selection::new(query);
     for range in key_ranges(table, query.filter.as_ref()) {
         let Some(range) = range.cut(&start) else { continue };
         if range.point {
             if let Some(row) = view.get(Family::Entity, &range.from)? {
-                selection.look_at(&range.from, &row)?;
+                selection.look_at(None, &range.from, &row)?;
             }
         } else {
-            let visit = &mut |key: &[u8], row: &[u8]| selection.look_at(key, row);
+            let rows = range.rows.as_ref();
+            let visit = &mut |key: &[u8], row: &[u8]| selection.look_at(rows, key, row);
             view.scan(Family::Entity, &range.from, range.end.as_deref(), visit)?;
         }
         if selection.next.is_some() {
@@ -43,27 +58,141 @@ pub(super) fn select(view: &dyn View, table: u64, query: &Query) -> Result<Entit
     Ok(EntityPage { entities: selection.entities, next: selection.next })
 }
 
-struct Selection<'a> {
-    query: &'a Query,
+struct Selection<'q> {
+    query: &'q Query,
+    glance: Glance<'q>,
+    /// Whether the filter looks at row keys.
+    on_row_keys: bool,
+    partition: Partition,
     entities: Vec<Entity>,
-    next: Option<super::EntityKey>,
+    next: Option<EntityKey>,
     rows: usize,
     bytes: usize,
+    /// Rows outside of what is wanted, one behind the other.
+    passed: usize,
 }
 
-impl Selection<'_> {
-    fn look_at(&mut self, key: &[u8], row: &[u8]) -> Result<Step> {
-        let key = decode_key(key)?;
+impl<'q> Selection<'q> {
+    fn new(query: &'q Query) -> Self {
+        let mut names = Vec::new();
+        if let Some(filter) = &query.filter {
+            filter.names(&mut names);
+        }
+        let on_row_keys = names.contains(&"RowKey");
+        names.retain(|name| !matches!(*name, "PartitionKey" | "RowKey" | "Timestamp"));
+        Self {
+            query,
+            glance: Glance::new(names),
+            on_row_keys,
+            partition: Partition::default(),
+            entities: Vec::new(),
+            next: None,
+            rows: 0,
+            bytes: 0,
+            passed: 0,
+        }
+    }
+
+    fn look_at(&mut self, rows: Option<&RowRange>, key: &[u8], record: &[u8]) -> Result<Step> {
+        let row = self.partition.enter(key)?;
         if self.entities.len() >= self.query.limit || self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX {
-            self.next = Some(key);
+            self.next = Some(self.partition.key_of(row)?);
             return Ok(Step::Stop);
         }
         self.rows += 1;
-        let entity = decode_entity(key, row)?;
-        if self.query.filter.as_ref().is_none_or(|filter| Filter::matches(filter, &entity)) {
-            self.bytes = self.bytes.saturating_add(row.len());
-            self.entities.push(entity);
+        if let Some(rows) = rows
+            && let Some(step) = self.outside(rows, row)
+        {
+            return Ok(step);
         }
+        if let Some(filter) = &self.query.filter
+            && !self.passes(filter, row, record)?
+        {
+            return Ok(Step::Next);
+        }
+        self.bytes = self.bytes.saturating_add(record.len());
+        let key = self.partition.key_of(row)?;
+        self.entities.push(decode_entity(key, record, self.query.properties.as_deref())?);
         Ok(Step::Next)
+    }
+
+    /// Where to go from a row that is outside of those wanted of each partition; none if it is one of them.
+    fn outside(&mut self, rows: &RowRange, row: &[u8]) -> Option<Step> {
+        let before = *row < *rows.from;
+        if !before && rows.end.as_ref().is_none_or(|end| *row < **end) {
+            self.passed = 0;
+            return None;
+        }
+        self.passed += 1;
+        if self.passed < PASSED_MAX {
+            return Some(Step::Next);
+        }
+        self.passed = 0;
+        let prefix = &self.partition.prefix;
+        let place = if before { Some([prefix, rows.from.as_slice()].concat()) } else { successor(prefix) };
+        Some(place.map_or(Step::Stop, Step::Seek))
+    }
+
+    fn passes(&mut self, filter: &Filter, row: &[u8], record: &[u8]) -> Result<bool> {
+        let row_key = if self.on_row_keys { row_key(row)? } else { String::new() };
+        let timestamp = self.glance.at(record)?;
+        let Self { glance, partition, .. } = self;
+        filter.holds(&Stored { partition: &partition.name, row_key: &row_key, timestamp, glance, record })
+    }
+}
+
+/// The partition that the rows are of, kept from one row to the next.
+#[derive(Debug, Default)]
+struct Partition {
+    name: String,
+    /// How its rows' keys begin; empty before the first.
+    prefix: Vec<u8>,
+}
+
+impl Partition {
+    /// Goes to the partition of this key, and gives the rest of the key.
+    fn enter<'k>(&mut self, key: &'k [u8]) -> Result<&'k [u8]> {
+        if let Some(row) = key.strip_prefix(self.prefix.as_slice()).filter(|_| !self.prefix.is_empty()) {
+            return Ok(row);
+        }
+        let mut pieces = KeyReader::new(key);
+        pieces.u64()?;
+        self.name = pieces.text()?;
+        let row = pieces.rest();
+        self.prefix.clear();
+        // What is left stands at the end, so this is all that was read.
+        self.prefix.extend_from_slice(key.strip_suffix(row).unwrap_or_default());
+        Ok(row)
+    }
+
+    fn key_of(&self, row: &[u8]) -> Result<EntityKey> {
+        Ok(EntityKey { partition: self.name.clone(), row: row_key(row)? })
+    }
+}
+
+fn row_key(row: &[u8]) -> Result<String> {
+    let mut pieces = KeyReader::new(row);
+    let key = pieces.text()?;
+    pieces.finish()?;
+    Ok(key)
+}
+
+/// A row as a filter sees it.
+struct Stored<'a> {
+    partition: &'a str,
+    row_key: &'a str,
+    timestamp: Timestamp,
+    glance: &'a Glance<'a>,
+    record: &'a [u8],
+}
+
+impl Fields for Stored<'_> {
+    fn field(&self, name: &str) -> Result<Option<Seen<'_>>> {
+        match name {
+            "PartitionKey" => Ok(Some(Seen::Text(self.partition))),
+            "RowKey" => Ok(Some(Seen::Text(self.row_key))),
+            "Timestamp" => Ok(Some(Seen::Moment(self.timestamp.ticks()))),
+            name => self.glance.value(self.record, name),
+        }
     }
 }

@@ -8,10 +8,11 @@
 //! Names stand in every row: a dictionary per table would save a few bytes each and be shared by all
 //! partitions, so no scope could own it.
 
+use super::filter::Seen;
 use super::{Entity, EntityKey, Properties, Value};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::meta::key::{KeyBuilder, KeyReader};
+use crate::meta::key::KeyBuilder;
 use crate::meta::record::{Decoder, Encoder};
 use crate::policy::{self, StoredPolicy};
 use bytes::Bytes;
@@ -37,15 +38,6 @@ pub(super) fn entity_key(table: u64, key: &EntityKey) -> Vec<u8> {
     KeyBuilder::new().u64(table).text(&key.partition).text(&key.row).finish()
 }
 
-/// The keys of the entity that is kept under `key`.
-pub(super) fn decode_key(key: &[u8]) -> Result<EntityKey> {
-    let mut pieces = KeyReader::new(key);
-    pieces.u64()?;
-    let decoded = EntityKey { partition: pieces.text()?, row: pieces.text()? };
-    pieces.finish()?;
-    Ok(decoded)
-}
-
 /// An entity's row.
 pub(super) fn encode_entity(timestamp: Timestamp, properties: &Properties) -> Vec<u8> {
     let mut fields = Encoder::new(VERSION);
@@ -57,18 +49,76 @@ pub(super) fn encode_entity(timestamp: Timestamp, properties: &Properties) -> Ve
     fields.finish()
 }
 
-/// The entity in the row `record`.
-pub(super) fn decode_entity(key: EntityKey, record: &[u8]) -> Result<Entity> {
+/// The entity in the row `record`; only with the properties of these names, if there are any.
+pub(super) fn decode_entity(key: EntityKey, record: &[u8], only: Option<&[String]>) -> Result<Entity> {
     let (_, mut fields) = Decoder::versioned("entity", VERSION, record)?;
     let timestamp = fields.timestamp()?;
     let count = fields.count()?;
     let mut properties = Vec::with_capacity(count.min(super::PROPERTIES_MAX));
     for _ in 0..count {
-        let name = fields.str()?.to_owned();
-        properties.push((name, decode_value(&mut fields)?));
+        let name = fields.str()?;
+        if only.is_none_or(|only| only.iter().any(|wanted| wanted == name)) {
+            properties.push((name.to_owned(), decode_value(&mut fields)?));
+        } else {
+            skip(&mut fields)?;
+        }
     }
     fields.finish()?;
     Ok(Entity { key, timestamp, properties })
+}
+
+/// A row without its values taken out: where those of some properties stand.
+///
+/// A query that passes over rows reads of each what its filter asks for and nothing else: no text is copied,
+/// and a row is read no further than to the last property that is wanted.
+#[derive(Debug)]
+pub(super) struct Glance<'q> {
+    /// Names, sorted.
+    wanted: Vec<&'q str>,
+    /// Where the value of each begins in the record, counted from its end; of one row after the other.
+    left: Vec<Option<usize>>,
+}
+
+impl<'q> Glance<'q> {
+    /// For the properties of these names, each of which may occur more than once.
+    pub(super) fn new(mut wanted: Vec<&'q str>) -> Self {
+        wanted.sort_unstable();
+        wanted.dedup();
+        let left = vec![None; wanted.len()];
+        Self { wanted, left }
+    }
+
+    /// Looks at a row; gives its timestamp.
+    pub(super) fn at(&mut self, record: &[u8]) -> Result<Timestamp> {
+        let (_, mut fields) = Decoder::versioned("entity", VERSION, record)?;
+        let timestamp = fields.timestamp()?;
+        let count = fields.count()?;
+        self.left.fill(None);
+        let mut missing = self.wanted.len();
+        for _ in 0..if missing == 0 { 0 } else { count } {
+            let name = fields.bytes()?;
+            let found = self.wanted.binary_search_by(|wanted| wanted.as_bytes().cmp(name));
+            if let Some(place) = found.ok().and_then(|index| self.left.get_mut(index)) {
+                *place = Some(fields.rest().len());
+                missing -= 1;
+                if missing == 0 {
+                    break;
+                }
+            }
+            skip(&mut fields)?;
+        }
+        Ok(timestamp)
+    }
+
+    /// The value of the property in the row that was looked at last.
+    pub(super) fn value<'r>(&self, record: &'r [u8], name: &str) -> Result<Option<Seen<'r>>> {
+        let index = self.wanted.binary_search(&name).ok();
+        let Some(left) = index.and_then(|index| self.left.get(index).copied().flatten()) else {
+            return Ok(None);
+        };
+        let value = record.len().checked_sub(left).and_then(|at| record.get(at..)).unwrap_or_default();
+        see(&mut Decoder::amid("entity", value)).map(Some)
+    }
 }
 
 /// What the catalogue keeps about a table.
@@ -125,19 +175,56 @@ fn decode_value(fields: &mut Decoder<'_>) -> Result<Value> {
     })
 }
 
+/// The next value, borrowed from the record.
+fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
+    Ok(match fields.u8()? {
+        STRING => Seen::Text(fields.str()?),
+        INT32 => Seen::Integer(i64::from(i32::from_be_bytes(fields.array()?))),
+        INT64 => Seen::Integer(i64::from_be_bytes(fields.array()?)),
+        DOUBLE => Seen::Double(f64::from_bits(fields.u64()?)),
+        BOOLEAN => Seen::Boolean(fields.flag()?),
+        DATE_TIME => Seen::Moment(fields.timestamp()?.ticks()),
+        GUID => Seen::Guid(fields.u128()?),
+        BINARY => Seen::Bytes(fields.bytes()?),
+        _ => return Err(fields.damaged()),
+    })
+}
+
+/// Passes over the next value.
+fn skip(fields: &mut Decoder<'_>) -> Result<()> {
+    match fields.u8()? {
+        STRING | BINARY => fields.bytes().map(|_| ()),
+        INT32 => fields.array::<4>().map(|_| ()),
+        INT64 | DOUBLE | DATE_TIME => fields.array::<8>().map(|_| ()),
+        BOOLEAN => fields.u8().map(|_| ()),
+        GUID => fields.array::<16>().map(|_| ()),
+        _ => Err(fields.damaged()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meta::key::KeyReader;
     use crate::policy::tests::some_policies;
     use crate::table::tests::{any_key, any_properties};
     use proptest::prelude::{any, proptest};
-    use proptest::{collection, prop_assert_eq};
+    use proptest::{collection, prop_assert, prop_assert_eq};
+
+    /// The keys of the entity that is kept under `key`.
+    fn decode_key(key: &[u8]) -> Result<EntityKey> {
+        let mut pieces = KeyReader::new(key);
+        pieces.u64()?;
+        let decoded = EntityKey { partition: pieces.text()?, row: pieces.text()? };
+        pieces.finish()?;
+        Ok(decoded)
+    }
 
     proptest! {
         #[test]
         fn an_entity_comes_back_as_it_was_kept(key in any_key(), ticks in any::<u64>(), properties in any_properties()) {
             let timestamp = Timestamp::from_ticks(ticks);
-            let back = decode_entity(key.clone(), &encode_entity(timestamp, &properties)).unwrap();
+            let back = decode_entity(key.clone(), &encode_entity(timestamp, &properties), None).unwrap();
             // By their text, because NaN is not equal to itself.
             prop_assert_eq!(format!("{:?}", back.properties), format!("{properties:?}"));
             prop_assert_eq!(back.timestamp, timestamp);
@@ -147,7 +234,31 @@ mod tests {
         #[test]
         fn damaged_records_are_errors_or_values_but_never_panics(record in collection::vec(any::<u8>(), 0..60)) {
             let key = EntityKey { partition: String::new(), row: String::new() };
-            let _ = (decode_entity(key, &record), TableRecord::decode(&record), decode_key(&record));
+            let mut glance = Glance::new(vec!["A", ""]);
+            let _ = (glance.at(&record).is_ok(), glance.value(&record, "A").is_ok());
+            let _ = (decode_entity(key, &record, Some(&[])), TableRecord::decode(&record), decode_key(&record));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_glance_sees_what_decoding_gives(properties in any_properties(), wanted in collection::vec("[A-D]", 0..4)) {
+            let record = encode_entity(Timestamp::from_ticks(9), &properties);
+            let mut glance = Glance::new(wanted.iter().map(String::as_str).collect());
+            // Twice, because it is used for one row after the other.
+            for _ in 0..2 {
+                prop_assert_eq!(glance.at(&record).unwrap(), Timestamp::from_ticks(9));
+                for name in &wanted {
+                    let value = properties.iter().find(|(held, _)| held == name).map(|(_, value)| Seen::from(value));
+                    let seen = glance.value(&record, name).unwrap();
+                    prop_assert_eq!(format!("{seen:?}"), format!("{value:?}"));
+                }
+            }
+            prop_assert!(glance.value(&record, "not wanted").unwrap().is_none());
+            let key = EntityKey { partition: String::new(), row: String::new() };
+            let part = decode_entity(key, &record, Some(&wanted)).unwrap().properties;
+            let expected: Properties = properties.into_iter().filter(|(name, _)| wanted.contains(name)).collect();
+            prop_assert_eq!(format!("{part:?}"), format!("{expected:?}"));
         }
     }
 

@@ -331,7 +331,7 @@ impl Store {
         facts.insert("table".to_owned(), Fact::new(String::new(), Vec::new()));
         let mut from = None;
         loop {
-            let query = Query { filter: None, from, limit: 2 };
+            let query = Query { from, limit: 2, ..Query::default() };
             let page = tables.query(&table(), query).await.unwrap();
             for entity in page.entities {
                 assert_eq!(tables.get(&table(), entity.key.clone()).await.unwrap(), entity);

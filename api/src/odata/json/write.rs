@@ -23,7 +23,8 @@ pub(crate) struct Frame {
     pub(crate) endpoint: String,
     account: String,
     table: String,
-    select: Option<Vec<String>>,
+    /// The properties to give; none for all.
+    pub(crate) select: Option<Vec<String>>,
 }
 
 impl Frame {
@@ -257,26 +258,28 @@ impl Object {
     }
 }
 
-/// Writes a JSON string.
+/// Writes a JSON string. What needs an escape is one byte, and no part of a longer character, so bytes are looked
+/// at and what is between two escapes is copied as it is.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
-    for part in text.split_inclusive(|c: char| matches!(c, '"' | '\\') || c < ' ') {
-        let Some(last) = part.chars().next_back().filter(|c| matches!(c, '"' | '\\') || *c < ' ') else {
-            out.push_str(part);
-            continue;
-        };
-        // The characters that need an escape have one byte.
-        out.push_str(part.get(..part.len() - 1).unwrap_or_default());
-        match last {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        let (plain, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut behind = behind.chars();
+        match behind.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
             // Writing to a string cannot fail.
-            _ => _ = write!(out, "\\u{:04x}", u32::from(last)),
+            Some(other) => _ = write!(out, "\\u{:04x}", u32::from(other)),
+            None => {}
         }
+        rest = behind.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

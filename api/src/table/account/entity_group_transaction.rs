@@ -69,7 +69,10 @@ impl Operation for EntityGroupTransaction {
     async fn execute(service: &TableService, request: Request) -> Result<Response, StorageError> {
         let Request { work, id, time } = request;
         let refusal = |error: &StorageError| {
-            error.to_response(MetadataLevel::Minimal.content_type(), error.to_json(&id, &time))
+            let json = error.to_json(&id, &time);
+            let mut response = error.to_response(MetadataLevel::Minimal.content_type(), json);
+            reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+            response
         };
         let refused = |error| SubResponse { content_id: None, response: refusal(&error) };
         let parts = match work {

@@ -32,7 +32,8 @@ impl Operation for QueryEntities {
         let frame = Frame::new(head, at.table.as_str())?;
         let filter = filter::parse(head.query.get("$filter").unwrap_or_default())?;
         let from = continuation::entity_key(&head.query)?;
-        Ok(Request { at, query: Query { filter, from, limit: top(head)? }, frame })
+        let query = Query { filter, from, limit: top(head)?, properties: frame.select.clone() };
+        Ok(Request { at, query, frame })
     }
 
     async fn execute(service: &TableService, request: Request) -> Result<(Frame, EntityPage), StorageError> {

@@ -45,12 +45,12 @@ mod tests {
 
     #[test]
     fn the_version_is_that_of_the_header_which_must_be_there() {
-        let properties = || vec![("A".to_owned(), Value::Int32(1))];
+        let properties = vec![("A".to_owned(), Value::Int32(1))];
         let change = decode(&[("if-match", "*")], r#"{"A":1}"#).unwrap();
         assert_eq!((change.key.partition.as_str(), change.key.row.as_str()), ("p", "r"));
-        assert_eq!(change.change, Change::Replace(Expected::Existing, properties()));
-        let change = decode(&[("if-match", "W/\"x\"")], r#"{"A":1}"#).unwrap();
-        assert_eq!(change.change, Change::Replace(Expected::Never, properties()));
+        assert_eq!(change.change, Change::Replace(Expected::Existing, properties));
+        let error = decode(&[("if-match", "W/\"x\"")], r#"{"A":1}"#).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidInput);
         let error = decode(&[("if-match", "")], "{}").unwrap_err();
         assert_eq!(error.code, ErrorCode::MissingRequiredHeader);
     }

@@ -19,7 +19,7 @@ const FAMILY_BUFFER_BYTES: usize = 32 << 20;
 /// Buffers of one family that may wait for their files before its writes are held up.
 const FAMILY_BUFFERS_MAX: i32 = 4;
 /// Bytes of all families' writes in memory.
-const BUFFER_BYTES_MAX: usize = 96 << 20;
+pub(super) const BUFFER_BYTES_MAX: usize = 96 << 20;
 const BLOCK_BYTES: usize = 16 << 10;
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// Written data goes to the device in portions of this size, so that a sync never finds gigabytes.

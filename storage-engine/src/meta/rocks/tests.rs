@@ -182,3 +182,89 @@ fn errors_of_rocksdb_mean_what_they_say() {
     );
     assert!(matches!(second, Err(EngineError::Disk(_))), "the folder is locked");
 }
+
+#[test]
+fn a_long_scan_holds_up_neither_verbs_nor_other_reads() {
+    let folder = tempdir().unwrap();
+    let store = open(&folder, Arc::new(ManualClock::default()));
+    put(&store, b"before").unwrap();
+    let (reached, at_row) = channel();
+    let (go_on, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let scan = read(store.as_ref(), Weight::Scan, move |view| {
+        let mut seen = Vec::new();
+        view.scan(Family::Blob, b"", None, &mut |_, value| {
+            reached.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+            seen.push(value.to_vec());
+            Ok(Step::Next)
+        })?;
+        Ok(seen)
+    });
+    at_row.recv().unwrap();
+    // The scan stands in the middle of a row now, and stays there until it is let go on.
+    put(&store, b"after").unwrap();
+    assert_eq!(get(&store, Weight::Point).unwrap().unwrap(), "after");
+    assert_eq!(get(&store, Weight::Scan).unwrap().unwrap(), "after", "another reader thread takes it");
+    go_on.send(()).unwrap();
+    assert_eq!(block_on(scan).unwrap(), [b"before"], "it sees what was there when it began");
+}
+
+#[test]
+fn memory_is_bounded_by_the_cache_and_the_buffers_and_not_by_what_is_stored() {
+    let folder = tempdir().unwrap();
+    let options = RocksOptions {
+        durability: crate::meta::Durability::Os,
+        cache_bytes: 2 << 20,
+        ..RocksOptions::default()
+    };
+    let store =
+        RocksMeta::open(folder.path(), options, Arc::new(ManualClock::default()), Box::new(|_| ())).unwrap();
+    let rocks = &store.database.rocks;
+    let family = view::handle(rocks, Family::Entity).unwrap();
+    let number = |name: &str| rocks.property_int_value_cf(family, name).unwrap().unwrap();
+    for round in 0_u64..12 {
+        let written: Vec<_> = (0_u64..50)
+            .map(|part| {
+                commit(store.as_ref(), scope(), None, move |transaction| {
+                    for row in 0_u64..20 {
+                        let number = round << 32 | part << 16 | row;
+                        let key = [b"s".as_slice(), &number.to_be_bytes()].concat();
+                        // Not to be compressed, so that what is stored is larger than the cache many times.
+                        let mut state = number;
+                        let value: Vec<u8> = (0..1024).map(|_| scrambled(&mut state)).collect();
+                        transaction.put(Family::Entity, &key, &value);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        for verb in written {
+            block_on(verb).unwrap();
+        }
+        rocks.flush_cf(family).unwrap();
+    }
+    let rows = block_on(read(store.as_ref(), Weight::Scan, |view| {
+        let mut rows = 0;
+        view.scan(Family::Entity, b"", None, &mut |_, _| {
+            rows += 1;
+            Ok(Step::Next)
+        })?;
+        Ok(rows)
+    }));
+    assert_eq!(rows.unwrap(), 12 * 50 * 20);
+    assert!(number("rocksdb.total-sst-files-size") > 5 * (2 << 20), "the case this test is about");
+    assert_eq!(number("rocksdb.block-cache-capacity"), 2 << 20);
+    // A block that is being read counts though there is no room for it.
+    assert!(number("rocksdb.block-cache-usage") <= (2 << 20) + (256 << 10));
+    // Indexes and filters are in the cache as well; what is left outside is a few fields for each open file.
+    assert!(number("rocksdb.estimate-table-readers-mem") < 256 << 10);
+    let buffers = u64::try_from(options::BUFFER_BYTES_MAX).unwrap();
+    assert!(number("rocksdb.cur-size-all-mem-tables") <= buffers);
+}
+
+/// The next byte of a sequence in which nothing repeats that a compressor would find.
+fn scrambled(state: &mut u64) -> u8 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    state.to_be_bytes()[0]
+}

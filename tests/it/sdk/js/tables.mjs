@@ -189,4 +189,129 @@ const transactions = {
   },
 };
 
-await main({ ...entities, ...queries, ...transactions });
+const conditions = {
+  async "keys may be any text"() {
+    const client = await table();
+    for (const key of ["", " ", "it's", "''", "a,b(c)=d", "ü€😀", "100%25", "+plus", "&and", '"double"', "\uff5e"]) {
+      await client.createEntity(entity(key, key, { key }));
+      assert.deepEqual(plain(await client.getEntity(key, key)), entity(key, key, { key }));
+      await client.updateEntity(entity(key, key, { more: true }), "Merge");
+      assert.deepEqual(await all(client, { filter: odata`PartitionKey eq ${key}` }), [
+        entity(key, key, { key, more: true }),
+      ]);
+      await client.deleteEntity(key, key);
+    }
+    assert.deepEqual(await all(client), []);
+    for (const bad of ["a/b", "a\\b", "a#b", "a?b", "a\tb"]) {
+      await fails(() => client.createEntity(entity("p", bad, {})), 400, "OutOfRangeInput");
+    }
+    await fails(() => client.createEntity(entity("p", "a".repeat(513), {})), 400, "KeyValueTooLarge");
+  },
+
+  async "types that have no own JSON keep their names"() {
+    const client = await table();
+    const date = "1601-01-01T00:00:00.0000000Z";
+    const sent = entity("p", "r", {
+      int64: { type: "Int64", value: "-9223372036854775808" },
+      date: { type: "DateTime", value: date },
+      guid: { type: "Guid", value: "00000000-0000-0000-0000-000000000001" },
+      binary: { type: "Binary", value: Buffer.from([0, 255]).toString("base64") },
+      nan: { type: "Double", value: "NaN" },
+      infinite: { type: "Double", value: "-Infinity" },
+    });
+    await client.createEntity(sent);
+    const found = await client.getEntity("p", "r", { disableTypeConversion: true });
+    assert.deepEqual(found.int64, sent.int64);
+    assert.deepEqual(found.guid, sent.guid);
+    assert.deepEqual(found.binary, sent.binary);
+    assert.equal(new Date(found.date.value).getTime(), new Date(date).getTime());
+    assert.equal(found.nan.value, "NaN");
+    assert.equal(found.infinite.value, "-Infinity");
+    const early = entity("p", "early", { date: { type: "DateTime", value: "1600-12-31T23:59:59Z" } });
+    await fails(() => client.createEntity(early), 400, "OutOfRangeInput");
+    const wide = entity("p", "wide", { n: { type: "Int32", value: "2147483648" } });
+    await fails(() => client.createEntity(wide), 400, "InvalidInput");
+  },
+
+  async "a page goes on from its token"() {
+    const client = await table();
+    const rows = Array.from({ length: 50 }, (_, n) => ["create", entity("it's", String(n).padStart(3, "0"), { n })]);
+    await client.submitTransaction(rows);
+    const first = await client.listEntities().byPage({ maxPageSize: 20 }).next();
+    assert.equal(first.value.length, 20);
+    const token = first.value.continuationToken;
+    assert.ok(token);
+    const rest = await collect(client.listEntities().byPage({ maxPageSize: 20, continuationToken: token }));
+    assert.deepEqual(rest.flat().map((item) => item.n), Array.from({ length: 30 }, (_, n) => n + 20));
+    const filtered = { queryOptions: { filter: "n ge 45" } };
+    const pages = await collect(client.listEntities(filtered).byPage({ maxPageSize: 2 }));
+    assert.deepEqual(pages.flat().map((item) => item.n), [45, 46, 47, 48, 49]);
+    await fails(() => collect(client.listEntities().byPage({ maxPageSize: 1001 })), 400, "InvalidInput");
+  },
+
+  async "filters that are wrong are refused and those that match nothing are not"() {
+    const client = await table();
+    await client.createEntity(entity("p", "r", { n: 5, text: "5", yes: true }));
+    const count = async (filter) => (await all(client, { filter })).length;
+    for (const [filter, expected] of [
+      ["n eq 5", 1],
+      ["n eq 5L", 1],
+      ["n eq 5.0", 1],
+      ["5 eq n", 1],
+      ["n eq '5'", 0],
+      ["text eq 5", 0],
+      ["text ne 5", 0],
+      ["missing ne 5", 0],
+      ["not (missing eq 5)", 1],
+      ["yes", 1],
+      ["not yes", 0],
+      ["yes and n gt 4 or n gt 9", 1],
+      ["yes and (n gt 9 or n gt 10)", 0],
+      ["text gt ''", 1],
+      ["n gt ''", 0],
+      ["Timestamp gt datetime'2020-01-01T00:00:00Z'", 1],
+    ]) {
+      assert.equal(await count(filter), expected, filter);
+    }
+    for (const bad of ["n eq", "n = 5", "(n eq 5", "n eq 5)", "'a'", "n eq 5 and", "n eq guid'x'", "n eq datetime'x'"]) {
+      await fails(() => count(bad), 400, "InvalidInput");
+    }
+  },
+
+  async "transactions obey tags and say which change failed"() {
+    const client = await table();
+    const { etag: stale } = await client.createEntity(entity("p", "r", { a: 1 }));
+    const { etag: fresh } = await client.updateEntity(entity("p", "r", { a: 2 }));
+    const writing = (etag) => [
+      ["upsert", entity("p", "other", { a: 1 })],
+      ["update", entity("p", "r", { a: 3 }), "Replace", { etag }],
+    ];
+    const stopped = await fails(() => client.submitTransaction(writing(stale)), 412, "UpdateConditionNotSatisfied");
+    assert.match(stopped.message, /^1:/);
+    await fails(() => client.getEntity("p", "other"), 404, "ResourceNotFound");
+    await client.submitTransaction(writing(fresh));
+    assert.equal((await client.getEntity("p", "r")).a, 3);
+    const twice = [
+      ["upsert", entity("p", "same", {})],
+      ["upsert", entity("p", "same", {})],
+    ];
+    await fails(() => client.submitTransaction(twice), 400, "InvalidDuplicateRow");
+    const many = Array.from({ length: 101 }, (_, n) => ["upsert", entity("p", `m${n}`, {})]);
+    await fails(() => client.submitTransaction(many), 400, "InvalidInput");
+  },
+
+  async "what is missing or wrong is told"() {
+    const missing = tables.TableClient.fromConnectionString(connectionString(), unique("missing"), options);
+    await fails(() => missing.createEntity(entity("p", "r", {})), 404, "TableNotFound");
+    await fails(() => collect(missing.listEntities()), 404, "TableNotFound");
+    await fails(() => missing.getEntity("p", "r"), 404, "ResourceNotFound");
+    const client = await table();
+    await fails(() => client.createEntity(entity("p", "r", { "a-b": 1 })), 400, "PropertyNameInvalid");
+    await fails(() => client.createEntity(entity("p", "r", { a: "x".repeat(32769) })), 400, "PropertyValueTooLarge");
+    const many = Object.fromEntries(Array.from({ length: 253 }, (_, n) => [`p${n}`, n]));
+    await fails(() => client.createEntity(entity("p", "r", many)), 400, "TooManyProperties");
+    await fails(() => client.updateEntity(entity("p", "r", {}), "Merge", { etag: "none" }), 400, "InvalidInput");
+  },
+};
+
+await main({ ...entities, ...queries, ...transactions, ...conditions });
