@@ -20,10 +20,20 @@
 //! messages that they changed. The rows that were there before are added by [`Index::add_scanned`]; what a
 //! verb has said about a message in the meantime is newer than what the scan saw of it, so it wins. That
 //! needs the memory of removals until the index is complete: `gone`.
+//!
+//! # Memory
+//! A million messages may wait, so each costs as little as it can: about 100 bytes, whatever its text. The sets
+//! hold only the upper half of an id, its *place*, which no two messages of a store share (see
+//! [`crate::queue`]); the lower half is kept once. Ordered maps were preferred to hashed ones for the entries,
+//! too: they grow by a node at a time, while a table of a million entries that doubles holds up the thread on
+//! which all verbs run.
+//!
+//! What the index is told goes straight to where it belongs at the time of the last [`Index::advance`]. So
+//! loading leaves no heap of messages to be made ready by the first verb that comes afterwards.
 
 use super::MessageId;
 use crate::clock::Timestamp;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When a message can be got, and when it goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +47,39 @@ pub(super) struct Times {
 /// A message's new place, or none if it is no more. What a verb tells the index once it has succeeded.
 pub(super) type Move = (MessageId, Option<Times>);
 
-/// See the module.
-#[derive(Debug, Default)]
+/// What is known of a message that has not expired.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    tail: u64,
+    times: Times,
+}
+
+/// See the module. The sets are of places.
+#[derive(Debug)]
 pub(super) struct Index {
-    entries: HashMap<MessageId, Times>,
-    ready: BTreeSet<MessageId>,
-    hidden: BTreeSet<(Timestamp, MessageId)>,
-    expiring: BTreeSet<(Timestamp, MessageId)>,
+    now: Timestamp,
+    entries: BTreeMap<u64, Entry>,
+    ready: BTreeSet<u64>,
+    hidden: BTreeSet<(Timestamp, u64)>,
+    expiring: BTreeSet<(Timestamp, u64)>,
     dead: BTreeSet<MessageId>,
-    gone: HashSet<MessageId>,
+    gone: BTreeSet<u64>,
     complete: bool,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            now: Timestamp::from_ticks(0),
+            entries: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            expiring: BTreeSet::new(),
+            dead: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            complete: false,
+        }
+    }
 }
 
 impl Index {
@@ -57,12 +90,12 @@ impl Index {
 
     /// Notes what a verb has made of a message. Doing so twice is doing so once.
     pub(super) fn apply(&mut self, (id, times): Move) {
-        self.forget(id);
+        self.forget(id.place());
         self.dead.remove(&id);
         match times {
             Some(times) => self.insert(id, times),
             None if !self.complete => {
-                self.gone.insert(id);
+                self.gone.insert(id.place());
             }
             None => {}
         }
@@ -77,7 +110,9 @@ impl Index {
 
     /// Adds a message that a scan of the rows has found, unless a verb has said something newer.
     pub(super) fn add_scanned(&mut self, id: MessageId, times: Times) {
-        let known = self.entries.contains_key(&id) || self.dead.contains(&id) || self.gone.contains(&id);
+        let known = self.entries.contains_key(&id.place())
+            || self.dead.contains(&id)
+            || self.gone.contains(&id.place());
         if !known && !self.complete {
             self.insert(id, times);
         }
@@ -86,30 +121,34 @@ impl Index {
     /// Says that all rows have been scanned.
     pub(super) fn set_complete(&mut self) {
         self.complete = true;
-        self.gone = HashSet::new();
+        self.gone = BTreeSet::new();
     }
 
     /// Lets time pass: messages become ready, and expire.
     pub(super) fn advance(&mut self, now: Timestamp) {
-        while let Some(&(expires, id)) = self.expiring.first() {
+        self.now = self.now.max(now);
+        while let Some(&(expires, place)) = self.expiring.first() {
             if expires > now {
                 break;
             }
-            self.forget(id);
-            self.dead.insert(id);
+            match self.forget(place) {
+                Some(entry) => self.dead.insert(MessageId::at(place, entry.tail)),
+                // The sets hold what `entries` holds; were that ever untrue, this must still come to an end.
+                None => self.expiring.remove(&(expires, place)),
+            };
         }
-        while let Some(&(visible, id)) = self.hidden.first() {
+        while let Some(&(visible, place)) = self.hidden.first() {
             if visible > now {
                 break;
             }
-            self.hidden.remove(&(visible, id));
-            self.ready.insert(id);
+            self.hidden.remove(&(visible, place));
+            self.ready.insert(place);
         }
     }
 
     /// Messages that can be got, in the order in which they were put.
     pub(super) fn ready(&self) -> impl Iterator<Item = MessageId> {
-        self.ready.iter().copied()
+        self.ready.iter().filter_map(|place| Some(MessageId::at(*place, self.entries.get(place)?.tail)))
     }
 
     /// Messages that have expired and whose rows are still to be deleted.
@@ -128,20 +167,30 @@ impl Index {
     }
 
     fn insert(&mut self, id: MessageId, times: Times) {
-        self.gone.remove(&id);
-        self.entries.insert(id, times);
-        self.hidden.insert((times.visible, id));
+        let place = id.place();
+        self.gone.remove(&place);
+        if times.expires <= self.now {
+            self.dead.insert(id);
+            return;
+        }
+        self.entries.insert(place, Entry { tail: id.tail(), times });
+        if times.visible <= self.now {
+            self.ready.insert(place);
+        } else {
+            self.hidden.insert((times.visible, place));
+        }
         if times.expires < Timestamp::MAX {
-            self.expiring.insert((times.expires, id));
+            self.expiring.insert((times.expires, place));
         }
     }
 
-    fn forget(&mut self, id: MessageId) {
-        if let Some(times) = self.entries.remove(&id) {
-            self.ready.remove(&id);
-            self.hidden.remove(&(times.visible, id));
-            self.expiring.remove(&(times.expires, id));
+    fn forget(&mut self, place: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&place)?;
+        if !self.ready.remove(&place) {
+            self.hidden.remove(&(entry.times.visible, place));
         }
+        self.expiring.remove(&(entry.times.expires, place));
+        Some(entry)
     }
 }
 
@@ -156,22 +205,26 @@ mod tests {
         Timestamp::from_ticks(ticks)
     }
 
+    fn id(place: u64) -> MessageId {
+        MessageId::at(place, !place)
+    }
+
     fn times(visible: u64, expires: u64) -> Times {
         Times { visible: at(visible), expires: at(expires) }
     }
 
-    fn ready(index: &Index) -> Vec<u128> {
-        index.ready().map(|id| id.0).collect()
+    fn ready(index: &Index) -> Vec<u64> {
+        index.ready().map(MessageId::place).collect()
     }
 
     #[test]
     fn messages_become_ready_when_their_time_comes_and_stand_in_the_order_of_their_ids() {
         let mut index = Index::default();
-        index.apply((MessageId(2), Some(times(5, 100))));
-        index.apply((MessageId(1), Some(times(9, 100))));
-        index.apply((MessageId(3), Some(times(5, 100))));
+        index.apply((id(2), Some(times(5, 100))));
+        index.apply((id(1), Some(times(9, 100))));
+        index.apply((id(3), Some(times(5, 100))));
         index.advance(at(4));
-        assert_eq!(ready(&index), Vec::<u128>::new());
+        assert_eq!(ready(&index), Vec::<u64>::new());
         index.advance(at(5));
         assert_eq!(ready(&index), [2, 3]);
         index.advance(at(9));
@@ -181,25 +234,25 @@ mod tests {
     #[test]
     fn what_expires_is_neither_ready_nor_counted_but_waits_for_its_row_to_be_deleted() {
         let mut index = Index::default();
-        index.apply((MessageId(1), Some(times(0, 10))));
-        index.apply((MessageId(2), Some(times(20, 10))));
-        index.apply((MessageId(3), Some(Times { visible: at(0), expires: Timestamp::MAX })));
+        index.apply((id(1), Some(times(0, 10))));
+        index.apply((id(2), Some(times(20, 10))));
+        index.apply((id(3), Some(Times { visible: at(0), expires: Timestamp::MAX })));
         assert!(!index.has_dead(at(9)) && index.has_dead(at(10)));
         index.advance(at(10));
         assert_eq!((ready(&index), index.len()), (vec![3], 1));
-        assert_eq!(index.dead().collect::<Vec<_>>(), [MessageId(1), MessageId(2)]);
-        index.apply((MessageId(1), None));
-        index.apply((MessageId(2), None));
+        assert_eq!(index.dead().collect::<Vec<_>>(), [id(1), id(2)]);
+        index.apply((id(1), None));
+        index.apply((id(2), None));
         assert!(!index.has_dead(at(50)));
     }
 
     #[test]
     fn a_scan_does_not_undo_what_verbs_did_meanwhile() {
         let mut index = Index::default();
-        index.apply((MessageId(1), None));
-        index.apply((MessageId(2), Some(times(50, 100))));
-        for id in 1..=3 {
-            index.add_scanned(MessageId(id), times(0, 100));
+        index.apply((id(1), None));
+        index.apply((id(2), Some(times(50, 100))));
+        for place in 1..=3 {
+            index.add_scanned(id(place), times(0, 100));
         }
         index.set_complete();
         index.advance(at(1));
@@ -210,36 +263,36 @@ mod tests {
     fn a_scan_that_comes_late_adds_nothing_to_a_complete_index() {
         let mut index = Index::default();
         index.set_complete();
-        index.apply((MessageId(1), None));
-        index.add_scanned(MessageId(1), times(0, 100));
+        index.apply((id(1), None));
+        index.add_scanned(id(1), times(0, 100));
         assert_eq!(index.len(), 0);
     }
 
     proptest! {
         #[test]
         fn any_history_leaves_what_a_plain_map_would(
-            moves in collection::vec((0_u128..12, option::of((0_u64..40, 0_u64..40)), 0_u64..3, any::<bool>()), 0..80),
+            moves in collection::vec((0_u64..12, option::of((0_u64..40, 0_u64..40)), 0_u64..3, any::<bool>()), 0..80),
         ) {
             let mut index = Index::default();
             let mut model = BTreeMap::new();
             let mut now = 0;
-            for (id, change, passing, twice) in moves {
+            for (place, change, passing, twice) in moves {
                 now += passing;
                 for _ in 0..=u8::from(twice) {
-                    index.apply((MessageId(id), change.map(|(visible, expires)| times(visible, expires))));
+                    index.apply((id(place), change.map(|(visible, expires)| times(visible, expires))));
                 }
-                model.remove(&id);
+                model.remove(&place);
                 if let Some(change) = change {
-                    model.insert(id, change);
+                    model.insert(place, change);
                 }
                 index.advance(at(now));
                 let alive = model.iter().filter(|(_, (_, expires))| *expires > now);
                 prop_assert_eq!(index.len(), alive.clone().count());
-                let visible: Vec<u128> =
+                let visible: Vec<u64> =
                     alive.filter(|(_, (visible, _))| *visible <= now).map(|(id, _)| *id).collect();
                 prop_assert_eq!(ready(&index), visible);
                 let dead: Vec<MessageId> =
-                    model.iter().filter(|(_, (_, expires))| *expires <= now).map(|(id, _)| MessageId(*id)).collect();
+                    model.iter().filter(|(_, (_, expires))| *expires <= now).map(|(place, _)| id(*place)).collect();
                 prop_assert_eq!(index.dead().collect::<Vec<_>>(), dead);
             }
         }
