@@ -9,6 +9,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u16, u8, u8);
 
+/// `x-ms-version: 2011-08-18`: messages of 64 KiB, hidden for seven days, from the start too; Update Message.
+pub const LARGE_MESSAGES: Version = Version(2011, 8, 18);
 /// `x-ms-version: 2015-02-21`: an empty body is signed as an empty length, not as `0`.
 pub const EMPTY_LENGTH_SIGNED_EMPTY: Version = Version(2015, 2, 21);
 /// `x-ms-version: 2016-05-31`: headers with empty values are signed; Put Message answers with a body; 256 MiB blobs.
