@@ -46,6 +46,7 @@ What with:
   --waiting N                messages that wait in each queue all the time [default: 0]
   --passed N                 queue-cycle only: measure an empty queue, one with --waiting messages,
                              and one that N messages have passed through, and print them side by side
+  --process N                with --passed: the server's process, whose resident memory is printed, too
   --partitions N             partition keys that inserts spread over [default: 16]
   --seed N                   seed of everything random [default: 1]
   --threads N                threads of the generator [default: 1]
@@ -67,6 +68,8 @@ pub(crate) struct Arguments {
     pub(crate) terms: Terms,
     /// Messages to pass through a queue, if what is asked for is how a queue bears them.
     pub(crate) passed: Option<u64>,
+    /// The server's process, if it runs on this machine and its memory is of interest.
+    pub(crate) process: Option<u64>,
     /// Threads of the generator.
     pub(crate) threads: usize,
     /// JSON in place of text.
@@ -92,6 +95,7 @@ struct Raw {
     queues: Option<u64>,
     waiting: Option<u64>,
     passed: Option<u64>,
+    process: Option<u64>,
     partitions: Option<u64>,
     seed: Option<u64>,
     threads: Option<u64>,
@@ -145,6 +149,7 @@ impl Raw {
             "--queues" => self.queues = Some(whole(name, &value, 1)?),
             "--waiting" => self.waiting = Some(whole(name, &value, 0)?),
             "--passed" => self.passed = Some(whole(name, &value, 1)?),
+            "--process" => self.process = Some(whole(name, &value, 1)?),
             "--partitions" => self.partitions = Some(whole(name, &value, 1)?),
             "--seed" => self.seed = Some(whole(name, &value, 0)?),
             "--threads" => self.threads = Some(whole(name, &value, 1)?),
@@ -197,6 +202,7 @@ impl Raw {
                 },
             },
             passed: self.passed,
+            process: self.process,
             threads: usize::try_from(self.threads.unwrap_or(1)).unwrap_or(1),
             json: self.json,
         })

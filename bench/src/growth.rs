@@ -5,6 +5,8 @@
 //! and the figures of one order stand side by side. Between the conditions the queue is counted, so a server that
 //! loses messages, or gives one twice, is found out and not measured.
 //!
+//! If the server's process is known, its resident memory is read at the end of each condition.
+//!
 //! What passes is not measured, but does the same as what is: a message is put, got and deleted.
 
 use crate::client::Failure;
@@ -39,14 +41,17 @@ pub(crate) struct Growth {
     /// Messages that had passed before the third.
     passed: u64,
     lines: Vec<Line>,
+    /// Resident memory of the server in KiB, at the end of each condition.
+    resident_kibibytes: [Option<u64>; 3],
 }
 
-/// Measures all orders on one queue each, in all conditions.
+/// Measures all orders on one queue, in all conditions; the last comes after `passed` messages. The memory is
+/// that of `process`.
 pub(crate) async fn measure(
     subject: &Arc<Subject>,
     orders: &[Order],
     terms: &Terms,
-    passed: u64,
+    (passed, process): (u64, Option<u64>),
 ) -> Result<Growth, Failure> {
     let waiting = terms.furniture.waiting;
     let Some(first) = orders.first() else { return Err(Failure::Wrong("no workload".to_owned())) };
@@ -58,16 +63,19 @@ pub(crate) async fn measure(
     for order in orders {
         empty.push(one(&stage, *order, 0, terms).await?);
     }
+    let memory_empty = resident_kibibytes(process);
     let full = stage.refurnished(PASSING_CONNECTIONS, waiting);
     full.fill_queues().await?;
     for order in orders {
         filled.push(one(&stage, *order, waiting, terms).await?);
     }
+    let memory_waiting = resident_kibibytes(process);
     stage.clear_queues().await?;
     pass(&stage, passed).await?;
     for order in orders {
         worn.push(one(&stage, *order, 0, terms).await?);
     }
+    let memory_passed = resident_kibibytes(process);
     stage.clear().await?;
     let conditions = empty.into_iter().zip(filled).zip(worn);
     let lines = orders.iter().zip(conditions).map(|(order, ((empty, waiting), passed))| Line {
@@ -77,7 +85,15 @@ pub(crate) async fn measure(
         waiting,
         passed,
     });
-    Ok(Growth { waiting, passed, lines: lines.collect() })
+    let resident_kibibytes = [memory_empty, memory_waiting, memory_passed];
+    Ok(Growth { waiting, passed, lines: lines.collect(), resident_kibibytes })
+}
+
+/// The resident memory of a process of this machine, where the system tells it in the way of Linux.
+fn resident_kibibytes(process: Option<u64>) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process?)).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// One measurement in one condition, and a count that says that the condition is still the same.
@@ -113,7 +129,10 @@ impl Growth {
 
 impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "queue-cycle: put, get, delete; cycles/s and the latency of a cycle at p50 and p99 in us")?;
+        writeln!(
+            f,
+            "queue-cycle: put, get, delete; cycles/s and the latency of a cycle at p50 and p99 in us"
+        )?;
         writeln!(
             f,
             "{:>6} {:>26} {:>30} {:>30}",
@@ -135,6 +154,11 @@ impl fmt::Display for Growth {
             }
             writeln!(f)?;
         }
+        if let [Some(empty), Some(waiting), Some(passed)] = self.resident_kibibytes {
+            let mebibytes = [empty, waiting, passed].map(|kibibytes| kibibytes / 1024);
+            let [empty, waiting, passed] = mebibytes;
+            writeln!(f, "resident MiB of the server: {empty} empty, {waiting} waiting, {passed} passed")?;
+        }
         let failed = self.lines.iter().flat_map(|line| [&line.empty, &line.waiting, &line.passed]);
         for error in failed.filter_map(|measured| measured.first_error.as_ref()) {
             writeln!(f, "  an error: {error}")?;
@@ -153,12 +177,26 @@ mod tests {
 
     #[test]
     fn conditions_stand_side_by_side_with_their_share_of_the_empty_queue_s_rate() {
-        let line =
-            Line { connections: 16, size_bytes: 512, empty: at(100.0, 0), waiting: at(50.0, 1), passed: at(90.0, 0) };
-        let growth = Growth { waiting: 7, passed: 9, lines: vec![line] };
+        let line = Line {
+            connections: 16,
+            size_bytes: 512,
+            empty: at(100.0, 0),
+            waiting: at(50.0, 1),
+            passed: at(90.0, 0),
+        };
+        let growth = Growth {
+            waiting: 7,
+            passed: 9,
+            lines: vec![line],
+            resident_kibibytes: [Some(2048), Some(4096), Some(3072)],
+        };
         let text = growth.to_string();
         assert!(text.contains("7 waiting") && text.contains("9 passed"), "{text}");
-        assert!(text.contains("50.0       0       0 0.50") && text.contains("90.0       0       0 0.90"), "{text}");
+        assert!(
+            text.contains("50.0       0       0 0.50") && text.contains("90.0       0       0 0.90"),
+            "{text}"
+        );
+        assert!(text.contains("2 empty, 4 waiting, 3 passed"), "{text}");
         assert_eq!(growth.errors(), 1);
     }
 }

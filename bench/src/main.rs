@@ -89,7 +89,7 @@ async fn drive(arguments: &Arguments, subjects: &[Arc<subject::Subject>]) -> Exi
 
 /// Measures how a queue bears what waits in it and what has passed through it.
 async fn grow(arguments: &Arguments, subject: &Arc<subject::Subject>, passed: u64) -> ExitCode {
-    match growth::measure(subject, &arguments.orders, &arguments.terms, passed).await {
+    match growth::measure(subject, &arguments.orders, &arguments.terms, (passed, arguments.process)).await {
         Ok(growth) => {
             if arguments.json {
                 println!("{:#}", serde_json::json!(growth));

@@ -329,7 +329,8 @@ impl QueueStore {
                 active.complete(&*self.meta, id).await?;
             }
             let (verb, held) = (Arc::clone(&verb), Arc::clone(&active));
-            let indexed = move |transaction: &mut dyn Transaction, entry: Entry| verb(transaction, &entry, &held);
+            let indexed =
+                move |transaction: &mut dyn Transaction, entry: Entry| verb(transaction, &entry, &held);
             let missing = EngineError::QueueNotFound;
             match commit_under(&*self.meta, &name, id, scope_of(id), missing, indexed).await {
                 Ok(Some(answer)) => return Ok(answer),

@@ -128,8 +128,13 @@ mod tests {
     #[test]
     fn a_head_is_read_whatever_the_case_of_its_names() {
         let text = "HTTP/1.1 201 Created\r\nServer: x\r\nCONTENT-length:  12 \r\nx-ms-a: b:c\r\n\r\nbody";
-        let wanted =
-            Head { status: 201, framing: Framing::Length(12), is_kept: true, messages: None, length: text.len() - 4 };
+        let wanted = Head {
+            status: 201,
+            framing: Framing::Length(12),
+            is_kept: true,
+            messages: None,
+            length: text.len() - 4,
+        };
         assert_eq!(head(text), wanted);
     }
 

@@ -198,7 +198,9 @@ impl View for Image {
 
 impl Base for Image {
     fn last(&self, family: Family, from: &[u8], to: Bound<&[u8]>) -> Result<Option<(Bytes, Bytes)>> {
-        let Some(records) = self.records.get(&family).filter(|_| !is_empty(from, to)) else { return Ok(None) };
+        let Some(records) = self.records.get(&family).filter(|_| !is_empty(from, to)) else {
+            return Ok(None);
+        };
         let last = records.range::<[u8], _>((Bound::Included(from), to)).next_back();
         Ok(last.map(|(key, value)| (Bytes::copy_from_slice(key), value.clone())))
     }

@@ -260,6 +260,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_scan_finds_goes_straight_to_its_place() {
+        let mut index = Index::default();
+        index.advance(at(50));
+        index.add_scanned(id(1), times(10, 100));
+        index.add_scanned(id(2), times(60, 100));
+        index.add_scanned(id(3), times(10, 50));
+        assert_eq!((ready(&index), index.hidden.len(), index.len()), (vec![1], 1, 2));
+        assert_eq!(index.dead().collect::<Vec<_>>(), [id(3)]);
+    }
+
+    #[test]
     fn a_scan_that_comes_late_adds_nothing_to_a_complete_index() {
         let mut index = Index::default();
         index.set_complete();

@@ -242,7 +242,7 @@ mod tests {
             let elsewhere = Arc::clone(&elsewhere);
             run(&*meta, move |transaction| put(transaction, QUEUE, &elsewhere, &new, tail)).id
         };
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let hidden = put(1, minute, None);
         let visible = put(3, Duration::ZERO, None);
         let expired = put(2, Duration::ZERO, Some(Duration::ZERO));

@@ -9,9 +9,7 @@
 //! store's times are ahead of the clock by a tick for each verb, far less than a millisecond, so no deadline
 //! falls between the two.
 
-use super::{
-    Creation, Message, MessageId, NewMessage, PopReceipt, QueueAddress, QueueStore, Timestamp,
-};
+use super::{Creation, Message, MessageId, NewMessage, PopReceipt, QueueAddress, QueueStore, Timestamp};
 use crate::clock::{Clock, Entropy, ManualClock, SeededEntropy, SystemEntropy};
 use crate::error::EngineError;
 use crate::meta::memory::MemoryMeta;
@@ -64,9 +62,10 @@ impl Reference {
 
     /// The message of a handle, or what is wrong with the handle.
     fn held(&mut self, now: Timestamp, handle: Handle) -> Result<&mut Expected, &'static str> {
-        let found = self.messages.iter_mut().find(|message| {
-            message.known.is_some_and(|(id, _)| id == handle.id) && message.expires > now
-        });
+        let found = self
+            .messages
+            .iter_mut()
+            .find(|message| message.known.is_some_and(|(id, _)| id == handle.id) && message.expires > now);
         let message = found.ok_or("no message")?;
         let newest = message.known.is_some_and(|(_, receipt)| receipt == handle.receipt);
         if newest { Ok(message) } else { Err("stale") }
@@ -109,7 +108,8 @@ impl History {
     fn new(seed: u64) -> Self {
         let clock = Arc::new(ManualClock::default());
         let meta = MemoryMeta::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        let store = QueueStore::new(Arc::clone(&meta) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(seed)));
+        let store =
+            QueueStore::new(Arc::clone(&meta) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(seed)));
         let dice = SeededEntropy::new(!seed);
         let queues = BTreeMap::new();
         Self { dice, clock, meta, store, queues, handles: Vec::new(), texts: 0, seen: BTreeMap::new() }
@@ -162,7 +162,8 @@ impl History {
         let name = self.name();
         self.texts += 1;
         let text = format!("message {} ", self.texts).repeat(self.index(4) + 1);
-        let (delay, life) = ([0, 0, 0, 1, 3][self.index(5)], [None, None, Some(2), Some(6), Some(30)][self.index(5)]);
+        let (delay, life) =
+            ([0, 0, 0, 1, 3][self.index(5)], [None, None, Some(2), Some(6), Some(30)][self.index(5)]);
         let life = life.filter(|life| *life > delay);
         let new = NewMessage {
             text: Bytes::from(text.clone()),
@@ -202,7 +203,9 @@ impl History {
         for (message, expected) in got.iter().zip(expected) {
             expected.dequeued += 1;
             assert_eq!(message.dequeued, expected.dequeued);
-            assert!(expected.known.is_none_or(|(id, receipt)| id == message.id && receipt != message.receipt));
+            assert!(
+                expected.known.is_none_or(|(id, receipt)| id == message.id && receipt != message.receipt)
+            );
             expected.known = Some((message.id, message.receipt));
             expected.visible = now.after(seconds(timeout));
             self.handles.push(Handle { queue: name, id: message.id, receipt: message.receipt });
@@ -219,8 +222,11 @@ impl History {
         let Some(queue) = self.queues.get_mut(name) else {
             return assert_eq!(name_of(&peeked.unwrap_err()), "no queue");
         };
-        let seen: Vec<_> =
-            peeked.unwrap().iter().map(|m| (String::from_utf8(m.text.to_vec()).unwrap(), m.dequeued)).collect();
+        let seen: Vec<_> = peeked
+            .unwrap()
+            .iter()
+            .map(|m| (String::from_utf8(m.text.to_vec()).unwrap(), m.dequeued))
+            .collect();
         let expected: Vec<_> =
             queue.visible(now, count).iter().map(|m| (m.text.clone(), m.dequeued)).collect();
         assert_eq!(seen, expected);
@@ -241,11 +247,18 @@ impl History {
         let (timeout, now) = (self.below(8), self.now());
         let text = (self.below(2) == 0).then(|| format!("changed at {}", self.handles.len()));
         let bytes = text.clone().map(Bytes::from);
-        let updated =
-            block_on(self.store.update(&at(handle.queue), handle.id, handle.receipt, seconds(timeout), bytes));
-        let held = self.queues.get_mut(handle.queue).ok_or("no queue").and_then(|queue| queue.held(now, handle));
+        let updated = block_on(self.store.update(
+            &at(handle.queue),
+            handle.id,
+            handle.receipt,
+            seconds(timeout),
+            bytes,
+        ));
+        let held =
+            self.queues.get_mut(handle.queue).ok_or("no queue").and_then(|queue| queue.held(now, handle));
         // At the very moment of its expiry the store, which is ticks ahead, is too late.
-        let late = |held: &Expected| held.expires < Timestamp::MAX && now.after(seconds(timeout)) >= held.expires;
+        let late =
+            |held: &Expected| held.expires < Timestamp::MAX && now.after(seconds(timeout)) >= held.expires;
         let held = held.and_then(|held| if late(held) { Err("late") } else { Ok(held) });
         let outcome = match (held, updated) {
             (Ok(held), Ok((receipt, _))) => {
@@ -287,7 +300,8 @@ impl History {
     fn create(&mut self) {
         let name = NAMES[self.index(3)];
         let metadata: Metadata = vec![("colour".into(), ["red", "blue"][self.index(2)].into())];
-        let created = block_on(self.store.create(&at(name), metadata.clone())).map_err(|error| name_of(&error));
+        let created =
+            block_on(self.store.create(&at(name), metadata.clone())).map_err(|error| name_of(&error));
         let expected = match self.queues.get(name) {
             None => Ok(Creation::Created),
             Some(queue) if queue.metadata == metadata => Ok(Creation::AlreadyThere),
@@ -315,7 +329,8 @@ impl History {
     fn set_metadata(&mut self) {
         let name = self.name();
         let metadata: Metadata = vec![("size".into(), self.below(9).to_string())];
-        let set = block_on(self.store.set_metadata(&at(name), metadata.clone())).map_err(|error| name_of(&error));
+        let set =
+            block_on(self.store.set_metadata(&at(name), metadata.clone())).map_err(|error| name_of(&error));
         assert_eq!(set, self.queues.get_mut(name).map(|queue| queue.metadata = metadata).ok_or("no queue"));
     }
 
@@ -323,7 +338,9 @@ impl History {
         let (account, mut found, mut after) = (AccountName::parse("acc").unwrap(), Vec::new(), None);
         loop {
             let page = block_on(self.store.list(&account, String::new(), after, 1)).unwrap();
-            found.extend(page.entries.into_iter().map(|queue| (queue.name.as_str().to_owned(), queue.metadata)));
+            found.extend(
+                page.entries.into_iter().map(|queue| (queue.name.as_str().to_owned(), queue.metadata)),
+            );
             let Some(next) = page.next else { break };
             after = Some(String::from_utf8(next).unwrap());
         }
@@ -420,7 +437,9 @@ fn run(seed: u64) {
         }
     }
     // A history in which nothing happens would prove nothing.
-    for what in ["got", "got again", "updated", "deleted", "stale", "no message", "no queue", "crashed", "rested"] {
+    for what in
+        ["got", "got again", "updated", "deleted", "stale", "no message", "no queue", "crashed", "rested"]
+    {
         let times = history.seen.get(what).copied().unwrap_or_default();
         assert!(times > 2, "{what} only {times} times: {:?}", history.seen);
     }

@@ -264,6 +264,29 @@ fn what_happens_while_an_index_loads_is_not_lost() {
 }
 
 #[test]
+fn while_an_index_loads_other_queues_go_on() {
+    let bench = Bench::new();
+    bench.put("m");
+    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
+    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let other = address("other");
+    block_on(queues.create(&other, Vec::new())).unwrap();
+    let mut known = pin!(queues.get(&other, 1, seconds(30)));
+    assert!(poll(known.as_mut()).is_pending());
+    slow.let_go();
+    assert!(matches!(poll(known), Poll::Ready(Ok(got)) if got.is_empty()));
+
+    let mut get = pin!(queues.get(&bench.at, 1, seconds(30)));
+    assert!(poll(get.as_mut()).is_pending());
+    block_on(queues.put(&other, new("quick"))).unwrap();
+    assert_eq!(texts(&block_on(queues.get(&other, 1, seconds(30))).unwrap()), ["quick"]);
+    assert_eq!(block_on(queues.queue(&other)).unwrap().1, 1);
+    assert!(poll(get.as_mut()).is_pending());
+    slow.let_go();
+    assert!(matches!(poll(get), Poll::Ready(Ok(got)) if got.len() == 1));
+}
+
+#[test]
 fn when_the_one_who_loads_gives_up_another_takes_over() {
     let bench = Bench::new();
     bench.put("m");
