@@ -22,10 +22,10 @@
 //! needs the memory of removals until the index is complete: `gone`.
 //!
 //! # Memory
-//! A million messages may wait, so each costs as little as it can: about 100 bytes, whatever its text. The sets
-//! hold only the upper half of an id, its *place*, which no two messages of a store share (see
-//! [`crate::queue`]); the lower half is kept once. Ordered maps were preferred to hashed ones for the entries,
-//! too: they grow by a node at a time, while a table of a million entries that doubles holds up the thread on
+//! A million messages may wait, so each costs as little as it can: about 100 bytes, whatever its text. Keys are
+//! only the upper half of an id, its *place*, which no two messages of a store share (see [`crate::queue`]);
+//! the lower half is kept once. Ordered maps were preferred to hashed ones where order means nothing, too: they
+//! grow by a node at a time, while a table of a million entries that doubles holds up the thread on
 //! which all verbs run.
 //!
 //! What the index is told goes straight to where it belongs at the time of the last [`Index::advance`]. So
@@ -47,9 +47,16 @@ pub(super) struct Times {
 /// A message's new place, or none if it is no more. What a verb tells the index once it has succeeded.
 pub(super) type Move = (MessageId, Option<Times>);
 
-/// What is known of a message that has not expired.
+/// What is known of a message that can be got. Since when means nothing any more.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct Ready {
+    tail: u64,
+    expires: Timestamp,
+}
+
+/// What is known of a message that cannot be got yet.
+#[derive(Debug, Clone, Copy)]
+struct Hidden {
     tail: u64,
     times: Times,
 }
@@ -58,9 +65,9 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Index {
     now: Timestamp,
-    entries: BTreeMap<u64, Entry>,
-    ready: BTreeSet<u64>,
-    hidden: BTreeSet<(Timestamp, u64)>,
+    ready: BTreeMap<u64, Ready>,
+    hidden: BTreeMap<u64, Hidden>,
+    waking: BTreeSet<(Timestamp, u64)>,
     expiring: BTreeSet<(Timestamp, u64)>,
     dead: BTreeSet<MessageId>,
     gone: BTreeSet<u64>,
@@ -71,9 +78,9 @@ impl Default for Index {
     fn default() -> Self {
         Self {
             now: Timestamp::from_ticks(0),
-            entries: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            hidden: BTreeSet::new(),
+            ready: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            waking: BTreeSet::new(),
             expiring: BTreeSet::new(),
             dead: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -110,7 +117,8 @@ impl Index {
 
     /// Adds a message that a scan of the rows has found, unless a verb has said something newer.
     pub(super) fn add_scanned(&mut self, id: MessageId, times: Times) {
-        let known = self.entries.contains_key(&id.place())
+        let known = self.ready.contains_key(&id.place())
+            || self.hidden.contains_key(&id.place())
             || self.dead.contains(&id)
             || self.gone.contains(&id.place());
         if !known && !self.complete {
@@ -132,23 +140,25 @@ impl Index {
                 break;
             }
             match self.forget(place) {
-                Some(entry) => self.dead.insert(MessageId::at(place, entry.tail)),
-                // The sets hold what `entries` holds; were that ever untrue, this must still come to an end.
+                Some(tail) => self.dead.insert(MessageId::at(place, tail)),
+                // The sets hold what the maps hold; were that ever untrue, this must still come to an end.
                 None => self.expiring.remove(&(expires, place)),
             };
         }
-        while let Some(&(visible, place)) = self.hidden.first() {
+        while let Some(&(visible, place)) = self.waking.first() {
             if visible > now {
                 break;
             }
-            self.hidden.remove(&(visible, place));
-            self.ready.insert(place);
+            self.waking.remove(&(visible, place));
+            if let Some(Hidden { tail, times }) = self.hidden.remove(&place) {
+                self.ready.insert(place, Ready { tail, expires: times.expires });
+            }
         }
     }
 
     /// Messages that can be got, in the order in which they were put.
     pub(super) fn ready(&self) -> impl Iterator<Item = MessageId> {
-        self.ready.iter().filter_map(|place| Some(MessageId::at(*place, self.entries.get(place)?.tail)))
+        self.ready.iter().map(|(place, ready)| MessageId::at(*place, ready.tail))
     }
 
     /// Messages that have expired and whose rows are still to be deleted.
@@ -163,7 +173,7 @@ impl Index {
 
     /// Messages that have not expired, as of the last [`Self::advance`].
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.ready.len() + self.hidden.len()
     }
 
     fn insert(&mut self, id: MessageId, times: Times) {
@@ -173,24 +183,29 @@ impl Index {
             self.dead.insert(id);
             return;
         }
-        self.entries.insert(place, Entry { tail: id.tail(), times });
+        let tail = id.tail();
         if times.visible <= self.now {
-            self.ready.insert(place);
+            self.ready.insert(place, Ready { tail, expires: times.expires });
         } else {
-            self.hidden.insert((times.visible, place));
+            self.hidden.insert(place, Hidden { tail, times });
+            self.waking.insert((times.visible, place));
         }
         if times.expires < Timestamp::MAX {
             self.expiring.insert((times.expires, place));
         }
     }
 
-    fn forget(&mut self, place: u64) -> Option<Entry> {
-        let entry = self.entries.remove(&place)?;
-        if !self.ready.remove(&place) {
-            self.hidden.remove(&(entry.times.visible, place));
-        }
-        self.expiring.remove(&(entry.times.expires, place));
-        Some(entry)
+    /// Takes the message at this place out of all but the dead; gives the tail of its id.
+    fn forget(&mut self, place: u64) -> Option<u64> {
+        let (tail, expires) = if let Some(Ready { tail, expires }) = self.ready.remove(&place) {
+            (tail, expires)
+        } else {
+            let Hidden { tail, times } = self.hidden.remove(&place)?;
+            self.waking.remove(&(times.visible, place));
+            (tail, times.expires)
+        };
+        self.expiring.remove(&(expires, place));
+        Some(tail)
     }
 }
 
