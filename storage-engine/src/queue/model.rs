@@ -3,7 +3,7 @@
 //! expiries are those of a list of messages and a clock.
 //!
 //! The reference knows nothing of rows, indexes or scopes. A history is a pure function of its seed, which is
-//! printed; `LINARITE_QUEUE_SEED=n` replays one. `queue/tests.rs` has shorter histories that shrink.
+//! printed; `LINARITE_SEED=n` replays one. `queue/tests.rs` has shorter histories that shrink.
 //!
 //! Time passes by a millisecond more than whole seconds, and all spans of messages are whole seconds. The
 //! store's times are ahead of the clock by a tick for each verb, far less than a millisecond, so no deadline
@@ -423,7 +423,7 @@ fn texts(messages: &[Message]) -> Vec<&str> {
 }
 
 fn run(seed: u64) {
-    eprintln!("queue history of seed {seed}; LINARITE_QUEUE_SEED={seed} replays it");
+    eprintln!("queue history of seed {seed}; LINARITE_SEED={seed} replays it");
     let mut history = History::new(seed);
     for name in NAMES {
         block_on(history.store.create(&at(name), Vec::new())).unwrap();
@@ -447,7 +447,7 @@ fn run(seed: u64) {
 
 #[test]
 fn long_histories_are_those_of_the_reference() {
-    if let Ok(seed) = std::env::var("LINARITE_QUEUE_SEED") {
+    if let Ok(seed) = std::env::var("LINARITE_SEED") {
         return run(seed.parse().unwrap());
     }
     for seed in 1..=4 {
