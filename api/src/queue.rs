@@ -1,5 +1,6 @@
 //! The Queue service: what its operations are given.
 
+use crate::condition;
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::target::Resource;
@@ -29,8 +30,10 @@ impl QueueService {
     }
 }
 
-/// The queue of the address.
+/// The queue of the address. No operation of this service takes conditions, and a write that was to happen only
+/// under one must not happen without it; so they are refused here, where all operations come by.
 fn address(head: &Head) -> Result<QueueAddress, StorageError> {
+    condition::none(head)?;
     let name = match &head.target.resource {
         Resource::Queue(queue) | Resource::Messages(queue) | Resource::Message(queue, _) => queue.as_str(),
         _ => "",
@@ -54,5 +57,7 @@ mod tests {
         }
         let error = address(&head(ServiceKind::Queue, "GET", "/acc/My_Q", &[])).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidResourceName);
+        let conditional = head(ServiceKind::Queue, "DELETE", "/acc/que", &[("if-match", "*")]);
+        assert_eq!(address(&conditional).unwrap_err().code, ErrorCode::ConditionHeadersNotSupported);
     }
 }

@@ -13,6 +13,8 @@ pub struct Version(u16, u8, u8);
 pub const DEFAULT_VERSION: Version = Version(2011, 8, 18);
 /// `x-ms-version: 2013-08-15`: cross-origin rules, metrics by hour and by minute, settings one by one.
 pub const CORS: Version = Version(2013, 8, 15);
+/// `x-ms-version: 2011-08-18`: messages of 64 KiB, hidden for seven days, from the start too; Update Message.
+pub const LARGE_MESSAGES: Version = Version(2011, 8, 18);
 /// `x-ms-version: 2015-02-21`: an empty body is signed as an empty length, not as `0`.
 pub const EMPTY_LENGTH_SIGNED_EMPTY: Version = Version(2015, 2, 21);
 /// `x-ms-version: 2016-05-31`: headers with empty values are signed; Put Message answers with a body; 256 MiB blobs.

@@ -44,6 +44,10 @@ What with:
   --pool N                   blobs that get-blob reads [default: 256 MiB of them, 4 to 1024]
   --prefill N                blobs to list, entities to read [default: 5000]
   --queues N                 queues that queue-cycle spreads its connections over [default: 1]
+  --waiting N                messages that wait in each queue all the time [default: 0]
+  --passed N                 queue-cycle only: measure an empty queue, one with --waiting messages,
+                             and one that N messages have passed through, and print them side by side
+  --process N                with --passed: the server's process, whose resident memory is printed, too
   --partitions N             partition keys that inserts spread over [default: 16]
   --keep NAME                name what is filled NAME and the workload's name, leave it there, and find it
                              there the next time
@@ -65,6 +69,10 @@ pub(crate) struct Arguments {
     pub(crate) orders: Vec<Order>,
     /// How to run each.
     pub(crate) terms: Terms,
+    /// Messages to pass through a queue, if what is asked for is how a queue bears them.
+    pub(crate) passed: Option<u64>,
+    /// The server's process, if it runs on this machine and its memory is of interest.
+    pub(crate) process: Option<u64>,
     /// Threads of the generator.
     pub(crate) threads: usize,
     /// JSON in place of text.
@@ -88,6 +96,9 @@ struct Raw {
     pool: Option<u64>,
     prefill: Option<u64>,
     queues: Option<u64>,
+    waiting: Option<u64>,
+    passed: Option<u64>,
+    process: Option<u64>,
     partitions: Option<u64>,
     seed: Option<u64>,
     keep: Option<String>,
@@ -140,6 +151,9 @@ impl Raw {
             "--pool" => self.pool = Some(whole(name, &value, 1)?),
             "--prefill" => self.prefill = Some(whole(name, &value, 1)?),
             "--queues" => self.queues = Some(whole(name, &value, 1)?),
+            "--waiting" => self.waiting = Some(whole(name, &value, 0)?),
+            "--passed" => self.passed = Some(whole(name, &value, 1)?),
+            "--process" => self.process = Some(whole(name, &value, 1)?),
             "--partitions" => self.partitions = Some(whole(name, &value, 1)?),
             "--seed" => self.seed = Some(whole(name, &value, 0)?),
             "--keep" => self.keep = Some(prefix(&value)?),
@@ -159,6 +173,9 @@ impl Raw {
         let connections = self.connections.unwrap_or(16);
         let order = |text: &String| Order::parse(text, self.size, connections);
         let orders = self.workloads.iter().map(order).collect::<Result<Vec<_>, _>>()?;
+        if self.passed.is_some() && (self.second.is_some() || orders.iter().any(|order| !order.is_cycle())) {
+            return Err("--passed is for queue-cycle and one subject".to_owned());
+        }
         let extent = match self.count {
             Some(count) => Extent::Count(count),
             None => Extent::Time(Duration::from_secs_f64(self.seconds.unwrap_or(5.0))),
@@ -184,11 +201,14 @@ impl Raw {
                     pool: self.pool,
                     prefill: self.prefill.unwrap_or(5_000),
                     queues: self.queues.unwrap_or(1),
+                    waiting: self.waiting.unwrap_or(0),
                     partitions: self.partitions.unwrap_or(16),
                     seed: self.seed.unwrap_or(1),
                     keep: self.keep,
                 },
             },
+            passed: self.passed,
+            process: self.process,
             threads: usize::try_from(self.threads.unwrap_or(1)).unwrap_or(1),
             json: self.json,
         })
@@ -290,6 +310,8 @@ mod tests {
             "put-blob --seconds NaN",
             "put-blob --keep 1",
             "put-blob --keep a-b",
+            "put-blob --passed 5",
+            "queue-cycle --passed 5 --vs UseDevelopmentStorage=true",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

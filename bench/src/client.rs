@@ -61,6 +61,8 @@ pub(crate) struct Reply {
     /// How many bytes the body had.
     pub(crate) length: u64,
     head: Vec<u8>,
+    /// How many messages the queue holds, if that was asked.
+    pub(crate) messages: Option<u64>,
     body: Vec<u8>,
 }
 
@@ -182,7 +184,8 @@ async fn receive(wire: &mut Wire, is_bare: bool, keep: Keep) -> Result<(Head, Re
         Keep::Length => 0,
         Keep::Body | Keep::Whole => usize::MAX,
     };
-    let mut sink = Sink { reply: Reply { head: bytes, ..Reply::default() }, keep_bytes_max };
+    let mut sink =
+        Sink { reply: Reply { head: bytes, messages: head.messages, ..Reply::default() }, keep_bytes_max };
     match head.framing {
         Framing::Length(length) => receive_bytes(wire, length, &mut sink).await?,
         Framing::Chunked => receive_chunks(wire, &mut sink).await?,

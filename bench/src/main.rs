@@ -8,6 +8,7 @@
 
 mod arguments;
 mod client;
+mod growth;
 mod histogram;
 mod pace;
 mod random;
@@ -55,6 +56,9 @@ fn usage(message: &str) -> ExitCode {
 
 /// Runs all orders, printing each as it is done; an order that cannot run does not stop the others.
 async fn drive(arguments: &Arguments, subjects: &[Arc<subject::Subject>]) -> ExitCode {
+    if let (Some(passed), Some(subject)) = (arguments.passed, subjects.first()) {
+        return grow(arguments, subject, passed).await;
+    }
     let (mut contests, mut failures) = (Vec::new(), Vec::new());
     if !arguments.json {
         println!("{HEAD}");
@@ -81,6 +85,24 @@ async fn drive(arguments: &Arguments, subjects: &[Arc<subject::Subject>]) -> Exi
     }
     let clean = failures.is_empty() && contests.iter().all(|contest| contest.errors() == 0);
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Measures how a queue bears what waits in it and what has passed through it.
+async fn grow(arguments: &Arguments, subject: &Arc<subject::Subject>, passed: u64) -> ExitCode {
+    match growth::measure(subject, &arguments.orders, &arguments.terms, (passed, arguments.process)).await {
+        Ok(growth) => {
+            if arguments.json {
+                println!("{:#}", serde_json::json!(growth));
+            } else {
+                print!("{growth}");
+            }
+            if growth.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(failure) => {
+            eprintln!("linarite-bench: queue-cycle could not run: {failure}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn document(

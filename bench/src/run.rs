@@ -91,7 +91,7 @@ pub(crate) async fn contest(
 }
 
 /// One measurement of one stage.
-async fn measure(stage: &Arc<Stage>, round: u64, terms: &Terms) -> Result<Measurement, Failure> {
+pub(crate) async fn measure(stage: &Arc<Stage>, round: u64, terms: &Terms) -> Result<Measurement, Failure> {
     let mut actors = Vec::new();
     for seat in 0..stage.order().connections {
         actors.push(Actor::enter(Arc::clone(stage), round, seat).await?);

@@ -134,6 +134,13 @@ impl Order {
     }
 }
 
+impl Order {
+    /// Whether it is the cycle of a queue's worker.
+    pub(crate) fn is_cycle(&self) -> bool {
+        self.kind == Kind::QueueCycle
+    }
+}
+
 /// Reads a number of bytes with an optional binary unit: `4096`, `4KiB`, `4k`, `8MiB`.
 pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -157,6 +164,8 @@ pub(crate) struct Furniture {
     pub(crate) prefill: u64,
     /// Queues that the connections share.
     pub(crate) queues: u64,
+    /// Messages that wait in each queue all the time.
+    pub(crate) waiting: u64,
     /// Partition keys that inserts are spread over.
     pub(crate) partitions: u64,
     /// Where all random numbers come from.
@@ -228,6 +237,38 @@ impl Stage {
         }
     }
 
+    /// The same room, with another number of connections in use and of messages waiting; nothing is filled.
+    pub(crate) fn refurnished(&self, connections: u64, waiting: u64) -> Arc<Self> {
+        Arc::new(Self {
+            subject: Arc::clone(&self.subject),
+            order: Order { connections, ..self.order },
+            furniture: Furniture { waiting, ..self.furniture.clone() },
+            name: self.name.clone(),
+            buffer: self.buffer.clone(),
+            text: self.text.clone(),
+        })
+    }
+
+    /// Puts into the stage's queues the messages that are to wait there.
+    pub(crate) async fn fill_queues(self: &Arc<Self>) -> Result<(), Failure> {
+        self.fill().await
+    }
+
+    /// Takes all messages out of the stage's queues.
+    pub(crate) async fn clear_queues(&self) -> Result<(), Failure> {
+        queue::clear(self, &mut self.connection()).await
+    }
+
+    /// Whether the stage's queues hold as many messages as are to wait there, no more and no less.
+    pub(crate) async fn check_queues(&self) -> Result<(), Failure> {
+        queue::check(self, &mut self.connection()).await
+    }
+
+    /// What the stage holds.
+    pub(crate) fn furniture(&self) -> Furniture {
+        self.furniture.clone()
+    }
+
     /// The order that was prepared.
     pub(crate) fn order(&self) -> Order {
         self.order
@@ -245,7 +286,7 @@ impl Stage {
     async fn fill(self: &Arc<Self>) -> Result<(), Failure> {
         let steps = match self.service() {
             Service::Blob => blob::fill_steps(self),
-            Service::Queue => 0,
+            Service::Queue => queue::fill_steps(self),
             Service::Table => table::fill_steps(self),
         };
         let lanes = self.order.connections.clamp(4, 32).min(steps);
@@ -258,9 +299,8 @@ impl Stage {
                 while step < steps {
                     match stage.service() {
                         Service::Table => table::fill_step(&stage, &mut connection, step).await?,
-                        Service::Blob | Service::Queue => {
-                            blob::fill_step(&stage, &mut connection, step).await?;
-                        }
+                        Service::Queue => queue::fill_step(&stage, &mut connection, step).await?,
+                        Service::Blob => blob::fill_step(&stage, &mut connection, step).await?,
                     }
                     step += lanes;
                 }
@@ -377,6 +417,7 @@ mod tests {
                 pool: None,
                 prefill: 5_000,
                 queues: 1,
+                waiting: 0,
                 partitions: 16,
                 seed: 1,
                 keep: None,

@@ -76,6 +76,9 @@ pub enum EngineError {
     /// The pop receipt is not the message's newest.
     #[error("the pop receipt is stale")]
     PopReceiptMismatch,
+    /// The message would be invisible beyond its expiry.
+    #[error("the message would be invisible beyond its expiry")]
+    HiddenPastExpiry,
     /// The table does not exist.
     #[error("the table does not exist")]
     TableNotFound,

@@ -22,21 +22,23 @@ use crate::name::{AccountName, Metadata, QueueName};
 use crate::policy::{self, StoredPolicy};
 use active::{ActiveQueue, ActiveQueues};
 use bytes::Bytes;
+use expiry::Walk;
 use record::QueueRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
 mod active;
+mod expiry;
 mod index;
 mod message;
+#[cfg(test)]
+mod model;
 mod record;
 #[cfg(test)]
 mod tests;
 
 /// Most bytes of a message's text (page "Put Message").
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
-/// Expired messages that one verb of [`QueueStore::expire_once`] deletes at most.
-const EXPIRED_MAX: usize = 1000;
 
 /// Which queue: account and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,6 +70,23 @@ pub enum Creation {
 /// The id of a message: unique in its queue, rising in the order of insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u128);
+
+impl MessageId {
+    /// The id of these halves.
+    pub(crate) fn at(place: u64, tail: u64) -> Self {
+        Self((u128::from(place) << 64) | u128::from(tail))
+    }
+
+    /// The upper half: when the message was put, in ticks. No other message of the store has the same.
+    pub(crate) fn place(self) -> u64 {
+        halves(self.0)[1]
+    }
+
+    /// The lower half, which nobody can guess.
+    pub(crate) fn tail(self) -> u64 {
+        halves(self.0)[0]
+    }
+}
 
 /// Proof of having got a message last: changes whenever the message is got or updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,13 +128,14 @@ pub struct QueueStore {
     meta: Arc<dyn MetaStore>,
     entropy: Arc<dyn Entropy>,
     active: Arc<ActiveQueues>,
+    walk: Arc<Walk>,
 }
 
 impl QueueStore {
     /// The queues whose records are in `meta`. There must be one for each store: what it knows of the order
     /// of messages it learns from the verbs that pass through it and its clones.
     pub fn new(meta: Arc<dyn MetaStore>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { meta, entropy, active: Arc::default() }
+        Self { meta, entropy, active: Arc::default(), walk: Arc::default() }
     }
 
     /// Creates a queue. *Create Queue*.
@@ -274,8 +294,9 @@ impl QueueStore {
     /// Makes a message visible again in `timeout`, perhaps with another text. *Update Message*.
     ///
     /// # Errors
-    /// [`EngineError::QueueNotFound`], [`EngineError::MessageNotFound`], or
-    /// [`EngineError::PopReceiptMismatch`] if somebody else has got the message since.
+    /// [`EngineError::QueueNotFound`], [`EngineError::MessageNotFound`],
+    /// [`EngineError::PopReceiptMismatch`] if somebody else has got the message since, or
+    /// [`EngineError::HiddenPastExpiry`] if it would expire before it could be got again.
     pub async fn update(
         &self,
         at: &QueueAddress,
@@ -293,7 +314,8 @@ impl QueueStore {
     /// Deletes a message. *Delete Message*.
     ///
     /// # Errors
-    /// As [`Self::update`].
+    /// [`EngineError::QueueNotFound`], [`EngineError::MessageNotFound`] or
+    /// [`EngineError::PopReceiptMismatch`], as of [`Self::update`].
     pub async fn delete_message(&self, at: &QueueAddress, id: MessageId, receipt: PopReceipt) -> Result<()> {
         self.run(at, Needs::Nothing, move |transaction, entry, active| {
             message::delete(transaction, entry.id, active, (id, receipt))
@@ -317,28 +339,23 @@ impl QueueStore {
         .await
     }
 
-    /// Deletes the rows of messages that have expired by `now`, in queues that have been used since the
-    /// store was opened; in the others they are just never seen. Gives how many rows it has looked at. For a
-    /// thread in the background.
+    /// Deletes the rows of messages that have expired by `now`, and lets go of the memory of queues that nobody
+    /// uses. Gives how many rows it has looked at that were to be deleted; 0 when there is nothing to do just
+    /// now. For a thread in the background.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn expire_once(&self, now: Timestamp) -> Result<usize> {
-        let mut expired = 0;
-        for (queue, active) in self.active.all() {
-            while active.index().has_dead(now) {
-                let active = Arc::clone(&active);
-                let verb = move |transaction: &mut dyn Transaction| {
-                    message::expire(transaction, queue, &active, EXPIRED_MAX)
-                };
-                let looked_at = meta::commit(&*self.meta, scope_of(queue), None, verb).await?;
-                expired += looked_at;
-                if looked_at == 0 {
-                    break;
-                }
-            }
-        }
+        let mut expired = expiry::expire_active(&*self.meta, &self.active, now).await?;
+        expired += self.walk.once(&*self.meta, &self.active, now).await?;
+        self.active.drop_idle(now);
         Ok(expired)
     }
 
     /// Runs a verb on the queue's messages, in the scope of its id.
+    ///
+    /// The index is held from before the verb is submitted until it is durable (the verb holds it, too, should
+    /// nobody wait any more), so it cannot be dropped in between. See [`active`].
     async fn run<T, F>(&self, at: &QueueAddress, needs: Needs, verb: F) -> Result<T>
     where
         T: Send + 'static,
@@ -348,17 +365,23 @@ impl QueueStore {
         let verb = Arc::new(verb);
         loop {
             let id = find_id(&*self.meta, &name, EngineError::QueueNotFound).await?;
+            let active = self.active.of(id);
             if needs == Needs::AllMessages {
-                self.active.complete(&*self.meta, id).await?;
+                active.complete(&*self.meta, id).await?;
             }
-            let (verb, active) = (Arc::clone(&verb), Arc::clone(&self.active));
-            let indexed = move |transaction: &mut dyn Transaction, entry: Entry| {
-                verb(transaction, &entry, &active.of(entry.id))
-            };
+            let (verb, held) = (Arc::clone(&verb), Arc::clone(&active));
+            let indexed =
+                move |transaction: &mut dyn Transaction, entry: Entry| verb(transaction, &entry, &held);
             let missing = EngineError::QueueNotFound;
-            if let Some(answer) = commit_under(&*self.meta, &name, id, scope_of(id), missing, indexed).await?
-            {
-                return Ok(answer);
+            match commit_under(&*self.meta, &name, id, scope_of(id), missing, indexed).await {
+                Ok(Some(answer)) => return Ok(answer),
+                // The id is dead; the index, perhaps made anew after the deletion, must not outlive it.
+                Ok(None) => self.active.remove(id),
+                Err(EngineError::QueueNotFound) => {
+                    self.active.remove(id);
+                    return Err(EngineError::QueueNotFound);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -119,6 +119,18 @@ fn python_does_every_queue_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_does_every_queue_operation_without_waiting() {
+    run(&Kit::Python, "queues_aio.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn celery_runs_a_thousand_tasks_through_queues() {
+    run(&Kit::Python, "celery_tasks.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_does_every_table_operation() {
     run(&Kit::Python, "tables.py");
 }
@@ -157,6 +169,12 @@ fn javascript_does_every_blob_operation() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_does_every_queue_operation() {
     run(&Kit::JavaScript, "queues.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn the_older_javascript_client_does_every_queue_operation() {
+    run(&Kit::JavaScript, "queues_legacy.mjs");
 }
 
 #[test]

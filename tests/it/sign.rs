@@ -17,6 +17,9 @@ pub(crate) struct Signable<'a> {
     pub(crate) headers: &'a [(String, String)],
 }
 
+/// Since this version the length of an empty body is signed as nothing; before, as `0`.
+const EMPTY_LENGTH_SINCE: &str = "2015-02-21";
+
 impl Signable<'_> {
     fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -30,7 +33,7 @@ impl Signable<'_> {
     /// The `Authorization` header of a blob or queue request.
     pub(crate) fn for_blob_or_queue(&self, account: &str, key: &[u8]) -> String {
         let length = match self.header("content-length") {
-            "0" => "",
+            "0" if self.header("x-ms-version") >= EMPTY_LENGTH_SINCE => "",
             other => other,
         };
         let date = if self.header("x-ms-date").is_empty() { self.header("date") } else { "" };

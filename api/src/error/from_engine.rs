@@ -40,6 +40,7 @@ impl StorageError {
             EngineError::QueueExists => ErrorCode::QueueAlreadyExists,
             EngineError::MessageNotFound => ErrorCode::MessageNotFound,
             EngineError::PopReceiptMismatch => ErrorCode::PopReceiptMismatch,
+            EngineError::HiddenPastExpiry => ErrorCode::InvalidQueryParameterValue,
             EngineError::TableNotFound => ErrorCode::TableNotFound,
             EngineError::TableExists => ErrorCode::TableAlreadyExists,
             EngineError::EntityNotFound => ErrorCode::ResourceNotFound,

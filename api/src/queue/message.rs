@@ -23,6 +23,7 @@ use crate::guid;
 use crate::head::Head;
 use crate::target::Resource;
 use crate::time::rfc1123;
+use crate::version::LARGE_MESSAGES;
 use crate::xml::{XmlWriter, parse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,17 +32,22 @@ use storage_engine::queue::{MESSAGE_BYTES_MAX, Message, MessageId, PopReceipt};
 
 /// Most bytes of a message's document: each byte of its text may come as a reference (`&#x22;`).
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 8 * MESSAGE_BYTES_MAX as u64;
+/// Most bytes of a message's text in versions before 2011-08-18.
+const OLD_MESSAGE_BYTES_MAX: usize = 8 << 10;
 /// Most seconds of a visibility timeout: seven days.
 const VISIBILITY_SECONDS_MAX: i64 = 7 * 24 * 60 * 60;
+/// Most seconds of a visibility timeout in versions before 2011-08-18: two hours.
+const OLD_VISIBILITY_SECONDS_MAX: i64 = 2 * 60 * 60;
 /// Most messages that one request gets or peeks at.
 const MESSAGES_MAX: i64 = 32;
 
-/// The message of the address. A text that is no id of ours is that of no message.
+/// The message of the address. A text that is no id of ours is the id of no message: nothing is put at time 0.
+/// So it is not refused here, and a queue that is missing is named first, as for any other id.
 fn message_id(head: &Head) -> Result<MessageId, StorageError> {
     let Resource::Message(_, id) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
     };
-    guid::parse(id).map(MessageId).ok_or_else(|| StorageError::new(ErrorCode::MessageNotFound))
+    Ok(MessageId(guid::parse(id).unwrap_or_default()))
 }
 
 fn print_receipt(receipt: PopReceipt) -> String {
@@ -66,14 +72,18 @@ fn count(head: &Head) -> Result<usize, StorageError> {
 
 /// The query's visibility timeout in seconds, at least `minimum`.
 fn visibility_seconds(head: &Head, minimum: i64) -> Result<Option<u64>, StorageError> {
-    let asked = head.query_number("visibilitytimeout", minimum, VISIBILITY_SECONDS_MAX)?;
+    let old = head.version < LARGE_MESSAGES;
+    let maximum = if old { OLD_VISIBILITY_SECONDS_MAX } else { VISIBILITY_SECONDS_MAX };
+    let asked = head.query_number("visibilitytimeout", minimum, maximum)?;
     Ok(asked.and_then(|asked| u64::try_from(asked).ok()))
 }
 
-/// The text of a message's document.
+/// The text of a message's document, at most as long as the request's version allows.
 ///
+/// White space, also at the ends and by itself, is part of it; sections of character data stand for their
+/// content. A carriage return is kept as it is, though XML would have a reader make a line feed of it.
 /// Characters that XML cannot hold are refused even when written as references: they could never be given back.
-fn text(document: &[u8]) -> Result<Bytes, StorageError> {
+fn text(head: &Head, document: &[u8]) -> Result<Bytes, StorageError> {
     let root = parse(document)?;
     if root.name != "QueueMessage" {
         return Err(StorageError::new(ErrorCode::InvalidXmlDocument));
@@ -83,9 +93,9 @@ fn text(document: &[u8]) -> Result<Bytes, StorageError> {
     if !node.children.is_empty() || !crate::xml::representable(&node.text) {
         return Err(StorageError::new(ErrorCode::InvalidXmlDocument));
     }
-    if node.text.len() > MESSAGE_BYTES_MAX {
-        let limit = MESSAGE_BYTES_MAX.to_string();
-        return Err(StorageError::new(ErrorCode::MessageTooLarge).with("MaxLimit", limit));
+    let limit = if head.version < LARGE_MESSAGES { OLD_MESSAGE_BYTES_MAX } else { MESSAGE_BYTES_MAX };
+    if node.text.len() > limit {
+        return Err(StorageError::new(ErrorCode::MessageTooLarge).with("MaxLimit", limit.to_string()));
     }
     Ok(node.text.into())
 }
@@ -160,6 +170,12 @@ mod tests {
         assert!(peeked.contains("<MessageText>u</MessageText>"));
     }
 
+    /// The text of a document that is sent in this version.
+    fn sent(version: &str, document: &[u8]) -> Result<Bytes, StorageError> {
+        let url = "/acc/que/messages";
+        text(&testing::head(ServiceKind::Queue, "POST", url, &[("x-ms-version", version)]), document)
+    }
+
     proptest! {
         #[test]
         fn a_text_comes_back_as_it_was_sent(sent in "[\\t\\n\\r -~é-\u{10ffff}]{0,40}") {
@@ -171,7 +187,7 @@ mod tests {
             xml.open("QueueMessage");
             xml.text("MessageText", &sent);
             xml.close("QueueMessage");
-            prop_assert_eq!(text(xml.finish().as_bytes()).unwrap(), sent.into_bytes());
+            prop_assert_eq!(super::tests::sent("2021-12-02", xml.finish().as_bytes()).unwrap(), sent.into_bytes());
         }
 
         #[test]
@@ -192,12 +208,37 @@ mod tests {
             ("<QueueMessage><MessageText><a/></MessageText></QueueMessage>", ErrorCode::InvalidXmlDocument),
             ("<QueueMessage><MessageText>&#x1;</MessageText></QueueMessage>", ErrorCode::InvalidXmlDocument),
         ] {
-            assert_eq!(text(document.as_bytes()).unwrap_err().code, code, "{document}");
+            assert_eq!(sent("2021-12-02", document.as_bytes()).unwrap_err().code, code, "{document}");
         }
         let of =
             |bytes| format!("<QueueMessage><MessageText>{}</MessageText></QueueMessage>", "a".repeat(bytes));
-        assert!(text(of(MESSAGE_BYTES_MAX).as_bytes()).is_ok());
-        let error = text(of(MESSAGE_BYTES_MAX + 1).as_bytes()).unwrap_err();
-        assert_eq!(error.code, ErrorCode::MessageTooLarge);
+        for (version, limit) in [("2011-08-18", MESSAGE_BYTES_MAX), ("2009-09-19", OLD_MESSAGE_BYTES_MAX)] {
+            assert_eq!(sent(version, of(limit).as_bytes()).unwrap().len(), limit);
+            let error = sent(version, of(limit + 1).as_bytes()).unwrap_err();
+            assert_eq!(error.code, ErrorCode::MessageTooLarge);
+            assert!(error.details.contains(&("MaxLimit", limit.to_string())));
+        }
+    }
+
+    #[test]
+    fn a_text_may_be_written_in_all_the_ways_of_xml() {
+        for (written, meant) in [
+            ("<MessageText/>", ""),
+            ("<MessageText></MessageText>", ""),
+            ("<MessageText> \n\t </MessageText>", " \n\t "),
+            ("<MessageText>a\r\nb&#xD;&#10;</MessageText>", "a\r\nb\r\n"),
+            ("<MessageText><![CDATA[<a>&amp;]]>b</MessageText>", "<a>&amp;b"),
+            ("<MessageText>a<!-- not this -->b</MessageText>", "ab"),
+            ("<MessageText>&lt;&#x1F600;&quot;&apos;&gt;</MessageText>", "<\u{1f600}\"'>"),
+            ("<Other>x</Other><MessageText>y</MessageText>", "y"),
+        ] {
+            let document = format!("<?xml version=\"1.0\"?> <QueueMessage> {written} </QueueMessage>");
+            assert_eq!(sent("2021-12-02", document.as_bytes()).unwrap(), meant, "{written}");
+        }
+        for refused in ["\u{1}", "&#x1;", "&#0;", "&#xFFFE;", "&#xD800;", "a & b", "&nbsp;"] {
+            let document = format!("<QueueMessage><MessageText>{refused}</MessageText></QueueMessage>");
+            let code = sent("2021-12-02", document.as_bytes()).unwrap_err().code;
+            assert_eq!(code, ErrorCode::InvalidXmlDocument, "{refused:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Heads of answers, and what they say about the body that follows.
 //!
-//! Of all headers three matter here: the body's length, its coding, and whether the connection ends. The rest
-//! is passed over without being copied. What cannot be understood is an error and never guessed at: a server
+//! Of all headers four matter here: the body's length, its coding, whether the connection ends, and how many
+//! messages a queue holds, which is said nowhere else. The rest is passed over without being copied. What cannot be understood is an error and never guessed at: a server
 //! that frames its answers wrongly must not look fast.
 
 /// How the body of an answer ends.
@@ -24,6 +24,8 @@ pub(super) struct Head {
     pub(super) framing: Framing,
     /// Whether the connection can be used again.
     pub(super) is_kept: bool,
+    /// Messages that a queue holds, if that was asked.
+    pub(super) messages: Option<u64>,
     /// The bytes of the head itself.
     pub(super) length: usize,
 }
@@ -35,7 +37,7 @@ impl Head {
         let mut rest = bytes;
         let Some(line) = take_line(&mut rest) else { return Ok(None) };
         let (status, mut is_kept) = status_line(line).ok_or_else(|| odd("status line", line))?;
-        let (mut length, mut is_chunked) = (None, false);
+        let (mut length, mut is_chunked, mut messages) = (None, false, None);
         loop {
             let Some(line) = take_line(&mut rest) else { return Ok(None) };
             if line.is_empty() {
@@ -52,6 +54,8 @@ impl Head {
             } else if name.eq_ignore_ascii_case(b"connection") {
                 is_kept = !value.eq_ignore_ascii_case(b"close")
                     && (is_kept || value.eq_ignore_ascii_case(b"keep-alive"));
+            } else if name.eq_ignore_ascii_case(b"x-ms-approximate-messages-count") {
+                messages = Some(number(value, 10).ok_or_else(|| odd("header", line))?);
             }
         }
         let framing = match length {
@@ -61,7 +65,7 @@ impl Head {
             None => Framing::Close,
         };
         is_kept &= framing != Framing::Close;
-        Ok(Some(Self { status, framing, is_kept, length: bytes.len() - rest.len() }))
+        Ok(Some(Self { status, framing, is_kept, messages, length: bytes.len() - rest.len() }))
     }
 
     /// Whether the real answer is still to come.
@@ -124,8 +128,13 @@ mod tests {
     #[test]
     fn a_head_is_read_whatever_the_case_of_its_names() {
         let text = "HTTP/1.1 201 Created\r\nServer: x\r\nCONTENT-length:  12 \r\nx-ms-a: b:c\r\n\r\nbody";
-        let wanted =
-            Head { status: 201, framing: Framing::Length(12), is_kept: true, length: text.len() - 4 };
+        let wanted = Head {
+            status: 201,
+            framing: Framing::Length(12),
+            is_kept: true,
+            messages: None,
+            length: text.len() - 4,
+        };
         assert_eq!(head(text), wanted);
     }
 

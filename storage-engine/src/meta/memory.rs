@@ -15,6 +15,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Records in memory.
@@ -70,6 +71,12 @@ impl MemoryMeta {
     /// How many commits there have been.
     pub fn commits(&self) -> u64 {
         self.state().commits
+    }
+
+    /// How many records reads and verbs have looked at, over all reopenings: what work grows with can be
+    /// asserted without a clock.
+    pub fn visits(&self) -> u64 {
+        self.state().image.visits.load(Ordering::Relaxed)
     }
 
     /// Runs `read` on the newest committed state, also after a crash.
@@ -142,12 +149,20 @@ impl State {
 
 /// Committed records.
 #[derive(Debug, Clone, Default)]
-struct Image(BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>);
+struct Image {
+    records: BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>,
+    /// Shared by all copies.
+    visits: Arc<AtomicU64>,
+}
 
 impl Image {
+    fn visit(&self) {
+        self.visits.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn apply(&mut self, writes: &Writes) {
         for (family, key, value) in writes.iter() {
-            let records = self.0.entry(family).or_default();
+            let records = self.records.entry(family).or_default();
             match value {
                 Some(value) => records.insert(key.to_vec(), value.clone()),
                 None => records.remove(key),
@@ -158,13 +173,15 @@ impl Image {
 
 impl View for Image {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>> {
-        Ok(self.0.get(&family).and_then(|records| records.get(key)).cloned())
+        self.visit();
+        Ok(self.records.get(&family).and_then(|records| records.get(key)).cloned())
     }
 
     fn scan(&self, family: Family, from: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<()> {
-        let Some(records) = self.0.get(&family) else { return Ok(()) };
+        let Some(records) = self.records.get(&family) else { return Ok(()) };
         let mut ahead = between(records, from, end);
         while let Some((key, value)) = ahead.next() {
+            self.visit();
             match visit(key, value)? {
                 Step::Seek(target) if target > *key => ahead = between(records, &target, end),
                 Step::Seek(_) | Step::Next => (),
@@ -181,7 +198,9 @@ impl View for Image {
 
 impl Base for Image {
     fn last(&self, family: Family, from: &[u8], to: Bound<&[u8]>) -> Result<Option<(Bytes, Bytes)>> {
-        let Some(records) = self.0.get(&family).filter(|_| !is_empty(from, to)) else { return Ok(None) };
+        let Some(records) = self.records.get(&family).filter(|_| !is_empty(from, to)) else {
+            return Ok(None);
+        };
         let last = records.range::<[u8], _>((Bound::Included(from), to)).next_back();
         Ok(last.map(|(key, value)| (Bytes::copy_from_slice(key), value.clone())))
     }

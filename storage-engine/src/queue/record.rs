@@ -23,11 +23,15 @@ pub(super) fn message_key(queue: u64, id: MessageId) -> Vec<u8> {
 
 /// The message whose key this is.
 pub(super) fn message_id(key: &[u8]) -> Result<MessageId> {
+    Ok(queue_and_id(key)?.1)
+}
+
+/// The queue and the message whose key this is.
+pub(super) fn queue_and_id(key: &[u8]) -> Result<(u64, MessageId)> {
     let mut pieces = KeyReader::new(key);
-    pieces.u64()?;
-    let id = pieces.u128()?;
+    let (queue, id) = (pieces.u64()?, pieces.u128()?);
     pieces.finish()?;
-    Ok(MessageId(id))
+    Ok((queue, MessageId(id)))
 }
 
 /// A message's row.

@@ -1,6 +1,7 @@
 //! *List Queues*: the account's queues by name, a page at a time.
 
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
@@ -48,6 +49,7 @@ impl Operation for ListQueues {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        condition::none(head)?;
         let query = |name| head.query.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
         let limit = head.max_results(PAGE_MAX)?;
         let include = query("include").unwrap_or_default();

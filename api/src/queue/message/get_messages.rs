@@ -82,6 +82,10 @@ mod tests {
             assert_eq!(error.code, ErrorCode::OutOfRangeQueryParameterValue, "{query}");
             assert!(error.details.iter().any(|(name, value)| *name == "MinimumAllowed" && value == "1"));
         }
+        let url = "/acc/que/messages?visibilitytimeout=7201";
+        let old = head(ServiceKind::Queue, "GET", url, &[("x-ms-version", "2009-09-19")]);
+        let error = GetMessages::decode(&old, Payload::None).unwrap_err();
+        assert!(error.details.contains(&("MaximumAllowed", "7200".to_owned())), "two hours in old versions");
         assert_eq!(decode("?numofmessages=a").unwrap_err().code, ErrorCode::InvalidQueryParameterValue);
     }
 

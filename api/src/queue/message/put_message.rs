@@ -2,12 +2,12 @@
 
 use super::{Detail, list, text, visibility_seconds};
 use crate::body::{Body, Payload};
-use crate::error::{Intent, StorageError};
+use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::queue::{QueueService, address};
 use crate::reply;
-use crate::version::{EMPTY_HEADERS_SIGNED, LONG_LIVED_MESSAGES};
+use crate::version::{EMPTY_HEADERS_SIGNED, LARGE_MESSAGES, LONG_LIVED_MESSAGES};
 use std::time::Duration;
 use storage_engine::queue::{Message, NewMessage, QueueAddress};
 
@@ -31,7 +31,7 @@ impl Operation for PutMessage {
     type Response = Option<Message>;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let delay = visibility_seconds(head, 0)?.unwrap_or(0);
+        let delay = delay_seconds(head)?;
         let life = life_seconds(head)?;
         if life.is_some_and(|life| delay >= life) {
             let value = head.query.get("visibilitytimeout").unwrap_or_default();
@@ -39,7 +39,7 @@ impl Operation for PutMessage {
             return Err(StorageError::invalid_query("visibilitytimeout", value, reason));
         }
         let message = NewMessage {
-            text: text(&body.whole())?,
+            text: text(head, &body.whole())?,
             delay: Duration::from_secs(delay),
             time_to_live: life.map(Duration::from_secs),
         };
@@ -58,6 +58,16 @@ impl Operation for PutMessage {
     }
 }
 
+/// How long the message stays invisible at first, which old versions have no way to say.
+fn delay_seconds(head: &Head) -> Result<u64, StorageError> {
+    let delay = visibility_seconds(head, 0)?;
+    if delay.is_some() && head.version < LARGE_MESSAGES {
+        let error = StorageError::new(ErrorCode::UnsupportedQueryParameter);
+        return Err(error.with("QueryParameterName", "visibilitytimeout"));
+    }
+    Ok(delay.unwrap_or(0))
+}
+
 /// How long the message lives; none for ever.
 fn life_seconds(head: &Head) -> Result<Option<u64>, StorageError> {
     let (minimum, maximum) =
@@ -72,7 +82,6 @@ fn life_seconds(head: &Head) -> Result<Option<u64>, StorageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
     use crate::target::ServiceKind;
     use crate::testing::head;
 
@@ -107,5 +116,7 @@ mod tests {
         let invalid = ErrorCode::InvalidQueryParameterValue;
         assert_eq!(code("2021-12-02", "visibilitytimeout=10&messagettl=10"), invalid);
         assert_eq!(code("2021-12-02", "visibilitytimeout=x"), invalid);
+        assert!(decode("2011-08-18", "visibilitytimeout=604799").is_ok());
+        assert_eq!(code("2009-09-19", "visibilitytimeout=0"), ErrorCode::UnsupportedQueryParameter);
     }
 }

@@ -2,15 +2,17 @@
 
 use super::{message_id, print_receipt, receipt, text, visibility_seconds};
 use crate::body::{Body, Payload};
-use crate::error::{Intent, StorageError};
+use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::header;
 use crate::operation::Operation;
 use crate::queue::{QueueService, address};
 use crate::reply;
 use crate::time::rfc1123;
+use crate::version::LARGE_MESSAGES;
 use bytes::Bytes;
 use std::time::Duration;
+use storage_engine::EngineError;
 use storage_engine::clock::Timestamp;
 use storage_engine::queue::{MessageId, PopReceipt, QueueAddress};
 
@@ -33,11 +35,15 @@ impl Operation for UpdateMessage {
     type Response = (PopReceipt, Timestamp);
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
+        if head.version < LARGE_MESSAGES {
+            // The versions before know only the verb that deletes a message.
+            return Err(StorageError::new(ErrorCode::UnsupportedHttpVerb));
+        }
         let receipt = receipt(head)?;
         let timeout =
             visibility_seconds(head, 0)?.ok_or_else(|| StorageError::missing_query("visibilitytimeout"))?;
         let document = body.whole();
-        let text = if document.is_empty() { None } else { Some(text(&document)?) };
+        let text = if document.is_empty() { None } else { Some(text(head, &document)?) };
         let (at, id) = (address(head)?, message_id(head)?);
         Ok(Request { at, id, receipt, timeout: Duration::from_secs(timeout), text })
     }
@@ -48,7 +54,13 @@ impl Operation for UpdateMessage {
     ) -> Result<(PopReceipt, Timestamp), StorageError> {
         let Request { at, id, receipt, timeout, text } = request;
         let updated = service.store.update(&at, id, receipt, timeout, text).await;
-        updated.map_err(|error| StorageError::from_engine(error, Intent::Write))
+        updated.map_err(|error| match error {
+            EngineError::HiddenPastExpiry => {
+                let reason = "The message would expire before it is visible again.";
+                StorageError::invalid_query("visibilitytimeout", &timeout.as_secs().to_string(), reason)
+            }
+            error => StorageError::from_engine(error, Intent::Write),
+        })
     }
 
     fn encode((receipt, visible): (PopReceipt, Timestamp)) -> http::Response<Body> {
@@ -62,14 +74,25 @@ impl Operation for UpdateMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
     use crate::reply::tests::value;
     use crate::target::ServiceKind;
     use crate::testing::head;
 
     fn decode(query: &str, body: &'static str) -> Result<Request, StorageError> {
         let url = format!("/acc/que/messages/00000000-0000-0000-0000-0000000000ff?{query}");
-        UpdateMessage::decode(&head(ServiceKind::Queue, "PUT", &url, &[]), Payload::Whole(body.into()))
+        decode_in("2021-12-02", &url, body)
+    }
+
+    fn decode_in(version: &str, url: &str, body: &'static str) -> Result<Request, StorageError> {
+        let sent = head(ServiceKind::Queue, "PUT", url, &[("x-ms-version", version)]);
+        UpdateMessage::decode(&sent, Payload::Whole(body.into()))
+    }
+
+    #[test]
+    fn old_versions_have_no_such_operation() {
+        let url = "/acc/que/messages/00000000-0000-0000-0000-0000000000ff?popreceipt=AAAAAAAAAAc=&visibilitytimeout=0";
+        assert_eq!(decode_in("2009-09-19", url, "").unwrap_err().code, ErrorCode::UnsupportedHttpVerb);
+        assert!(decode_in("2011-08-18", url, "").is_ok());
     }
 
     #[test]

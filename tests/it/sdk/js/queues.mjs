@@ -136,6 +136,77 @@ await main({
     assert.equal((await client.getProperties()).approximateMessagesCount, 0);
   },
 
+  async "an update cannot hide a message beyond its expiry"() {
+    const client = await queue();
+    const sent = await client.sendMessage("short", { messageTimeToLive: 60 });
+    const late = () => client.updateMessage(sent.messageId, sent.popReceipt, undefined, 120);
+    await fails(late, 400, "InvalidQueryParameterValue");
+    await client.updateMessage(sent.messageId, sent.popReceipt, undefined, 30);
+  },
+
+  async "a message starts hidden expires or stays for ever"() {
+    const client = await queue();
+    await client.sendMessage("later", { visibilityTimeout: 1 });
+    await client.sendMessage("short", { messageTimeToLive: 1 });
+    const forever = await client.sendMessage("forever", { messageTimeToLive: -1 });
+    assert.equal(forever.expiresOn.getUTCFullYear(), 9999);
+    assert.deepEqual(texts(await client.peekMessages({ numberOfMessages: 5 })), ["short", "forever"]);
+    await sleep(1500);
+    assert.deepEqual(texts(await client.peekMessages({ numberOfMessages: 5 })), ["later", "forever"]);
+    const both = { visibilityTimeout: 10, messageTimeToLive: 10 };
+    await fails(() => client.sendMessage("x", both), 400, "InvalidQueryParameterValue");
+    await fails(() => client.sendMessage("x", { messageTimeToLive: 0 }), 400, "OutOfRangeQueryParameterValue");
+  },
+
+  async "a message made visible again takes its place in the order"() {
+    const client = await queue();
+    for (const text of ["one", "two", "three"]) {
+      await client.sendMessage(text);
+    }
+    const [first] = (await client.receiveMessages()).receivedMessageItems;
+    await client.updateMessage(first.messageId, first.popReceipt, undefined, 0);
+    assert.deepEqual(texts(await client.receiveMessages({ numberOfMessages: 3 })), ["one", "two", "three"]);
+  },
+
+  async "many takers share the messages among them"() {
+    const client = await queue();
+    await Promise.all(Array.from({ length: 60 }, (_, number) => client.sendMessage(`${number}`)));
+    const take = async () => {
+      const taken = [];
+      for (;;) {
+        const items = (await client.receiveMessages({ numberOfMessages: 4 })).receivedMessageItems;
+        if (items.length === 0) {
+          return taken;
+        }
+        for (const item of items) {
+          taken.push(item.messageText);
+          await client.deleteMessage(item.messageId, item.popReceipt);
+        }
+      }
+    };
+    const taken = (await Promise.all([take(), take(), take(), take()])).flat();
+    const byNumber = taken.map(Number).sort((a, b) => a - b);
+    assert.deepEqual(byNumber, Array.from({ length: 60 }, (_, number) => number));
+  },
+
+  async "names and metadata have rules"() {
+    for (const name of ["ab", "a".repeat(64), "abc-", "a--b", "a_b"]) {
+      await fails(() => service.createQueue(name), 400, "InvalidResourceName");
+    }
+    const client = await queue();
+    await fails(() => client.setMetadata({ "a-b": "1" }), 400, "InvalidMetadata");
+    await fails(() => client.setMetadata({ a: "v".repeat(8192) }), 400, "MetadataTooLarge");
+    await client.setMetadata({});
+    assert.deepEqual((await client.getProperties()).metadata ?? {}, {});
+  },
+
+  async "texts that cannot be kept are refused"() {
+    const client = await queue();
+    await fails(() => client.sendMessage("x".repeat(65_537)), 400, "MessageTooLarge");
+    await fails(() => client.sendMessage("a\u0001b"), 400, "InvalidXmlDocument");
+    assert.deepEqual(texts(await client.peekMessages()), []);
+  },
+
   async "a missing queue is not found"() {
     const client = service.getQueueClient(unique("missing"));
     await fails(() => client.sendMessage("x"), 404, "QueueNotFound");

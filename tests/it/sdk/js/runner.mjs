@@ -14,6 +14,8 @@ const require = createRequire(path.join(installed, "package.json"));
 export const blobs = require("@azure/storage-blob");
 export const queues = require("@azure/storage-queue");
 export const tables = require("@azure/data-tables");
+// The client before these, which speaks an older version. Loaded only by the programs that use it.
+export const loadLegacy = () => require("azure-storage");
 
 export function connectionString() {
   const text = process.env.LINARITE_CONNECTION_STRING;

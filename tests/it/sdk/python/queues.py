@@ -171,5 +171,99 @@ def test_wrong_parameters_are_refused():
     assert error.status_code == 400
 
 
+def test_an_update_cannot_hide_a_message_beyond_its_expiry():
+    client = queue()
+    client.send_message("short", time_to_live=60)
+    message = client.receive_message(visibility_timeout=10)
+    raises(
+        HttpResponseError, client.update_message, message, visibility_timeout=120, code="InvalidQueryParameterValue"
+    )
+    client.update_message(message, visibility_timeout=30)
+
+
+def test_the_receipt_of_the_sending_is_good_until_another_is_given():
+    client = queue()
+    sent = client.send_message("mine")
+    assert sent.inserted_on < sent.expires_on and sent.next_visible_on == sent.inserted_on
+    received = client.receive_message()
+    assert received.pop_receipt != sent.pop_receipt and received.id == sent.id
+    raises(HttpResponseError, client.delete_message, sent.id, sent.pop_receipt, code="PopReceiptMismatch")
+    client.delete_message(received)
+    other = client.send_message("taken back")
+    client.delete_message(other.id, other.pop_receipt)
+    raises(ResourceNotFoundError, client.update_message, other, visibility_timeout=0, code="MessageNotFound")
+
+
+def test_every_get_and_update_makes_a_new_receipt_and_only_gets_count():
+    client = queue()
+    client.send_message("m")
+    receipts, seen = set(), 0
+    for _ in range(3):
+        message = client.receive_message(visibility_timeout=30)
+        seen += 1
+        assert message.dequeue_count == seen
+        receipts.add(message.pop_receipt)
+        receipts.add(client.update_message(message, visibility_timeout=0).pop_receipt)
+    assert len(receipts) == 6
+    assert client.peek_messages()[0].dequeue_count == 3
+
+
+def test_a_message_made_visible_again_takes_its_place_in_the_order():
+    client = queue()
+    for text in ("one", "two", "three"):
+        client.send_message(text)
+    first = client.receive_message()
+    client.update_message(first, visibility_timeout=0)
+    found = list(client.receive_messages(messages_per_page=3, max_messages=3))
+    assert [message.content for message in found] == ["one", "two", "three"]
+
+
+def test_a_queue_made_again_is_empty():
+    client = queue()
+    client.send_message("old")
+    client.delete_queue()
+    client.create_queue(metadata={"second": "yes"})
+    assert client.receive_message() is None
+    assert client.get_queue_properties().metadata == {"second": "yes"}
+
+
+def test_names_have_rules():
+    for name in ("ab", "a" * 64, "-abc", "abc-", "a--b", "a_b", "a.b"):
+        error = raises(HttpResponseError, SERVICE.create_queue, name, code="InvalidResourceName")
+        assert error.status_code == 400
+    for name in (unique("a-b-c"), unique("0")):
+        SERVICE.create_queue(name)
+        SERVICE.delete_queue(name)
+
+
+def test_metadata_has_rules():
+    client = queue()
+    raises(HttpResponseError, client.set_queue_metadata, {"a-b": "1"}, code="InvalidMetadata")
+    raises(HttpResponseError, client.set_queue_metadata, {"a": "v" * 8192}, code="MetadataTooLarge")
+    client.set_queue_metadata({"snow": "white", "empty": ""})
+    assert client.get_queue_properties().metadata["snow"] == "white"
+    client.set_queue_metadata({})
+    assert client.get_queue_properties().metadata == {}
+
+
+def test_numbers_out_of_range_are_refused():
+    client = queue()
+    refused = "OutOfRangeQueryParameterValue"
+    raises(HttpResponseError, client.receive_message, visibility_timeout=604_801, code=refused)
+    raises(HttpResponseError, client.send_message, "x", time_to_live=0, code=refused)
+    raises(HttpResponseError, client.send_message, "x", time_to_live=-2, code=refused)
+    client.send_message("x", time_to_live=10_000_000)
+    message = client.receive_message(visibility_timeout=604_800)
+    raises(HttpResponseError, client.update_message, message, visibility_timeout=604_801, code=refused)
+
+
+def test_characters_that_xml_cannot_hold_are_refused():
+    client = queue()
+    raises(HttpResponseError, client.send_message, "a\x01b", code="InvalidXmlDocument")
+    client.send_message("carriage\rreturn")
+    client.send_message(" ")
+    assert [message.content for message in client.peek_messages(2)] == ["carriage\rreturn", " "]
+
+
 if __name__ == "__main__":
     runner.main(sys.modules[__name__])
