@@ -52,6 +52,7 @@ use std::num::NonZeroUsize;
 
 #[cfg(test)]
 mod conformance;
+pub mod local;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 

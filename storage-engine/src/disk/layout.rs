@@ -4,6 +4,7 @@
 //! linarite.disk        the marker: the first thing made when a folder is set up, and the first one read
 //! meta/                records (RocksDB's own files)
 //! segments/            chunks (see `chunk::format`)
+//! pages/               volumes (see `page::local`)
 //! closed               present when the last process closed the folder in order (see `engine`)
 //! ```
 //!
@@ -36,6 +37,8 @@ use std::path::{Path, PathBuf};
 pub const MARKER: &str = "linarite.disk";
 /// Folder of the records.
 pub const META: &str = "meta";
+/// Folder of the volumes.
+pub const PAGES: &str = "pages";
 /// Folder of the chunks.
 pub const SEGMENTS: &str = "segments";
 /// Format version of folders that this program sets up, and the newest that it opens.
