@@ -110,6 +110,17 @@ impl Map {
         }
     }
 
+    /// A crash may have let bytes through that were written in place after the last commit: takes every page as
+    /// written in the epoch in which its slot was born, at least. No snapshot that is not older saw it written.
+    pub(super) fn suspect(&mut self) {
+        for (number, unit) in self.units().collect::<Vec<_>>() {
+            let older = self.join(self.layers.range(..unit.born).map(|(_, layer)| layer));
+            for run in older.runs(unit_pages(number)) {
+                self.write(unit.born, run);
+            }
+        }
+    }
+
     /// Joins layers that no snapshot tells apart. `snapshots` rises.
     pub(super) fn coalesce(&mut self, snapshots: &[Epoch]) {
         if self.layers.len() < 2 {
@@ -233,6 +244,19 @@ mod tests {
         assert_eq!((map.unit(0), map.unit(1)), (Some(unit(0, 1)), None));
         map.clear(0..128);
         assert_eq!(map, Map::empty());
+    }
+
+    #[test]
+    fn what_was_copied_to_a_slot_is_suspected_of_having_been_written_since() {
+        let mut map = Map::empty();
+        map.place(0, unit(0, 1));
+        map.place(1, unit(1, 3));
+        map.write(Epoch(1), 0..200);
+        map.write(Epoch(4), 130..140);
+        map.suspect();
+        assert!(map.written_in(Epoch(1), 0..128) && map.written_in(Epoch(4), 130..140));
+        assert_eq!(runs(&map.written_since(Epoch(1))), [128..200]);
+        assert_eq!(runs(&map.valid()), [0..200]);
     }
 
     #[test]

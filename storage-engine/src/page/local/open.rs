@@ -2,7 +2,8 @@
 //!
 //! Reads its head, its marks, and over all its maps, to know which spare slots are taken. Maps are small (an area that
 //! lives at home takes a dozen bytes), sums are not read, and of the files only the areas that a crash has left
-//! marked, when they are used.
+//! marked, when they are used. In those, pages are taken as written that may have been: which of them were written in
+//! place since the last commit is not known, and a difference must not miss one.
 //!
 //! A record says that the volume is open. If it is there already, the last process has not closed the volume, and may
 //! have left bytes in slots that nothing names. Those are punched out.
@@ -40,7 +41,9 @@ impl Volume {
             ground.commit(id, vec![(record::open_key(id), Some(Vec::new()))])?;
         }
         let spares = Spares::without(&found.taken);
-        Ok(Self::new(id, Arc::clone(ground), found.head, found.marks, spares))
+        let volume = Self::new(id, Arc::clone(ground), found.head, found.marks, spares);
+        volume.adopt()?;
+        Ok(volume)
     }
 
     /// A deleted volume, to remove what is left of it.

@@ -143,6 +143,8 @@ impl Volume {
         let area = Arc::new(Area::new(index, self.versions(index)?, mark));
         if mark.is_some() {
             lock(&self.marks).insert(index, Arc::clone(&area));
+            Arc::make_mut(&mut area.write().map).suspect();
+            lock(&self.dirty).insert(index, Arc::clone(&area));
         }
         let mut areas = lock(&self.areas);
         if areas.len() >= self.ground.areas_max && areas.len().is_power_of_two() {
@@ -150,6 +152,12 @@ impl Volume {
         }
         areas.insert(index, Arc::clone(&area));
         Ok(area)
+    }
+
+    /// Looks at what an earlier process has left marked, before anything is told of it.
+    pub(super) fn adopt(&self) -> Result<()> {
+        let marked: Vec<u32> = lock(&self.inherited).keys().copied().collect();
+        marked.into_iter().try_for_each(|index| self.area(index).map(drop))
     }
 
     /// The records of an area, oldest first.
