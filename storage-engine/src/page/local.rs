@@ -338,7 +338,13 @@ impl Shared {
     }
 
     /// Writes on the caller's thread, if that is one write to a file. None: it is not.
-    fn write_now(&self, id: VolumeId, range: PageRange, bytes: &Bytes, durable: Durable) -> Option<Result<()>> {
+    fn write_now(
+        &self,
+        id: VolumeId,
+        range: PageRange,
+        bytes: &Bytes,
+        durable: Durable,
+    ) -> Option<Result<()>> {
         if self.is_closed() || range.length() > UNIT_BYTES as u64 {
             return None;
         }

@@ -163,8 +163,7 @@ impl Volume {
             return Ok(next);
         }
         let keys = dead.iter().flat_map(|(area, maps)| maps.iter().map(|(epoch, _)| (*area, *epoch)));
-        let keys: Changes =
-            keys.map(|(area, epoch)| (record::map_key(self.id, area, epoch), None)).collect();
+        let keys: Changes = keys.map(|(area, epoch)| (record::map_key(self.id, area, epoch), None)).collect();
         // Before the commit, so that they count what is about to go.
         let areas = dead.keys().map(|area| self.area(*area)).collect::<Result<Vec<_>>>()?;
         self.ground.commit(self.id, keys)?;

@@ -29,7 +29,8 @@ fn path(volume: VolumeId, number: u64) -> PathBuf {
 fn parse(volume: VolumeId, name: &Path) -> Option<u64> {
     let (id, rest) = name.to_str()?.split_once('-')?;
     let number = u64::from_str_radix(rest.strip_suffix(".pages")?, 16).ok()?;
-    (u128::from_str_radix(id, 16) == Ok(volume.0) && path(volume, number).file_name()? == name).then_some(number)
+    (u128::from_str_radix(id, 16) == Ok(volume.0) && path(volume, number).file_name()? == name)
+        .then_some(number)
 }
 
 /// The files of one volume.

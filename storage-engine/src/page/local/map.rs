@@ -212,7 +212,9 @@ impl Map {
         let valid = self.valid();
         let placed = |page: u32| self.unit(page / super::place::UNIT_PAGES).is_some();
         self.units.len() == AREA_UNITS as usize
-            && valid.runs(0..AREA_PAGES).all(|run| super::place::units(run).all(|(_, pages)| placed(pages.start)))
+            && valid
+                .runs(0..AREA_PAGES)
+                .all(|run| super::place::units(run).all(|(_, pages)| placed(pages.start)))
     }
 }
 

@@ -107,7 +107,8 @@ impl Volume {
     pub(super) fn map_at(&self, area: u32, epoch: Epoch) -> Result<Arc<Map>> {
         let from = record::map_key(self.id, area, Epoch(0));
         let at = record::map_key(self.id, area, epoch);
-        let found = self.ground.read(Weight::Point, move |view| view.last_at_or_before(FAMILY, &from, &at))?;
+        let found =
+            self.ground.read(Weight::Point, move |view| view.last_at_or_before(FAMILY, &from, &at))?;
         found.map_or_else(|| Ok(Map::empty()), |(_, record)| Map::decode(&record)).map(Arc::new)
     }
 }

@@ -98,7 +98,8 @@ impl Volume {
         let steady = state.mark.is_some()
             && units(part.pages.clone()).all(|(number, pages)| {
                 state.map.unit(number).is_some_and(|unit| {
-                    writable(head, &state, number, unit, &pages, atomic) && state.sums.contains_key(&unit.slot)
+                    writable(head, &state, number, unit, &pages, atomic)
+                        && state.sums.contains_key(&unit.slot)
                 })
             });
         if steady {
@@ -220,16 +221,9 @@ impl Volume {
     }
 
     /// Lets readers see what is written.
-    fn show(
-        &self,
-        head: &Head,
-        area: &Arc<Area>,
-        state: &mut State,
-        pages: &Range<u32>,
-        moves: Vec<Move>,
-    ) {
-        let changed = moves.iter().any(|step| step.fresh.is_some())
-            || !state.map.written_in(head.epoch, pages.clone());
+    fn show(&self, head: &Head, area: &Arc<Area>, state: &mut State, pages: &Range<u32>, moves: Vec<Move>) {
+        let changed =
+            moves.iter().any(|step| step.fresh.is_some()) || !state.map.written_in(head.epoch, pages.clone());
         let mut left = Vec::new();
         for step in moves {
             if let Some(copied) = step.fresh {
