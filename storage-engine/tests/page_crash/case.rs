@@ -114,7 +114,7 @@ impl Case {
         let mut dice = Dice::new(mix);
         let left = self.cut_power(&ground, &mut dice);
         drop(opened);
-        self.check_what_is_left(&left, model, created, cut_short, &mut dice);
+        self.check_what_is_left(&left, model, created, cut_short.as_ref(), &mut dice);
         counts
     }
 
@@ -180,7 +180,7 @@ impl Case {
         left: &Ground,
         mut model: Model,
         created: bool,
-        cut_short: Option<Act>,
+        cut_short: Option<&Act>,
         dice: &mut Dice,
     ) {
         let store = left.open(self.seed).unwrap();
@@ -256,18 +256,18 @@ fn show(store: &LocalPages, at: Moment, page_count: u64) -> BTreeMap<u64, Option
 }
 
 /// Takes over what the store shows, if it may.
-fn adopt(store: &LocalPages, model: &mut Model, cut_short: Option<Act>) {
+fn adopt(store: &LocalPages, model: &mut Model, cut_short: Option<&Act>) {
     let found = block_on(store.inspect(VOLUME)).unwrap();
     let page_count = found.size / PAGE_BYTES as u64;
     if page_count != model.latest.page_count {
-        assert!(matches!(cut_short, Some(Act::Resize(new)) if new == page_count), "a size from nowhere");
+        assert!(matches!(cut_short, Some(Act::Resize(new)) if *new == page_count), "a size from nowhere");
         model.apply(&Act::Resize(page_count), None);
     }
     let shown = show(store, Moment::Latest, page_count);
     let number = model.latest.number;
     let (pages, new, now) = match cut_short {
-        Some(Act::Write { from, end, now }) => (from..end, Some(number), now),
-        Some(Act::Clear { from, end, now }) => (from..end, None, now),
+        Some(Act::Write { from, end, now }) => (*from..*end, Some(number), *now),
+        Some(Act::Clear { from, end, now }) => (*from..*end, None, *now),
         _ => (0..0, None, false),
     };
     for area in 0..2 {
@@ -286,7 +286,9 @@ fn adopt(store: &LocalPages, model: &mut Model, cut_short: Option<Act>) {
             );
         }
     }
-    shown.iter().for_each(|(page, value)| model.adopt(*page, *value));
+    for (page, value) in &shown {
+        model.adopt(*page, *value);
+    }
     model.older.clear();
     model.crashed = Some(number);
     let found: BTreeSet<Epoch> = found.snapshots.into_iter().collect();
@@ -297,7 +299,7 @@ fn adopt(store: &LocalPages, model: &mut Model, cut_short: Option<Act>) {
         model.snapshots.insert(*epoch, model.latest.clone());
     }
     for epoch in known.difference(&found) {
-        assert!(matches!(cut_short, Some(Act::DeleteSnapshot(gone)) if gone == *epoch), "a snapshot is lost");
+        assert!(matches!(cut_short, Some(Act::DeleteSnapshot(gone)) if gone == epoch), "a snapshot is lost");
         model.snapshots.remove(epoch);
     }
 }

@@ -169,7 +169,9 @@ impl Volume {
         self.ground.commit(self.id, keys)?;
         for (area, maps) in areas.iter().zip(dead.into_values()) {
             let mut state = area.write();
-            maps.iter().for_each(|(_, map)| state.let_go(map));
+            for (_, map) in &maps {
+                state.let_go(map);
+            }
             let unused = state.unused(maps.iter().flat_map(|(_, map)| map.units()));
             self.free(&mut state, &unused);
         }
@@ -184,17 +186,16 @@ impl Volume {
             view.scan(FAMILY, &keys.0, Some(&keys.1), &mut |key, value| {
                 let (area, Some(epoch)) = record::area_of(key)? else { return Ok(Step::Next) };
                 visited += 1;
+                let needed = |old: Epoch| snapshots.iter().any(|end| (old..epoch).contains(end));
                 match before.take().filter(|(other, ..)| *other == area) {
-                    Some((_, old, map)) => {
-                        if !snapshots.iter().any(|end| (old..epoch).contains(end)) {
-                            dead.entry(area).or_default().push((old, Map::decode(&map)?));
-                        }
+                    Some((_, old, map)) if !needed(old) => {
+                        dead.entry(area).or_default().push((old, Map::decode(&map)?));
                     }
                     None if visited > RECORDS_MAX => {
                         next = Some(area);
                         return Ok(Step::Stop);
                     }
-                    None => {}
+                    _ => {}
                 }
                 before = Some((area, epoch, value.to_vec()));
                 Ok(Step::Next)

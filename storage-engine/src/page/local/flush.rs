@@ -109,7 +109,9 @@ impl Volume {
             dirty.extend(captured.into_iter().map(|captured| (captured.area.index, captured.area)));
             return Err(error);
         }
-        captured.into_iter().for_each(|captured| self.settle(captured));
+        for captured in &captured {
+            self.settle(captured);
+        }
         Ok(())
     }
 
@@ -139,7 +141,7 @@ impl Volume {
     }
 
     /// A map is committed: what only the one before it named is free.
-    fn settle(&self, captured: Captured) {
+    fn settle(&self, captured: &Captured) {
         let mut state = captured.area.write();
         let before = std::mem::replace(&mut state.committed, Arc::clone(&captured.map));
         let others = std::mem::take(&mut state.in_flight);

@@ -103,7 +103,7 @@ fn punch_unnamed(ground: &Ground, files: &VolumeFiles, taken: &[u64]) -> Result<
     for file in files.slots().map_err(refused)? {
         let mut from = file.start;
         let runs = taken.iter().copied().filter(|slot| file.contains(slot)).fold(Vec::new(), joined);
-        for run in runs.into_iter().chain([file.end..file.end]) {
+        for run in runs.into_iter().chain(std::iter::once(file.end..file.end)) {
             if from < run.start {
                 match files.punch(from..run.start).map_err(refused) {
                     Err(EngineError::NoSpace) => {}

@@ -181,9 +181,9 @@ pub(super) fn decode_mark(record: &[u8]) -> Result<Epoch> {
 
 pub(super) fn encode_sums(sums: &[u32]) -> Vec<u8> {
     let mut fields = Encoder::new(SUMS_VERSION);
-    sums.iter().for_each(|sum| {
+    for sum in sums {
         fields.u32(*sum);
-    });
+    }
     fields.finish()
 }
 

@@ -190,8 +190,8 @@ impl Volume {
         }
         // What a snapshot held before the mark was set has not been written since.
         let frozen = |mark: &Mark| head.parts(unit.born, mark.epoch);
-        let stale = state.mark.is_some_and(|mark| mark.inherited && !frozen(&mark));
-        let sums = if stale { self.take_sums(unit.slot)? } else { self.recorded_sums(unit.slot)? };
+        let unsure = state.mark.is_some_and(|mark| mark.inherited && !frozen(&mark));
+        let sums = if unsure { self.take_sums(unit.slot)? } else { self.recorded_sums(unit.slot)? };
         state.sums.insert(unit.slot, sums);
         Ok(())
     }
@@ -240,7 +240,7 @@ impl Volume {
     /// takes its homes meanwhile.
     pub(super) fn free(&self, state: &mut State, slots: &[u64]) {
         lock(&self.stale_sums).extend(slots.iter().copied());
-        slots.iter().for_each(|slot| drop(state.sums.remove(slot)));
+        state.sums.retain(|slot, _| slots.binary_search(slot).is_err());
         let (homes, spares) = slots.split_at(slots.partition_point(|slot| *slot < SPARES));
         let cold: Vec<u64> =
             spares.iter().copied().filter(|slot| !lock(&self.spares).keep_warm(*slot)).collect();

@@ -54,6 +54,8 @@ struct Output {
 struct Plan {
     moves: Vec<Move>,
     outputs: Vec<Output>,
+    /// Whether it is known that there is room for new slots.
+    room: bool,
 }
 
 impl Plan {
@@ -175,7 +177,10 @@ impl Volume {
                 plan.moves.push(Move { unit: number, pages, slot: unit.slot, fresh: None, sums });
                 continue;
             }
-            self.ground.check_room()?;
+            if !plan.room {
+                self.ground.check_room()?;
+                plan.room = true;
+            }
             let home = state.free_home(part.area, number);
             let slot = home.unwrap_or_else(|| lock(&self.spares).take());
             let fresh = Some(vec![0; UNIT_PAGES as usize]);
@@ -274,7 +279,8 @@ fn is_atomic(part: &Part, durable: Durable) -> bool {
 
 /// Whether pages of a unit can be written where the unit is.
 fn writable(head: &Head, state: &State, number: u32, unit: Unit, pages: &Range<u32>, atomic: bool) -> bool {
-    !head.shares(unit.born) && !(atomic && state.exposed(number, unit.slot, pages))
+    let torn = atomic && state.exposed(number, unit.slot, pages);
+    !torn && !head.shares(unit.born)
 }
 
 fn put_sums(sums: &mut [u32], page: u32, new: &[u32]) {
