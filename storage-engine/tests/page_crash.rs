@@ -23,7 +23,7 @@ use case::{Case, Trouble};
 use storage_engine::disk::faulty::Fault;
 
 /// Scenarios that are run by default.
-const SEEDS: std::ops::Range<u64> = 0..4;
+const SEEDS: std::ops::Range<u64> = 0..3;
 
 fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()

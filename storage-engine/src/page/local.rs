@@ -166,7 +166,8 @@ impl LocalPages {
         }
         self.join();
         let volumes = std::mem::take(&mut *lock(&self.shared.volumes));
-        volumes.values().try_for_each(|volume| volume.close())
+        // All of them, whatever one meets.
+        volumes.values().map(|volume| volume.close()).fold(Ok(()), Result::and)
     }
 
     fn join(&self) {

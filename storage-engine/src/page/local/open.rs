@@ -53,11 +53,11 @@ impl Volume {
 
     /// Makes everything durable, and says that the volume was closed in order.
     pub(super) fn close(&self) -> Result<()> {
-        match self.checkpoint(0) {
-            // Deleted: there is nothing to close.
-            Err(EngineError::VolumeNotFound) => return Ok(()),
-            other => other?,
+        if self.head_alone().deleted {
+            // The next opening goes on removing it.
+            return Ok(());
         }
+        self.checkpoint(0)?;
         self.flush()?;
         self.ground.commit(self.id, vec![(record::open_key(self.id), None)])
     }

@@ -245,6 +245,54 @@ fn after_closing_no_mark_is_left_and_damage_is_found() {
 }
 
 #[test]
+fn a_volume_deleted_just_before_the_end_is_gone_afterwards() {
+    let mut fixture = OnFaulty::new(options());
+    for round in 0..20 {
+        let volume = VolumeId(100 + round);
+        let store = fixture.pages();
+        block_on(store.create(volume, AREA)).unwrap();
+        block_on(store.write(volume, 0, vec![bytes(1, 1)], Durable::Now)).unwrap();
+        block_on(store.delete(volume)).unwrap();
+        fixture.close();
+        assert!(matches!(block_on(fixture.pages().inspect(volume)), Err(EngineError::VolumeNotFound)));
+    }
+    fixture.close();
+    fixture.close();
+    assert_eq!(open::heads(&fixture.pages().shared.ground).unwrap().len(), 0);
+    assert!(fixture.disk.list(files::folder()).unwrap().is_empty());
+}
+
+#[test]
+fn bytes_that_a_crash_leaves_in_nobodys_slots_are_given_back() {
+    let mut fixture = OnFaulty::new(options());
+    let store = fixture.pages();
+    block_on(store.create(VOLUME, AREA)).unwrap();
+    put(store, 0, 128, 1, Durable::Now);
+    block_on(store.snapshot(VOLUME)).unwrap();
+    // Into a spare slot and into homes, with their bytes on the disk and no record that names them.
+    put(store, 0, 1, 2, Durable::AtFlush);
+    put(store, 1 << 20, 256, 2, Durable::AtFlush);
+    store.shared.volume(VOLUME).unwrap().files.sync().unwrap();
+    assert_eq!(slots_used(&fixture.disk), 4);
+    fixture.crash();
+    assert_eq!(get(fixture.pages(), Moment::Latest, 0, 128).unwrap(), bytes(128, 1));
+    assert_eq!(get(fixture.pages(), Moment::Latest, 1 << 20, 128).unwrap(), bytes(128, 0));
+    assert_eq!(slots_used(&fixture.disk), 1);
+}
+
+#[test]
+fn a_durable_write_that_would_tear_goes_to_another_slot_and_gives_the_old_one_back() {
+    let fixture = OnFaulty::new(options());
+    let store = fixture.pages();
+    block_on(store.create(VOLUME, AREA)).unwrap();
+    for round in 1..20 {
+        put(store, 4096, 8, round, Durable::Now);
+        assert_eq!(get(store, Moment::Latest, 4096, 8).unwrap(), bytes(8, round));
+    }
+    assert!(slots_used(&fixture.disk) <= 3, "the unit, and what is kept warm for the next ones");
+}
+
+#[test]
 fn a_failed_sync_is_never_tried_again() {
     let mut fixture = OnFaulty::new(options());
     block_on(fixture.pages().create(VOLUME, AREA)).unwrap();
