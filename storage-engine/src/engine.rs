@@ -1,7 +1,7 @@
 //! Opening and closing: disk, floors and stores put together, in the order of recovery.
 //!
 //! The records are opened first, because they say which chunks are named; then the chunks, which cut off what
-//! is not; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
+//! is not; then the pages; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
 use crate::account::AccountStore;
@@ -17,6 +17,8 @@ use crate::error::{EngineError, Result};
 use crate::keeper::Keeper;
 use crate::meta::MetaStore;
 use crate::meta::rocks::{RocksMeta, RocksOptions};
+use crate::page::PageStore;
+use crate::page::local::{LocalPages, PageOptions};
 use crate::queue::QueueStore;
 use crate::settings::SettingsStore;
 use crate::table::TableStore;
@@ -36,6 +38,7 @@ pub struct Engine {
     queues: QueueStore,
     tables: TableStore,
     settings: SettingsStore,
+    pages: Arc<dyn PageStore>,
     ground: Option<Ground>,
 }
 
@@ -45,6 +48,7 @@ struct Ground {
     keeper: Keeper,
     meta: Arc<RocksMeta>,
     chunks: Arc<LocalChunks>,
+    pages: Arc<LocalPages>,
     disk: Arc<dyn Disk>,
     closing: AtomicBool,
 }
@@ -66,21 +70,32 @@ impl Engine {
         if !take_closed_mark(&*disk)? {
             chunks.sweep();
         }
-        let mut engine =
-            Self::on(Arc::<RocksMeta>::clone(&meta), Arc::<LocalChunks>::clone(&chunks), entropy);
+        let pages = open_pages(&meta, &disk, config)?;
+        let mut engine = Self::on(
+            Arc::<RocksMeta>::clone(&meta),
+            Arc::<LocalChunks>::clone(&chunks),
+            Arc::<LocalPages>::clone(&pages),
+            entropy,
+        );
         let keeper = Keeper::start(Arc::<RocksMeta>::clone(&meta), engine.queues.clone(), clock)?;
-        engine.ground = Some(Ground { keeper, meta, chunks, disk, closing: AtomicBool::new(false) });
+        engine.ground = Some(Ground { keeper, meta, chunks, pages, disk, closing: AtomicBool::new(false) });
         Ok(engine)
     }
 
     /// The stores on floors that are open already. Nothing is tidied up in the background.
-    pub fn on(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn on(
+        meta: Arc<dyn MetaStore>,
+        chunks: Arc<dyn ChunkStore>,
+        pages: Arc<dyn PageStore>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         Self {
             accounts: AccountStore::new(Arc::clone(&meta)),
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
             queues: QueueStore::new(Arc::clone(&meta), entropy),
             settings: SettingsStore::new(Arc::clone(&meta)),
             tables: TableStore::new(meta),
+            pages,
             ground: None,
         }
     }
@@ -96,10 +111,13 @@ impl Engine {
             return Ok(());
         }
         ground.keeper.stop();
+        // Before the records, to which it writes its last.
+        let pages = ground.pages.close();
         ground.meta.close()?;
         ground.chunks.wait_for_reclaim();
         // A floor that has failed has left something behind, which the next opening is to look for.
         ground.chunks.check()?;
+        pages?;
         let mark = Path::new(CLOSED_MARK);
         match ground.disk.create(mark) {
             Ok(_) => ground.disk.sync_dir(Path::new("")).map_err(EngineError::from),
@@ -121,6 +139,11 @@ impl Engine {
     /// Queues and messages.
     pub fn queues(&self) -> &QueueStore {
         &self.queues
+    }
+
+    /// Volumes: what page blobs and disks of virtual machines consist of.
+    pub fn pages(&self) -> Arc<dyn PageStore> {
+        Arc::clone(&self.pages)
     }
 
     /// Tables and entities.
@@ -180,6 +203,15 @@ fn open_floors(
     // The lock is new, so setting it cannot fail.
     let _ = reclaiming.set(Arc::downgrade(&chunks));
     Ok((meta, chunks))
+}
+
+fn open_pages(meta: &Arc<RocksMeta>, disk: &Arc<dyn Disk>, config: &EngineConfig) -> Result<Arc<LocalPages>> {
+    let options = PageOptions {
+        durability: config.durability,
+        reserve_bytes: 2 * RocksOptions::default().reserve_bytes,
+        ..PageOptions::default()
+    };
+    LocalPages::open(Arc::<RocksMeta>::clone(meta), Arc::clone(disk), &options)
 }
 
 /// Whether the folder was closed in order, and takes the mark away, so that a crash from now on is noticed.

@@ -51,6 +51,8 @@ pub enum Family {
     Message,
     /// Entities.
     Entity,
+    /// Volumes: what their files mean.
+    Volume,
     /// Chunks that some record names, by place: what is not here is free space.
     Chunk,
     /// Settings of accounts' services.
@@ -59,7 +61,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::System,
         Self::Account,
         Self::Catalog,
@@ -69,6 +71,7 @@ impl Family {
         Self::Staged,
         Self::Message,
         Self::Entity,
+        Self::Volume,
         Self::Chunk,
         Self::Settings,
     ];

@@ -22,7 +22,7 @@
 //!   what it would find after a crash, or better.
 //! - **Differences are exact**: every page written since the older snapshot, also with equal bytes, and every page
 //!   valid there and no longer, whichever snapshots between were deleted. The one exception: after a crash, pages
-//!   near unflushed writes may be told as written that were not. Too few are never told.
+//!   near those that were written last before it may be told as written that were not. Too few are never told.
 //!
 //! # Why these promises and no more
 //! Two engines are to keep them. One has files and overwrites them in place, with the marks of validity in
@@ -52,6 +52,7 @@ use std::num::NonZeroUsize;
 
 #[cfg(test)]
 mod conformance;
+pub mod local;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 

@@ -36,7 +36,7 @@ mod extents;
 mod files;
 mod health;
 mod ledger;
-mod pool;
+pub(crate) mod pool;
 mod reading;
 mod reclaim;
 mod recover;
@@ -144,7 +144,7 @@ impl LocalChunks {
     ) -> io::Result<Self> {
         let (appends, appends_in) = channel();
         let (syncs, syncs_in) = channel();
-        let (pool, threads) = Pool::start(options.readers)?;
+        let (pool, threads) = Pool::start("chunk-reader", options.readers)?;
         let doors = Some(Doors { appends, syncs });
         let mut store = Self { shared, pool, doors, threads };
         let shared = Arc::clone(&store.shared);

@@ -326,7 +326,7 @@ impl FaultyFile {
 impl DiskFile for FaultyFile {
     fn write_at(&self, parts: &[Bytes], offset: u64) -> io::Result<()> {
         let bytes = parts.concat();
-        let (half, _) = bytes.split_at(bytes.len() / 2);
+        let (half, _) = bytes.split_at(image::half(offset, bytes.len()));
         self.step(|image| image.write(&bytes, offset), |image| image.write(half, offset))
     }
 

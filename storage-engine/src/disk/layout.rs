@@ -5,6 +5,7 @@
 //! meta/                records (RocksDB's own files)
 //! segments/            chunks (see `chunk::format`)
 //! server/              not the engine's: certificates and the admin token of the program around it
+//! pages/               volumes (see `page::local`)
 //! closed               present when the last process closed the folder in order (see `engine`)
 //! ```
 //!
@@ -37,6 +38,8 @@ use std::path::{Path, PathBuf};
 pub const MARKER: &str = "linarite.disk";
 /// Folder of the records.
 pub const META: &str = "meta";
+/// Folder of the volumes.
+pub const PAGES: &str = "pages";
 /// Folder of the chunks.
 pub const SEGMENTS: &str = "segments";
 /// Format version of folders that this program sets up, and the newest that it opens.

@@ -24,6 +24,7 @@ use storage_engine::meta::key::KeyReader;
 use storage_engine::meta::memory::MemoryMeta;
 use storage_engine::meta::{Family, MetaStore, Step};
 use storage_engine::name::{AccountName, BlobName, BlockId, ContainerName, QueueName, TableName};
+use storage_engine::page::memory::MemoryPages;
 use storage_engine::queue::{NewMessage, QueueAddress};
 use storage_engine::sweep::{Sweep, sweep_once};
 use storage_engine::table::{Change, EntityKey, Expected, Query, TableAddress, Value};
@@ -105,6 +106,7 @@ impl Store {
         let engine = Engine::on(
             Arc::clone(&meta) as Arc<dyn MetaStore>,
             Arc::clone(&chunks) as Arc<dyn ChunkStore>,
+            MemoryPages::new(),
             Arc::new(SeededEntropy::new(seed)),
         );
         Ok(Self { engine, chunks, meta, clock: Arc::clone(&records.clock), disk: disk.clone() })

@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Something to do.
-pub(super) type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads' common queue.
 #[derive(Default)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -29,29 +29,30 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// Starts `threads` threads, at least one.
-    pub(super) fn start(threads: usize) -> io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
+    /// Starts `threads` threads of this name, at least one.
+    pub(crate) fn start(name: &str, threads: usize) -> io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
         let pool = Arc::new(Self::default());
         let mut handles = Vec::new();
         for _ in 0..threads.max(1) {
             let shared = Arc::clone(&pool);
-            let spawned = Builder::new().name("chunk-reader".into()).spawn(move || shared.work());
+            let spawned = Builder::new().name(name.into()).spawn(move || shared.work());
             handles.push(spawned.inspect_err(|_| pool.close())?);
         }
         Ok((pool, handles))
     }
 
-    /// Has a job done; dropped if the pool is closed.
-    pub(super) fn submit(&self, job: Job) {
+    /// Has a job done; dropped, and false, if the pool is closed.
+    pub(crate) fn submit(&self, job: Job) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if !queue.closed {
             queue.jobs.push_back(job);
             self.changed.notify_one();
         }
+        !queue.closed
     }
 
     /// Lets the threads end when the jobs that wait are done.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
         self.changed.notify_all();
     }

@@ -89,6 +89,13 @@ fn copy_sector(from: &[u8], to: &mut [u8], sector: usize) {
     }
 }
 
+/// How much of a write that fails is done: half of it, in whole sectors where it has any.
+pub(super) fn half(offset: u64, length: usize) -> usize {
+    let end = position(offset) + length / 2;
+    let whole = (end - end % SECTOR_BYTES).saturating_sub(position(offset));
+    if length < SECTOR_BYTES { length / 2 } else { whole }
+}
+
 fn position(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }

@@ -100,7 +100,7 @@ fn of_family(family: Family, cache: &Cache) -> Options {
     options.set_max_write_buffer_number(FAMILY_BUFFERS_MAX);
     options.set_level_compaction_dynamic_level_bytes(true);
     options.set_compression_type(DBCompressionType::Lz4);
-    if matches!(family, Family::Message | Family::Entity | Family::Blob | Family::Staged) {
+    if matches!(family, Family::Message | Family::Entity | Family::Blob | Family::Staged | Family::Volume) {
         options.add_compact_on_deletion_collector_factory(
             DELETIONS_WINDOW,
             DELETIONS_TRIGGER,
@@ -123,6 +123,7 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::Staged => "staged",
         Family::Message => "message",
         Family::Entity => "entity",
+        Family::Volume => "volume",
         Family::Chunk => "chunk",
         Family::Settings => "settings",
     }
