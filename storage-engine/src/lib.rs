@@ -1,5 +1,6 @@
 //! Linarite's storage engine: accounts' blobs, messages and entities on local disks.
 
+pub mod assignment;
 pub mod blob;
 mod catalog;
 pub mod chunk;
@@ -13,6 +14,7 @@ pub mod meta;
 pub mod name;
 pub mod page;
 pub mod queue;
+pub mod secret;
 pub mod sweep;
 pub mod table;
 mod wait;

@@ -49,13 +49,15 @@ pub enum Family {
     Message,
     /// Entities.
     Entity,
+    /// Who may do what: role assignments, and the store's secret.
+    Access,
     /// Chunks that some record names, by place: what is not here is free space.
     Chunk,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::System,
         Self::Catalog,
         Self::Remains,
@@ -64,6 +66,7 @@ impl Family {
         Self::Staged,
         Self::Message,
         Self::Entity,
+        Self::Access,
         Self::Chunk,
     ];
 }
