@@ -4,7 +4,9 @@
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
 //! spells properties, [`listing`] spells pages.
 
+use crate::auth::delegation::DelegationKeys;
 use crate::md5::Lanes;
+use std::sync::Arc;
 use storage_engine::blob::BlobStore;
 
 pub mod operations;
@@ -25,11 +27,13 @@ pub struct BlobService {
     pub store: BlobStore,
     /// Hashes the bodies of all uploads.
     pub(crate) md5: Lanes,
+    /// Makes user delegation keys.
+    pub(crate) delegation: Arc<DelegationKeys>,
 }
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore) -> Self {
-        Self { store, md5: Lanes::start() }
+    pub fn new(store: BlobStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, md5: Lanes::start(), delegation }
     }
 }

@@ -9,7 +9,7 @@
 //! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
 //! each request in a task of its own was therefore left out.
 
-use crate::auth::{self, Accounts};
+use crate::auth::{Accounts, Identities, Principal};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::error::{ErrorCode, StorageError, with_causes};
@@ -17,6 +17,7 @@ use crate::head::{Arrival, Head};
 use crate::header;
 use crate::operation::{Row, resolve};
 use crate::queue::QueueService;
+use crate::reply;
 use crate::table::TableService;
 use crate::target::ServiceKind;
 use crate::time;
@@ -76,6 +77,7 @@ pub struct Front {
     queue: QueueService,
     table: TableService,
     accounts: Arc<dyn Accounts>,
+    identities: Identities,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -90,19 +92,21 @@ struct Understood {
 }
 
 impl Front {
-    /// The services of `engine`, for the accounts that `accounts` knows.
+    /// The services of `engine`, for the accounts that `accounts` knows and the holders of tokens that `identities` does.
     pub fn new(
         engine: &Engine,
         accounts: Arc<dyn Accounts>,
+        identities: Identities,
         observer: Arc<dyn Observer>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            blob: BlobService::new(engine.blobs().clone()),
-            queue: QueueService::new(engine.queues().clone()),
+            blob: BlobService::new(engine.blobs().clone(), Arc::clone(&identities.delegation)),
+            queue: QueueService::new(engine.queues().clone(), Arc::clone(&identities.delegation)),
             table: TableService::new(engine.tables().clone()),
             accounts,
+            identities,
             observer,
             clock,
             entropy,
@@ -124,8 +128,8 @@ impl Front {
         let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
-            Ok(head) => {
-                let (operation, answer) = self.serve(service, &head, body).await;
+            Ok(mut head) => {
+                let (operation, answer) = self.serve(service, &mut head, body).await;
                 (operation, head.target.account, answer)
             }
         };
@@ -158,7 +162,7 @@ impl Front {
     async fn serve(
         &self,
         service: ServiceKind,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> (&'static str, Result<Response<Body>, StorageError>) {
         match service {
@@ -178,7 +182,7 @@ impl Front {
         &self,
         table: &'static [Row<S>],
         services: &S,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> (&'static str, Result<Response<Body>, StorageError>) {
         let row = resolve(table, head);
@@ -190,10 +194,10 @@ impl Front {
         &self,
         services: &S,
         row: Result<&'static Row<S>, StorageError>,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> Result<Response<Body>, StorageError> {
-        let row = match auth::authenticate(head, &*self.accounts).and_then(|_| admit(row, head)) {
+        let row = match self.enter(row, head).await {
             Ok(row) => row,
             Err(error) => return Err(refuse(error, head, body).await),
         };
@@ -206,6 +210,21 @@ impl Front {
             }
             error
         })
+    }
+
+    /// The row, if whoever sent the request may have it run.
+    async fn enter<S: Sync + 'static>(
+        &self,
+        row: Result<&'static Row<S>, StorageError>,
+        head: &mut Head,
+    ) -> Result<&'static Row<S>, StorageError> {
+        let principal = self.identities.prove(head, &*self.accounts).await?;
+        let row = admit(row, head)?;
+        self.identities.permit(&principal, head, row.access).await?;
+        if let Principal::Identity(identity) = principal {
+            head.identity = Some(identity);
+        }
+        Ok(row)
     }
 
     fn understand(&self, service: ServiceKind, arrival: Arrival, parts: http::request::Parts) -> Understood {
@@ -238,13 +257,8 @@ impl Front {
                 error.to_response("application/xml", error.to_xml(request_id, &now))
             }
         };
-        if error.code == ErrorCode::NoAuthenticationInformation {
-            response.headers_mut().insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(
-                    "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com",
-                ),
-            );
+        if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
+            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.identities.bearer.challenge());
         }
         response
     }

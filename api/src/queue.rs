@@ -1,8 +1,10 @@
 //! The Queue service: what its operations are given.
 
+use crate::auth::delegation::DelegationKeys;
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::target::Resource;
+use std::sync::Arc;
 use storage_engine::name::QueueName;
 use storage_engine::queue::{QueueAddress, QueueStore};
 
@@ -17,12 +19,14 @@ mod queue;
 pub struct QueueService {
     /// The engine's part.
     pub store: QueueStore,
+    /// Makes user delegation keys.
+    pub(crate) delegation: Arc<DelegationKeys>,
 }
 
 impl QueueService {
     /// The service on this store.
-    pub fn new(store: QueueStore) -> Self {
-        Self { store }
+    pub fn new(store: QueueStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, delegation }
     }
 }
 

@@ -144,9 +144,7 @@ impl AssignmentStore {
     pub async fn held(&self, account: &AccountName, principal: &str) -> Result<Arc<[Grant]>> {
         let held = self.all_held().await?;
         let holders = held.get(account);
-        Ok(holders
-            .and_then(|holders| holders.get(&folded(principal)))
-            .map_or_else(|| [].into(), Arc::clone))
+        Ok(holders.and_then(|holders| holders.get(&folded(principal))).map_or_else(|| [].into(), Arc::clone))
     }
 
     async fn all_held(&self) -> Result<Arc<Held>> {

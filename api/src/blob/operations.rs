@@ -1,7 +1,7 @@
 //! The map of the Blob service: one line, one logged operation.
 
 use super::BlobService;
-use super::account::ListContainers;
+use super::account::{GetUserDelegationKey, ListContainers};
 use super::blob::{
     DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, SetBlobMetadata, SetBlobProperties,
 };
@@ -21,6 +21,9 @@ use crate::target::Level;
 /// A list of 50,000 ids of 64 bytes, each in its tags on a line of its own.
 const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
 
+/// What a delegation key is asked for.
+const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
+
 /// Snapshots and versions are not built: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 
@@ -28,6 +31,10 @@ const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListContainers>("ListContainers", "GET", Level::Service, Access::List, 200).comp("list"),
+    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
+        .restype("service")
+        .comp("userdelegationkey")
+        .body(BodyKind::Whole(KEY_INFO_BYTES_MAX)),
 
     Row::new::<CreateContainer>("CreateContainer", "PUT", Level::Container, Access::Create, 201).restype("container"),
     Row::new::<GetContainerProperties>("GetContainerProperties", "GET", Level::Container, Access::Read, 200).restype("container"),

@@ -1,7 +1,7 @@
 //! The map of the Queue service: one line, one logged operation.
 
 use super::QueueService;
-use super::account::ListQueues;
+use super::account::{GetUserDelegationKey, ListQueues};
 use super::message::{
     ClearMessages, DOCUMENT_BYTES_MAX, DeleteMessage, GetMessages, PeekMessages, PutMessage, UpdateMessage,
 };
@@ -11,10 +11,14 @@ use crate::operation::Guard::{IsNotQuery, IsQuery};
 use crate::operation::{Access, Row};
 use crate::target::Level;
 
+/// What a delegation key is asked for.
+const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
+
 /// All operations of the service.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<QueueService>] = &[
     Row::new::<ListQueues>("ListQueues", "GET", Level::Service, Access::List, 200).comp("list"),
+    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200).restype("service").comp("userdelegationkey").body(Whole(KEY_INFO_BYTES_MAX)),
     Row::new::<CreateQueue>("CreateQueue", "PUT", Level::Queue, Access::Create, 201),
     Row::new::<DeleteQueue>("DeleteQueue", "DELETE", Level::Queue, Access::Delete, 204),
     Row::new::<GetQueueMetadata>("GetQueueMetadata", "GET", Level::Queue, Access::Read, 200).comp("metadata"),
@@ -44,6 +48,7 @@ mod tests {
     fn the_pages_own_examples_mean_their_operations() {
         for (method, url, name) in [
             ("GET", "/acc?comp=list&prefix=a", "ListQueues"),
+            ("POST", "/acc?restype=service&comp=userdelegationkey", "GetUserDelegationKey"),
             ("PUT", "/acc/que", "CreateQueue"),
             ("DELETE", "/acc/que", "DeleteQueue"),
             ("HEAD", "/acc/que?comp=metadata", "GetQueueMetadata"),

@@ -24,6 +24,7 @@ fn the_vendors_example_requests_mean_their_operations() {
     for (method, path, headers, name) in [
         ("GET", "/?comp=list&maxresults=3", &[][..], "ListContainers"),
         ("GET", "/?comp=list&include=metadata&timeout=30", &[], "ListContainers"),
+        ("POST", "/?restype=service&comp=userdelegationkey", &[], "GetUserDelegationKey"),
         ("PUT", "/mycontainer?restype=container", &[("x-ms-meta-name", "x")], "CreateContainer"),
         ("GET", "/mycontainer?restype=container", &[], "GetContainerProperties"),
         ("HEAD", "/mycontainer?restype=container", &[], "GetContainerProperties"),
