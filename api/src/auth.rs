@@ -12,7 +12,7 @@ use crate::operation::Access;
 use crate::time::parse_rfc1123;
 use bearer::Bearer;
 use delegation::DelegationKeys;
-use role::{Roles, Wanted};
+use role::Roles;
 use shared_key::Scheme;
 use std::sync::Arc;
 use storage_engine::clock::Timestamp;
@@ -91,17 +91,11 @@ impl Identities {
     /// Whether who asks may do what needs `access`.
     ///
     /// # Errors
-    /// `AuthorizationPermissionMismatch` if not; the store's errors.
-    pub async fn permit(
-        &self,
-        principal: &Principal,
-        head: &Head,
-        access: Access,
-    ) -> Result<(), StorageError> {
+    /// `AuthorizationPermissionMismatch` if not.
+    pub fn permit(&self, principal: &Principal, head: &Head, access: Access) -> Result<(), StorageError> {
         let Principal::Identity(identity) = principal else { return Ok(()) };
         let (service, resource) = (head.target.service, &head.target.resource);
-        let wanted = Wanted { service, account: &head.account, resource, access };
-        if self.roles.allows(identity, wanted).await? {
+        if self.roles.allows(identity, &head.account, (service, resource.level(), access), resource) {
             return Ok(());
         }
         Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))

@@ -220,7 +220,7 @@ impl Front {
     ) -> Result<&'static Row<S>, StorageError> {
         let principal = self.identities.prove(head, &*self.accounts).await?;
         let row = admit(row, head)?;
-        self.identities.permit(&principal, head, row.access).await?;
+        self.identities.permit(&principal, head, row.access)?;
         if let Principal::Identity(identity) = principal {
             head.identity = Some(identity);
         }

@@ -19,6 +19,7 @@ use crate::meta::key::{KeyBuilder, KeyReader, successor};
 use crate::meta::record::{Decoder, Encoder};
 use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Weight};
 use crate::name::{AccountName, ContainerName, NameError, QueueName, TableName};
+use crate::wait::wait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -137,17 +138,19 @@ impl AssignmentStore {
         meta::read(&*self.meta, Weight::Scan, move |view| read_all(view, &prefix)).await
     }
 
-    /// What `principal` holds in `account`, from memory if nothing was written since the last time.
+    /// What `principal` holds in `account`, from memory if nothing was written since the last time. After a write the first
+    /// to ask waits on its own thread for all assignments to be read: milliseconds, and seldom. A future would be waited
+    /// for by every request, for the sake of that one.
     ///
     /// # Errors
     /// As [`AssignmentStore::list`].
-    pub async fn held(&self, account: &AccountName, principal: &str) -> Result<Arc<[Grant]>> {
-        let held = self.all_held().await?;
+    pub fn held(&self, account: &AccountName, principal: &str) -> Result<Arc<[Grant]>> {
+        let held = self.all_held()?;
         let holders = held.get(account);
         Ok(holders.and_then(|holders| holders.get(&folded(principal))).map_or_else(|| [].into(), Arc::clone))
     }
 
-    async fn all_held(&self) -> Result<Arc<Held>> {
+    fn all_held(&self) -> Result<Arc<Held>> {
         let before = {
             let copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(held) = &copy.held {
@@ -155,7 +158,7 @@ impl AssignmentStore {
             }
             copy.thrown_away
         };
-        let held = Arc::new(by_holder(self.list(None).await?));
+        let held = Arc::new(by_holder(wait(self.list(None))?));
         let mut copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
         if copy.thrown_away == before {
             copy.held = Some(Arc::clone(&held));
@@ -292,14 +295,14 @@ mod tests {
         let at = Place::Container(ContainerName::parse("abc").unwrap());
         let (one, two) = (assignment("acc", at, "Who", 7), assignment("acc", Place::Account, "who", 8));
         block_on(async {
-            assert!(store.held(&account("acc"), "who").await.unwrap().is_empty());
+            assert!(store.held(&account("acc"), "who").unwrap().is_empty());
             assert!(store.put(&one).await.unwrap() && store.put(&two).await.unwrap());
             assert!(!store.put(&one).await.unwrap());
             let roles = |grants: &[Grant]| grants.iter().map(|grant| grant.role).collect::<Vec<_>>();
-            assert_eq!(roles(&store.held(&account("acc"), "WHO").await.unwrap()), [8, 7]);
-            assert!(store.held(&account("acc1"), "who").await.unwrap().is_empty());
+            assert_eq!(roles(&store.held(&account("acc"), "WHO").unwrap()), [8, 7]);
+            assert!(store.held(&account("acc1"), "who").unwrap().is_empty());
             assert!(store.remove(&one).await.unwrap() && !store.remove(&one).await.unwrap());
-            assert_eq!(roles(&store.held(&account("acc"), "who").await.unwrap()), [8]);
+            assert_eq!(roles(&store.held(&account("acc"), "who").unwrap()), [8]);
             assert_eq!(store.list(None).await.unwrap(), [two.clone()]);
         });
     }
@@ -315,7 +318,7 @@ mod tests {
             store.remove_all(&account("acc")).await.unwrap();
             assert_eq!(store.list(None).await.unwrap(), [two.clone()]);
             assert!(store.list(Some(&account("acc"))).await.unwrap().is_empty());
-            assert!(store.held(&account("acc"), "who").await.unwrap().is_empty());
+            assert!(store.held(&account("acc"), "who").unwrap().is_empty());
         });
     }
 
@@ -324,14 +327,14 @@ mod tests {
         let store = store();
         let one = assignment("acc", Place::Account, "who", 7);
         block_on(async {
-            assert!(store.held(&account("acc"), "who").await.unwrap().is_empty());
+            assert!(store.held(&account("acc"), "who").unwrap().is_empty());
             // Polled once, so that the verb is submitted, and then dropped.
             let mut writing = Box::pin(store.put(&one));
             let _ = writing.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
             drop(writing);
             // The store runs verbs one after another: behind this one the first is done.
             store.remove(&assignment("acc", Place::Account, "nobody", 1)).await.unwrap();
-            assert_eq!(store.held(&account("acc"), "who").await.unwrap().len(), 1);
+            assert_eq!(store.held(&account("acc"), "who").unwrap().len(), 1);
         });
     }
 

@@ -12,11 +12,31 @@ pub(crate) use document::{Issued, KeyInfo};
 use crate::target::ServiceKind;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use storage_engine::clock::Timestamp;
 use storage_engine::secret::Secret;
 
 /// Keeps this use of the secret apart from any other.
-const PURPOSE: &[u8] = b"user delegation key 1";
+const PURPOSE: &str = "user delegation key 1";
+
+/// What a key was issued for. Texts are those of the wire: the same moment spelled in another way is another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFacts<'a> {
+    /// The account that the key is for.
+    pub account: &'a str,
+    /// The user's object id (`skoid`).
+    pub object: &'a str,
+    /// The user's tenant (`sktid`).
+    pub tenant: &'a str,
+    /// From when on (`skt`).
+    pub start: &'a str,
+    /// Until when (`ske`).
+    pub expiry: &'a str,
+    /// The service's letter (`sks`).
+    pub service: &'a str,
+    /// The version (`skv`).
+    pub version: &'a str,
+    /// The tenant of users that a signature may be bound to (`skdutid`); empty if it was not asked for.
+    pub delegated_tenant: &'a str,
+}
 
 /// Makes user delegation keys.
 #[derive(Debug, Clone)]
@@ -28,32 +48,15 @@ impl DelegationKeys {
         Self(secret)
     }
 
-    /// The key that was, or would be, issued for these fields: `skoid`, `sktid`, `skt`, `ske`, `sks` and `skv` of a
-    /// signature. Of the times, whole seconds count.
-    pub fn derive(
-        &self,
-        object: &str,
-        tenant: &str,
-        start: Timestamp,
-        expiry: Timestamp,
-        service: ServiceKind,
-        version: &str,
-    ) -> [u8; 32] {
-        let seconds = |time: Timestamp| (time.ticks() / Timestamp::TICKS_PER_SECOND).to_be_bytes();
-        let fields: [&[u8]; 7] = [
-            PURPOSE,
-            object.as_bytes(),
-            tenant.as_bytes(),
-            &seconds(start),
-            &seconds(expiry),
-            service_letter(service).as_bytes(),
-            version.as_bytes(),
-        ];
+    /// The key that was, or would be, issued for these facts: 32 bytes.
+    pub fn derive(&self, facts: &KeyFacts<'_>) -> [u8; 32] {
+        let KeyFacts { account, object, tenant, start, expiry, service, version, delegated_tenant } = facts;
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("an HMAC takes a key of any length");
-        for field in fields {
-            mac.update(&(field.len() as u64).to_be_bytes());
-            mac.update(field);
+        for text in [PURPOSE, account, object, tenant, start, expiry, service, version, delegated_tenant] {
+            // Lengths keep two lists of texts from being one text.
+            mac.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(text.as_bytes());
         }
         mac.finalize().into_bytes().into()
     }
@@ -71,29 +74,37 @@ pub const fn service_letter(service: ServiceKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    const FACTS: KeyFacts<'_> = KeyFacts {
+        account: "acc",
+        object: "me",
+        tenant: "us",
+        start: "2026-01-01T00:00:00Z",
+        expiry: "2026-01-02T00:00:00Z",
+        service: "b",
+        version: "2026-10-06",
+        delegated_tenant: "",
+    };
 
     #[test]
-    fn every_field_counts_and_where_one_ends_too() {
+    fn every_fact_counts_and_where_one_ends_too() {
         let keys = DelegationKeys::new(Secret::new([7; 32]));
-        let at = Timestamp::from_unix_seconds;
-        let (start, expiry) = (at(1_000), at(2_000));
-        let key = |object, tenant, start, expiry, service, version| {
-            keys.derive(object, tenant, start, expiry, service, version)
-        };
-        let (blob, version) = (ServiceKind::Blob, "2026-10-06");
         let all = [
-            key("ab", "c", start, expiry, blob, version),
-            key("a", "bc", start, expiry, blob, version),
-            key("ab", "c", at(1_001), expiry, blob, version),
-            key("ab", "c", start, at(2_001), blob, version),
-            key("ab", "c", start, expiry, ServiceKind::Queue, version),
-            key("ab", "c", start, expiry, blob, "2026-10-07"),
-            DelegationKeys::new(Secret::new([8; 32])).derive("ab", "c", start, expiry, blob, version),
+            FACTS,
+            KeyFacts { account: "acc2", ..FACTS },
+            KeyFacts { object: "you", ..FACTS },
+            KeyFacts { object: "meu", tenant: "s", ..FACTS },
+            KeyFacts { start: "2026-01-01T00:00:01Z", ..FACTS },
+            KeyFacts { expiry: "2026-01-03T00:00:00Z", ..FACTS },
+            KeyFacts { service: "q", ..FACTS },
+            KeyFacts { version: "2026-10-07", ..FACTS },
+            KeyFacts { delegated_tenant: "them", ..FACTS },
         ];
-        let different: std::collections::HashSet<_> = all.iter().collect();
-        assert_eq!(different.len(), all.len());
-        let within = Timestamp::from_ticks(start.ticks() + 5);
-        assert_eq!(key("ab", "c", within, expiry, blob, version), all[0]);
+        let mut derived: HashSet<_> = all.iter().map(|facts| keys.derive(facts)).collect();
+        derived.insert(DelegationKeys::new(Secret::new([8; 32])).derive(&FACTS));
+        assert_eq!(derived.len(), all.len() + 1);
+        assert_eq!(keys.derive(&FACTS), keys.clone().derive(&FACTS));
         assert_eq!(format!("{keys:?}"), "DelegationKeys(Secret)");
     }
 }

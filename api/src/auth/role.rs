@@ -16,40 +16,21 @@ pub use built_in::{ROLES, Role};
 pub use needed::{Ways, actions};
 
 use super::Identity;
-use crate::error::{Intent, StorageError};
 use crate::operation::Access;
-use crate::target::{Resource, ServiceKind};
-use futures_util::future::BoxFuture;
+use crate::target::{Level, Resource, ServiceKind};
 use storage_engine::assignment::{AssignmentStore, Place};
 use storage_engine::name::AccountName;
 
-/// What somebody wants to do.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// In which service.
-    pub service: ServiceKind,
-    /// In which account.
-    pub account: &'a AccountName,
-    /// With what.
-    pub resource: &'a Resource,
-    /// And what: the column of the operation's row.
-    pub access: Access,
-}
-
-impl Wanted<'_> {
-    fn ways(&self) -> Ways {
-        actions(self.service, self.resource.level(), self.access).unwrap_or_default()
-    }
-}
-
-/// Whoever knows what the holders of tokens may do.
+/// What identities may do: the roles that they were given.
 pub trait Roles: Send + Sync + 'static {
-    /// Whether `identity` may do what it wants.
-    fn allows<'a>(
-        &'a self,
-        identity: &'a Identity,
-        wanted: Wanted<'a>,
-    ) -> BoxFuture<'a, Result<bool, StorageError>>;
+    /// Whether `identity` may do this to `resource`. `right` is service, level and access of the operation's row.
+    fn allows(
+        &self,
+        identity: &Identity,
+        account: &AccountName,
+        right: (ServiceKind, Level, Access),
+        resource: &Resource,
+    ) -> bool;
 }
 
 /// What the store's assignments say.
@@ -64,24 +45,29 @@ impl AssignedRoles {
 }
 
 impl Roles for AssignedRoles {
-    fn allows<'a>(
-        &'a self,
-        identity: &'a Identity,
-        wanted: Wanted<'a>,
-    ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        Box::pin(async move {
-            let ways = wanted.ways();
-            // Who needs no action need not be looked up.
-            if ways.iter().any(|way| way.is_empty()) {
-                return Ok(true);
+    fn allows(
+        &self,
+        identity: &Identity,
+        account: &AccountName,
+        (service, level, access): (ServiceKind, Level, Access),
+        resource: &Resource,
+    ) -> bool {
+        let ways = actions(service, level, access).unwrap_or_default();
+        // Who needs no action need not be looked up.
+        if ways.iter().any(|way| way.is_empty()) {
+            return true;
+        }
+        let grants = match self.0.held(account, &identity.object) {
+            Ok(grants) => grants,
+            Err(error) => {
+                tracing::error!(%error, "role assignments cannot be read, so nobody holds a role");
+                return false;
             }
-            let grants = self.0.held(wanted.account, &identity.object).await;
-            let grants = grants.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
-            let here = grants.iter().filter(|grant| covers(&grant.place, wanted.resource));
-            let roles: Vec<&Role> = here.filter_map(|grant| Role::of_id(grant.role)).collect();
-            let held = |action: &Action| roles.iter().any(|role| role.allows(*action));
-            Ok(ways.iter().any(|way| way.iter().all(held)))
-        })
+        };
+        let here = grants.iter().filter(|grant| covers(&grant.place, resource));
+        let roles: Vec<&Role> = here.filter_map(|grant| Role::of_id(grant.role)).collect();
+        let held = |action: &Action| roles.iter().any(|role| role.allows(*action));
+        ways.iter().any(|way| way.iter().all(held))
     }
 }
 
@@ -90,12 +76,14 @@ impl Roles for AssignedRoles {
 pub struct EveryRole;
 
 impl Roles for EveryRole {
-    fn allows<'a>(
-        &'a self,
-        _: &'a Identity,
-        wanted: Wanted<'a>,
-    ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        Box::pin(async move { Ok(!wanted.ways().is_empty()) })
+    fn allows(
+        &self,
+        _: &Identity,
+        _: &AccountName,
+        (service, level, access): (ServiceKind, Level, Access),
+        _: &Resource,
+    ) -> bool {
+        actions(service, level, access).is_some_and(|ways| !ways.is_empty())
     }
 }
 
@@ -119,7 +107,6 @@ fn covers(place: &Place, resource: &Resource) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::FutureExt as _;
     use std::sync::Arc;
     use storage_engine::assignment::{Assignment, Grant};
     use storage_engine::clock::ManualClock;
@@ -142,9 +129,7 @@ mod tests {
             let assignment = Assignment { account: account(), principal: "ME".into(), grant };
             store.put(&assignment).await.unwrap();
         }
-        let account = account();
-        let wanted = Wanted { service, account: &account, resource: &resource, access };
-        AssignedRoles::new(store).allows(&me(), wanted).await.unwrap()
+        AssignedRoles::new(store).allows(&me(), &account(), (service, resource.level(), access), &resource)
     }
 
     fn container(name: &str) -> Place {
@@ -192,10 +177,8 @@ mod tests {
 
     #[test]
     fn with_every_role_all_goes_that_goes_with_a_token() {
-        let (account, me) = (account(), me());
         let allows = |resource: &Resource, access| {
-            let wanted = Wanted { service: ServiceKind::Queue, account: &account, resource, access };
-            EveryRole.allows(&me, wanted).now_or_never().unwrap().unwrap()
+            EveryRole.allows(&me(), &account(), (ServiceKind::Queue, resource.level(), access), resource)
         };
         let queue = Resource::Queue("q-1".into());
         assert!(allows(&queue, Access::Create) && !allows(&queue, Access::Policies));

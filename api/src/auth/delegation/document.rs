@@ -1,6 +1,6 @@
 //! The documents of *Get User Delegation Key*, the same in both services: what is asked for, and the key.
 
-use super::{DelegationKeys, service_letter};
+use super::{DelegationKeys, KeyFacts, service_letter};
 use crate::auth::{Identity, failed};
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
@@ -11,6 +11,7 @@ use crate::{time, xml};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use storage_engine::clock::Timestamp;
+use storage_engine::name::AccountName;
 
 /// How far ahead a key may expire, in seconds: seven days.
 const AHEAD_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
@@ -18,11 +19,13 @@ const AHEAD_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 /// What a key is asked for. Only the holder of a token can ask.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KeyInfo {
+    account: AccountName,
     identity: Identity,
-    start: Timestamp,
-    expiry: Timestamp,
+    start: String,
+    expiry: String,
     service: ServiceKind,
     version: Version,
+    delegated_tenant: String,
 }
 
 /// A key and what it was issued for.
@@ -45,8 +48,7 @@ impl KeyInfo {
         if root.name != "KeyInfo" {
             return Err(StorageError::new(ErrorCode::InvalidXmlDocument));
         }
-        let known = ["Start", "Expiry"];
-        // Among others `DelegatedUserTid`: a key that binds users of another tenant.
+        let known = ["Start", "Expiry", "DelegatedUserTid"];
         if let Some(other) = root.children.iter().find(|child| !known.contains(&child.name.as_str())) {
             let error = StorageError::new(ErrorCode::UnsupportedXmlNode);
             return Err(error.with("XmlNodeName", other.name.as_str()));
@@ -65,14 +67,30 @@ impl KeyInfo {
         if expiry <= start || expiry <= now || ahead > AHEAD_SECONDS_MAX {
             return Err(wrong("Expiry", &seconds(expiry)));
         }
-        Ok(Self { identity, start, expiry, service: head.target.service, version: head.version })
+        let delegated_tenant = root.child("DelegatedUserTid").map(|child| child.text.trim().to_owned());
+        Ok(Self {
+            account: head.account.clone(),
+            identity,
+            start: seconds(start),
+            expiry: seconds(expiry),
+            service: head.target.service,
+            version: head.version,
+            delegated_tenant: delegated_tenant.unwrap_or_default(),
+        })
     }
 
     /// Makes the key.
     pub(crate) fn issue(self, keys: &DelegationKeys) -> Issued {
-        let Identity { object, tenant } = &self.identity;
-        let version = self.version.to_string();
-        let key = keys.derive(object, tenant, self.start, self.expiry, self.service, &version);
+        let key = keys.derive(&KeyFacts {
+            account: self.account.as_str(),
+            object: &self.identity.object,
+            tenant: &self.identity.tenant,
+            start: &self.start,
+            expiry: &self.expiry,
+            service: service_letter(self.service),
+            version: &self.version.to_string(),
+            delegated_tenant: &self.delegated_tenant,
+        });
         Issued { info: self, key }
     }
 }
@@ -80,15 +98,18 @@ impl KeyInfo {
 impl Issued {
     /// `UserDelegationKey`.
     pub(crate) fn document(&self) -> String {
-        let KeyInfo { identity, start, expiry, service, version } = &self.info;
+        let KeyInfo { account: _, identity, start, expiry, service, version, delegated_tenant } = &self.info;
         let mut xml = XmlWriter::new();
         xml.open("UserDelegationKey");
         xml.text("SignedOid", &identity.object);
         xml.text("SignedTid", &identity.tenant);
-        xml.text("SignedStart", &seconds(*start));
-        xml.text("SignedExpiry", &seconds(*expiry));
+        xml.text("SignedStart", start);
+        xml.text("SignedExpiry", expiry);
         xml.text("SignedService", service_letter(*service));
         xml.text("SignedVersion", &version.to_string());
+        if !delegated_tenant.is_empty() {
+            xml.text("SignedDelegatedUserTid", delegated_tenant);
+        }
         xml.text("Value", &STANDARD.encode(self.key));
         xml.close("UserDelegationKey");
         xml.finish()
@@ -123,7 +144,8 @@ mod tests {
     #[test]
     fn a_key_is_issued_for_what_was_asked_and_says_so() {
         let info = read(
-            "<KeyInfo><Start>2023-11-15T00:00:00Z</Start><Expiry>2023-11-16T00:00:00Z</Expiry></KeyInfo>",
+            "<KeyInfo><Start>2023-11-15T00:00:00Z</Start><Expiry>2023-11-16T00:00:00Z</Expiry>\
+             <DelegatedUserTid>them</DelegatedUserTid></KeyInfo>",
         );
         let issued = info.unwrap().issue(&DelegationKeys::new(Secret::new([1; 32])));
         let value = STANDARD.encode(issued.key);
@@ -131,6 +153,7 @@ mod tests {
             "<UserDelegationKey><SignedOid>me</SignedOid><SignedTid>us</SignedTid>\
              <SignedStart>2023-11-15T00:00:00Z</SignedStart><SignedExpiry>2023-11-16T00:00:00Z</SignedExpiry>\
              <SignedService>b</SignedService><SignedVersion>2022-11-02</SignedVersion>\
+             <SignedDelegatedUserTid>them</SignedDelegatedUserTid>\
              <Value>{value}</Value></UserDelegationKey>"
         )));
     }
@@ -138,7 +161,10 @@ mod tests {
     #[test]
     fn a_key_may_begin_now_and_ends_within_seven_days() {
         let info = read("<KeyInfo><Expiry>2023-11-21T22:13:20Z</Expiry></KeyInfo>").unwrap();
-        assert_eq!(info.start, Timestamp::from_unix_seconds(1_700_000_000));
+        assert_eq!(
+            (info.start.as_str(), info.expiry.as_str()),
+            ("2023-11-14T22:13:20Z", "2023-11-21T22:13:20Z")
+        );
         for (bad, code) in [
             ("<KeyInfo><Expiry>2023-11-21T22:13:21Z</Expiry></KeyInfo>", ErrorCode::InvalidXmlNodeValue),
             ("<KeyInfo><Expiry>2023-11-14T22:13:20Z</Expiry></KeyInfo>", ErrorCode::InvalidXmlNodeValue),
@@ -151,7 +177,7 @@ mod tests {
                 ErrorCode::InvalidXmlNodeValue,
             ),
             ("<KeyInfo><Start>2023-11-15</Start></KeyInfo>", ErrorCode::MissingRequiredXmlNode),
-            ("<KeyInfo><DelegatedUserTid>x</DelegatedUserTid></KeyInfo>", ErrorCode::UnsupportedXmlNode),
+            ("<KeyInfo><Other>x</Other></KeyInfo>", ErrorCode::UnsupportedXmlNode),
             ("<Other/>", ErrorCode::InvalidXmlDocument),
             ("", ErrorCode::InvalidXmlDocument),
         ] {
