@@ -1,6 +1,6 @@
 //! One issuer's keys: fetched when they are needed, and kept.
 //!
-//! - Keys that are [fresh](Ages::fresh) that include the one a token names are used without asking anybody.
+//! - [Fresh](Ages::fresh) keys that include the one a token names are used without asking anybody.
 //! - Else they are fetched, by one request at a time and at most once in [`PAUSE`]: issuers change their keys, so an unknown
 //!   one is worth a look, but anybody can send a token with a made-up key.
 //! - While that fails, or somebody else is at it, known keys serve until they are [stale](Ages::stale): an issuer that is down for an

@@ -8,7 +8,7 @@
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
 //! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
-//! [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
+//! [`token`] signs tokens and gives roles, [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
 #![expect(
@@ -27,5 +27,6 @@ mod random;
 mod sdk;
 mod sign;
 mod smoke;
+mod token;
 mod unauthorized;
 mod wire;

@@ -6,7 +6,7 @@
 //! escapes this test.
 
 use crate::client::{Credentials, Response, Service};
-use crate::node::Node;
+use crate::token;
 use crate::wire::fixture::{Exchange, Fixture};
 use crate::wire::{Run, cases, operations, root};
 
@@ -29,7 +29,7 @@ fn no_table_operation_works_without_a_valid_signature() {
 }
 
 fn refuse_all(service: Service) {
-    let node = Node::start();
+    let node = token::node();
     let mut failures = Vec::new();
     for (number, path) in operations(service).iter().flat_map(|operation| cases(operation)).enumerate() {
         let text = std::fs::read_to_string(&path).expect("a readable fixture");
