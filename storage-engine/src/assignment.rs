@@ -303,7 +303,7 @@ mod tests {
             assert!(store.held(&account("acc1"), "who").unwrap().is_empty());
             assert!(store.remove(&one).await.unwrap() && !store.remove(&one).await.unwrap());
             assert_eq!(roles(&store.held(&account("acc"), "who").unwrap()), [8]);
-            assert_eq!(store.list(None).await.unwrap(), [two.clone()]);
+            assert_eq!(store.list(None).await.unwrap(), std::slice::from_ref(&two));
         });
     }
 
@@ -316,7 +316,7 @@ mod tests {
             store.put(&one).await.unwrap();
             store.put(&two).await.unwrap();
             store.remove_all(&account("acc")).await.unwrap();
-            assert_eq!(store.list(None).await.unwrap(), [two.clone()]);
+            assert_eq!(store.list(None).await.unwrap(), std::slice::from_ref(&two));
             assert!(store.list(Some(&account("acc"))).await.unwrap().is_empty());
             assert!(store.held(&account("acc"), "who").unwrap().is_empty());
         });

@@ -10,6 +10,7 @@ mod document;
 pub(crate) use document::{Issued, KeyInfo};
 
 use crate::target::ServiceKind;
+use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use storage_engine::secret::Secret;
@@ -51,8 +52,12 @@ impl DelegationKeys {
     /// The key that was, or would be, issued for these facts: 32 bytes.
     pub fn derive(&self, facts: &KeyFacts<'_>) -> [u8; 32] {
         let KeyFacts { account, object, tenant, start, expiry, service, version, delegated_tenant } = facts;
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("an HMAC takes a key of any length");
+        // An HMAC fills its key up with zeros, so this is the HMAC under the secret itself.
+        let mut key = Key::<Hmac<Sha256>>::default();
+        for (byte, secret) in key.iter_mut().zip(self.0.expose()) {
+            *byte = *secret;
+        }
+        let mut mac = Hmac::<Sha256>::new(&key);
         for text in [PURPOSE, account, object, tenant, start, expiry, service, version, delegated_tenant] {
             // Lengths keep two lists of texts from being one text.
             mac.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -29,18 +29,16 @@ pub fn actions(service: ServiceKind, level: Level, access: Access) -> Option<Way
 
 fn of_blobs(level: Level, access: Access) -> Option<Ways> {
     Some(match (level, access) {
-        (Level::Service, Access::List) => &[&[A::ContainersRead]],
+        (Level::Service, Access::List) | (Level::Container, Access::Read) => &[&[A::ContainersRead]],
         (Level::Service, Access::Read) => &[&[A::BlobServiceRead]],
         (Level::Service, Access::Write) => &[&[A::BlobServiceWrite]],
         (Level::Service, Access::DelegationKey) => &[&[A::BlobDelegationKey]],
         (Level::Service | Level::Container, Access::Filter) => &[&[A::BlobsFilter]],
-        (Level::Container, Access::Read) => &[&[A::ContainersRead]],
         (Level::Container, Access::Write | Access::Create | Access::BreakLease) => &[&[A::ContainersWrite]],
         (Level::Container, Access::Delete) => &[&[A::ContainersDelete]],
-        (Level::Container, Access::List) => &[&[A::BlobsRead]],
         // One row's access stands for getting and for setting.
         (Level::Container, Access::Policies) => &[&[A::ContainersGetAcl, A::ContainersSetAcl]],
-        (Level::Blob, Access::Read | Access::List) => &[&[A::BlobsRead]],
+        (Level::Container, Access::List) | (Level::Blob, Access::Read | Access::List) => &[&[A::BlobsRead]],
         (Level::Blob, Access::Write | Access::BreakLease) => &[&[A::BlobsWrite]],
         (Level::Blob, Access::Create | Access::Append) => &[&[A::BlobsWrite], &[A::BlobsAdd]],
         (Level::Blob, Access::Delete) => &[&[A::BlobsDelete]],
