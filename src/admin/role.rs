@@ -75,12 +75,12 @@ impl RoleAdmin {
                 if self.accounts.keys(&assignment.account).is_none() {
                     return Err(Refusal::new(StatusCode::NOT_FOUND, "there is no account of this name"));
                 }
-                let changed = self.assignments.put(&assignment).await.map_err(failed)?;
+                let changed = self.assignments.put(&assignment).await.map_err(|error| failed(&error))?;
                 Ok(json_response(StatusCode::OK, &Changed { changed }))
             }
             (&Method::DELETE, []) => {
                 let assignment = read(&document(request).await?)?;
-                let changed = self.assignments.remove(&assignment).await.map_err(failed)?;
+                let changed = self.assignments.remove(&assignment).await.map_err(|error| failed(&error))?;
                 Ok(json_response(StatusCode::OK, &Changed { changed }))
             }
             _ => Err(Refusal::not_found()),
@@ -95,7 +95,7 @@ impl RoleAdmin {
                     .ok_or_else(|| bad("the query may be account=NAME"))?,
             ),
         };
-        let assignments = self.assignments.list(account.as_ref()).await.map_err(failed)?;
+        let assignments = self.assignments.list(account.as_ref()).await.map_err(|error| failed(&error))?;
         let assignments = assignments.into_iter().map(shown).collect();
         Ok(json_response(StatusCode::OK, &ShownAssignments { assignments }))
     }
@@ -105,7 +105,7 @@ fn bad(text: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, text)
 }
 
-fn failed(error: EngineError) -> Refusal {
+fn failed(error: &EngineError) -> Refusal {
     tracing::error!(%error, "the store of role assignments failed");
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the store failed; the log says why")
 }

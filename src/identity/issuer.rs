@@ -41,7 +41,7 @@ pub(super) enum Source {
     },
 }
 
-/// What of a discovery document matters (OpenID Connect Discovery 1.0).
+/// What of a discovery document matters (`OpenID` Connect Discovery 1.0).
 #[derive(Deserialize)]
 struct Discovered {
     issuer: String,
