@@ -7,14 +7,15 @@
 use crate::listener::Answer;
 use crate::telemetry::Telemetry;
 use access::Access;
+use account::AccountAdmin;
 use api::{Arrival, Body};
 use http::{Method, Request, Response, StatusCode};
 use reply::{Answered, Refusal};
 use role::RoleAdmin;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub(crate) mod access;
+pub(crate) mod account;
 mod reply;
 pub(crate) mod role;
 
@@ -27,6 +28,7 @@ pub(crate) struct Admin {
 
 /// What can be administered.
 pub(crate) struct Subjects {
+    pub(crate) accounts: AccountAdmin,
     pub(crate) roles: RoleAdmin,
 }
 
@@ -35,6 +37,7 @@ impl Subjects {
         let path = request.uri().path().to_owned();
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match segments.split_first() {
+            Some((&"accounts", rest)) => self.accounts.answer(rest, request).await,
             Some((&"roles", rest)) => self.roles.answer(rest, request).await,
             _ => Err(Refusal::not_found()),
         }
@@ -57,13 +60,12 @@ impl Admin {
 }
 
 impl Answer for Admin {
-    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, arrival: Arrival, request: Request<Body>) -> Response<Body> {
         let open = match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => Some("ok\n".to_owned()),
             (&Method::GET, "/metrics") => Some(self.telemetry.metrics()),
             _ => None,
         };
-        let arrival = Arrival { peer: Some(peer), secure: false };
         match open {
             Some(text) => Response::new(Body::full(text)),
             None => self.administer(arrival, request).await.unwrap_or_else(Response::from),

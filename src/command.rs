@@ -4,14 +4,23 @@
 use crate::config::Flags;
 use crate::files::ServerFolder;
 use clap::Subcommand;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
+mod account;
 mod client;
 mod role;
+mod sas;
+mod trust;
 
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Creates, shows and changes accounts of a running server, and makes SAS tokens for them
+    ///
+    /// The server is found by its data folder (--disk), whose owner may administer it.
+    #[command(subcommand)]
+    Account(account::AccountCommand),
     /// Prints every operation that is served: service, logged name, verb
     Operations,
     /// Assigns roles to the holders of tokens, on a running server
@@ -19,6 +28,8 @@ pub(crate) enum Command {
     /// The server is found by its data folder (--disk), whose owner may administer it.
     #[command(subcommand)]
     Role(role::RoleCommand),
+    /// Prints how to trust the local certificate authority of --tls
+    Trust,
 }
 
 impl Command {
@@ -29,16 +40,22 @@ impl Command {
     pub(crate) fn run(self, flags: &Flags) -> Result<(), String> {
         let folder = || flags.data_folder().map(|folder| ServerFolder::of(&folder));
         match self {
+            Self::Account(command) => command.run(&folder()?),
             Self::Operations => print(&operations()),
             Self::Role(command) => command.run(&folder()?),
+            Self::Trust => print(&trust::instructions(&folder()?)?),
         }
     }
 }
 
 /// Every operation that is built, one line each: what tests of coverage and the curious read.
 fn operations() -> String {
-    let operations = api::operations().into_iter();
-    operations.map(|(service, name, method)| format!("{}\t{name}\t{method}\n", service.label())).collect()
+    let mut text = String::new();
+    for (service, name, method) in api::operations() {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{}\t{name}\t{method}", service.label());
+    }
+    text
 }
 
 /// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.

@@ -3,7 +3,7 @@
 //! A setting has one name everywhere: `--blob-port`, `LINARITE_BLOB_PORT`, `blob-port = …` (only the variable for
 //! several accounts is plural, as Azurite's is). Azurite's spelling
 //! of a flag is understood too, so that its command lines keep working; what such a flag asks for and we do not
-//! have (TLS) is refused rather than ignored, because the client would trust in it.
+//! have (passphrases) is refused rather than ignored, because the client would trust in it.
 
 mod accounts;
 
@@ -11,6 +11,7 @@ pub(crate) use accounts::{ConfiguredAccounts, Shown};
 
 use crate::command::Command;
 use crate::identity::{IssuerSettings, TokenSettings};
+use crate::tls::{CertificateName, TlsSettings};
 use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -91,6 +92,7 @@ struct Settings {
         long = "disk",
         visible_alias = "location",
         short_alias = 'l',
+        alias = "data",
         env = "LINARITE_DISK",
         value_name = "PATH",
         value_delimiter = ',',
@@ -110,18 +112,32 @@ struct Settings {
     /// The port for tables [default: 10002]
     #[arg(long, alias = "tablePort", env = "LINARITE_TABLE_PORT")]
     table_port: Option<u16>,
-    /// The port for /metrics and /healthz [default: 10003]
+    /// The port for /metrics, /healthz and the administration of this machine [default: 10003]
     #[arg(long, alias = "adminPort", env = "LINARITE_ADMIN_PORT")]
     admin_port: Option<u16>,
     /// An account, as NAME:KEY[:KEY2] with keys in Base64; may be repeated. Replaces the development account
     #[arg(
         long = "account",
         env = "LINARITE_ACCOUNTS",
+        hide_env_values = true,
         value_name = "NAME:KEY[:KEY2]",
         value_delimiter = ';'
     )]
     #[serde(default, deserialize_with = "one_or_many")]
     account: Option<Vec<String>>,
+    /// Serves TLS (HTTPS, HTTP/2). Without --cert, with a certificate of a local authority made at the first start
+    #[arg(long, env = "LINARITE_TLS", num_args = 0, default_missing_value = "true")]
+    tls: Option<bool>,
+    /// Another host name or address that clients use, for the local authority's certificate; may be repeated
+    #[arg(long, env = "LINARITE_TLS_NAME", value_name = "NAME", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    tls_name: Option<Vec<String>>,
+    /// Serves TLS with this certificate, a PEM file with its chain; read again when it changes and on SIGHUP
+    #[arg(long, env = "LINARITE_CERT", value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key, a PEM file
+    #[arg(long, env = "LINARITE_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
     /// When a write is acknowledged [default: sync]
     #[arg(long, env = "LINARITE_DURABILITY", value_enum)]
     durability: Option<DurabilityName>,
@@ -183,23 +199,7 @@ struct AzuriteFlags {
     #[arg(long = "tableKeepAliveTimeout", hide = true)]
     table_keep_alive_timeout: Option<u64>,
     #[arg(long, hide = true)]
-    cert: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    key: Option<PathBuf>,
-    #[arg(long, hide = true)]
     pwd: Option<String>,
-}
-
-impl Flags {
-    /// The folder whose server a command is for.
-    ///
-    /// # Errors
-    /// A sentence for the user, if the configuration file cannot be read.
-    pub(crate) fn data_folder(&self) -> Result<PathBuf, String> {
-        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        let disks = self.settings.disk.clone().or(file.disk).unwrap_or(EngineConfig::default().disks);
-        disks.into_iter().next().ok_or_else(|| "no disk is configured".to_owned())
-    }
 }
 
 /// The whole configuration, with nothing left open.
@@ -213,6 +213,7 @@ pub(crate) struct Config {
     pub(crate) admin_port: u16,
     pub(crate) accounts: ConfiguredAccounts,
     pub(crate) tokens: TokenSettings,
+    pub(crate) tls: Option<TlsSettings>,
     pub(crate) connections_max: usize,
     pub(crate) drain_seconds: u64,
     pub(crate) silent: bool,
@@ -238,6 +239,10 @@ impl Config {
             table_port,
             admin_port,
             account,
+            tls,
+            tls_name,
+            cert,
+            key,
             durability,
             cache_mib,
             connections_max,
@@ -248,14 +253,12 @@ impl Config {
             oauth,
             oauth_over_http,
         } = settings;
-        let tokens = TokenSettings {
-            unsigned: oauth.or(file.oauth).is_some(),
-            over_http: oauth_over_http.or(file.oauth_over_http).unwrap_or(false),
-            issuers: issuer_flags.into_settings().or(file.issuer).unwrap_or_default(),
-        };
-        if tokens.unsigned && !tokens.issuers.is_empty() {
-            return Err("--oauth basic believes everybody's tokens: name no --issuer beside it".to_owned());
-        }
+        let issuers = issuer_flags.into_settings().or(file.issuer);
+        let tokens = token_settings(
+            oauth.or(file.oauth),
+            oauth_over_http.or(file.oauth_over_http),
+            issuers.unwrap_or_default(),
+        )?;
         let defaults = EngineConfig::default();
         let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
         let durability = match durability.or(file.durability).unwrap_or(DurabilityName::Sync) {
@@ -273,16 +276,24 @@ impl Config {
         if engine.disks.len() != 1 {
             return Err("give exactly one --disk; keeping data on several is not built yet".to_owned());
         }
+        let host = host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let tls = tls_settings(
+            tls.or(file.tls),
+            tls_name.or(file.tls_name),
+            [cert.or(file.cert), key.or(file.key)],
+            host,
+        )?;
         let named = account.or(file.account).or_else(accounts::from_azurite_environment);
         Ok(Self {
             engine,
-            host: host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
+            host,
             blob_port: blob_port.or(file.blob_port).unwrap_or(10_000),
             queue_port: queue_port.or(file.queue_port).unwrap_or(10_001),
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
             accounts: ConfiguredAccounts::parse(named)?,
             tokens,
+            tls,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
             silent: silent.or(file.silent).unwrap_or(false),
@@ -291,11 +302,75 @@ impl Config {
     }
 }
 
+impl Flags {
+    /// The data folder that is meant, for commands that look for the server that has it open.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn data_folder(&self) -> Result<PathBuf, String> {
+        let named = self.settings.disk.clone();
+        let file = || self.config.as_deref().map(read_file).transpose();
+        let named = match named {
+            Some(named) => Some(named),
+            None => file()?.and_then(|file| file.disk),
+        };
+        let folder = named.unwrap_or_else(|| EngineConfig::default().disks).into_iter().next();
+        folder.ok_or_else(|| "no --disk is named".to_owned())
+    }
+}
+
+/// What the settings of TLS come to; none: no TLS.
+fn tls_settings(
+    tls: Option<bool>,
+    names: Option<Vec<String>>,
+    files: [Option<PathBuf>; 2],
+    host: IpAddr,
+) -> Result<Option<TlsSettings>, String> {
+    match files {
+        [Some(_), Some(_)] if tls == Some(false) => Err("a certificate is given, and TLS is off".to_owned()),
+        [Some(_), Some(_)] if names.is_some() => {
+            Err("the names of --cert are in it; --tls-name is for the local authority".to_owned())
+        }
+        [Some(cert), Some(key)] => Ok(Some(TlsSettings::Files { cert, key })),
+        [Some(_), None] => Err("--cert needs --key FILE, its private key as PEM".to_owned()),
+        [None, Some(_)] => Err("--key needs --cert FILE, its certificate as PEM".to_owned()),
+        [None, None] if tls != Some(true) => match names {
+            Some(_) => Err("--tls-name needs --tls".to_owned()),
+            None => Ok(None),
+        },
+        [None, None] => {
+            let texts = names.unwrap_or_default();
+            let names = texts.iter().map(|text| CertificateName::parse(text)).collect::<Result<Vec<_>, _>>();
+            let mut names = names.map_err(|error| format!("--tls-name: {error}"))?;
+            let host_name = CertificateName::Address(host);
+            if !host.is_unspecified() && !host.is_loopback() && !names.contains(&host_name) {
+                names.push(host_name);
+            }
+            Ok(Some(TlsSettings::Local(names)))
+        }
+    }
+}
+
+fn token_settings(
+    oauth: Option<OauthName>,
+    over_http: Option<bool>,
+    issuers: Vec<IssuerSettings>,
+) -> Result<TokenSettings, String> {
+    if oauth.is_some() && !issuers.is_empty() {
+        return Err("--oauth basic believes everybody's tokens: name no --issuer beside it".to_owned());
+    }
+    Ok(TokenSettings { unsigned: oauth.is_some(), over_http: over_http.unwrap_or(false), issuers })
+}
+
 impl AzuriteFlags {
     /// Refuses what we do not have; gives the folder of a store that is to be thrown away.
     fn judge(&self) -> Result<Option<tempfile::TempDir>, String> {
-        if self.cert.is_some() || self.key.is_some() || self.pwd.is_some() {
-            return Err("TLS is not built yet: start without --cert, --key and --pwd".to_owned());
+        if self.pwd.is_some() {
+            return Err(
+                "--pwd is for PKCS#12 files and keys with a passphrase, which are not read: give --cert \
+                        and --key as PEM files (`openssl pkcs12 -in FILE.pfx -nodes` makes both)"
+                    .to_owned(),
+            );
         }
         if !self.in_memory_persistence {
             return Ok(None);
@@ -363,7 +438,12 @@ mod tests {
         assert!(config(&["--oauth", "none"]).is_err());
         assert!(config(&["--oauth", "basic", "--issuer", "https://id.example"]).is_err());
         assert!(config(&["--issuer-keys", "keys.json"]).is_err());
-        assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("not built"));
+        assert!(config(&["--cert", "a.pfx", "--pwd", "p"]).unwrap_err().contains("PEM"));
+        assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("--key"));
+        assert!(config(&["--key", "a.pem"]).unwrap_err().contains("--cert"));
+        assert!(config(&["--tls-name", "a.test"]).unwrap_err().contains("--tls"));
+        assert!(config(&["--tls", "--tls-name", "*.test"]).is_err());
+        assert!(config(&["--cert", "a", "--key", "b", "--tls-name", "a.test"]).is_err());
         assert!(config(&["--account", "bad"]).is_err());
         assert!(config(&["--disk", "a", "--disk", "b"]).is_err());
     }
@@ -384,6 +464,33 @@ mod tests {
         assert!(self::config(&["--oauth", "basic"]).unwrap().tokens.unsigned);
         std::fs::write(&path, "[[issuer]]\nurl = \"a\"\nkey = \"k\"\n").unwrap();
         assert!(self::config(&["--config", text]).is_err());
+    }
+
+    #[test]
+    fn tls_comes_from_files_or_from_the_local_authority() {
+        assert_eq!(config(&[]).unwrap().tls, None);
+        let (cert, key) = (PathBuf::from("a"), PathBuf::from("b"));
+        let files = Some(TlsSettings::Files { cert, key });
+        assert_eq!(config(&["--cert", "a", "--key", "b"]).unwrap().tls, files);
+        assert_eq!(config(&["--tls", "--cert", "a", "--key", "b"]).unwrap().tls, files);
+        let names = |names: &[&str]| names.iter().map(|name| CertificateName::parse(name).unwrap()).collect();
+        assert_eq!(config(&["--tls"]).unwrap().tls, Some(TlsSettings::Local(Vec::new())));
+        let line = ["--tls", "--tls-name", "azure.test,10.0.0.1", "--host", "10.0.0.2"];
+        assert_eq!(
+            config(&line).unwrap().tls,
+            Some(TlsSettings::Local(names(&["azure.test", "10.0.0.1", "10.0.0.2"])))
+        );
+    }
+
+    #[test]
+    fn commands_find_the_folder_that_the_server_was_given() {
+        let folder = |line: &[&str]| {
+            Flags::try_parse_from([&["linarite"], line].concat()).unwrap().data_folder().unwrap()
+        };
+        assert_eq!(folder(&["trust"]), PathBuf::from("linarite-data"));
+        for line in [["--disk", "/d", "account", "list"], ["account", "list", "--data", "/d"]] {
+            assert_eq!(folder(&line), PathBuf::from("/d"));
+        }
     }
 
     #[test]

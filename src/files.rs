@@ -9,9 +9,19 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Name of the folder inside the data folder.
 const FOLDER: &str = "server";
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner.
+    Owner,
+    /// Everybody.
+    All,
+}
 
 /// The folder of the server's own files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,16 +50,22 @@ impl ServerFolder {
         }
     }
 
-    /// Puts `text` in place of whatever the file held, readable by its owner only. It is durable when this returns.
+    /// Puts `text` in place of whatever the file held. It is durable when this returns.
     ///
     /// # Errors
     /// The device's.
-    pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<()> {
+    pub(crate) fn write(&self, name: &str, text: &str, readers: Readers) -> io::Result<()> {
         fs::create_dir_all(&self.0)?;
-        let new = self.path(&format!("{name}.new"));
+        let (new, mode) = (
+            self.path(&format!("{name}.new")),
+            match readers {
+                Readers::Owner => 0o600,
+                Readers::All => 0o644,
+            },
+        );
         // What a crash has left must not lend the new file its readers.
         remove(&new)?;
-        let mut file = create(&new)?;
+        let mut file = create(&new, mode)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, self.path(name))?;
@@ -63,6 +79,16 @@ impl ServerFolder {
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         remove(&self.path(name))
     }
+}
+
+/// What tells one state of a file from the next, as far as that can be seen without reading it; none if there is
+/// no such file.
+pub(crate) type Trace = Option<(SystemTime, u64)>;
+
+/// The file's present trace.
+pub(crate) fn trace(path: &Path) -> Trace {
+    let found = fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 /// All of a file that the user has named.
@@ -81,8 +107,8 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the home of the server's own files")]
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the home of the server's own files")]
@@ -102,7 +128,7 @@ mod tests {
         assert_eq!(folder.read("secret").unwrap(), None);
         fs::create_dir_all(&folder.0).unwrap();
         fs::write(folder.path("secret.new"), "half").unwrap();
-        folder.write("secret", "whole").unwrap();
+        folder.write("secret", "whole", Readers::Owner).unwrap();
         assert_eq!(folder.read("secret").unwrap().as_deref(), Some("whole"));
         let mode = fs::metadata(folder.path("secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

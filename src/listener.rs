@@ -1,15 +1,17 @@
 //! Sockets: accepting, limiting and draining connections. Knows bytes and HTTP framing, no header of Azure's.
+//!
+//! A connection is plain, and then speaks HTTP/1.1; or it begins with a TLS handshake, in which the client chooses
+//! between HTTP/1.1 and HTTP/2. The handshake happens in the connection's own task and has its own short limit of time, so
+//! it holds up nobody's accept. HTTP/2 without TLS is left out: no client of this protocol asks for it.
+//! What the two framings need of their own is in [`http1`] and [`http2`]; the limits are here, once for both.
 
-use api::Body;
+use crate::tls::{HTTP2, Tls};
 use api::body::Stalled;
+use api::{Arrival, Body};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,19 +22,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Sleep;
 
+mod http1;
+mod http2;
+
 /// How long a client may take to send a request's head, and how long its body may stand still.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Most headers of a request: what Azure needs, and room for metadata.
 const HEADERS_MAX: usize = 200;
 /// Most bytes of a request's head, and of a connection's buffer.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long a TLS handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before accepting again when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers one request.
 pub(crate) trait Answer: Send + Sync + 'static {
     /// Answers.
-    fn answer(&self, peer: SocketAddr, request: Request<Body>)
+    fn answer(&self, arrival: Arrival, request: Request<Body>)
     -> impl Future<Output = Response<Body>> + Send;
 }
 
@@ -56,8 +63,8 @@ impl Door {
         }
     }
 
-    /// Accepts connections until the door closes.
-    pub(crate) fn serve<A: Answer>(&self, listener: TcpListener, answer: Arc<A>) {
+    /// Accepts connections until the door closes: TLS connections if there is a `tls`.
+    pub(crate) fn serve<A: Answer>(&self, listener: TcpListener, answer: Arc<A>, tls: Option<Arc<Tls>>) {
         let door = self.clone();
         tokio::spawn(async move {
             let mut stopping = door.stopping.subscribe();
@@ -73,8 +80,9 @@ impl Door {
                 // Behind the accept, so that a listener that waits holds none.
                 let Ok(permit) = Arc::clone(&door.connections).acquire_owned().await else { return };
                 let (answer, stopping) = (Arc::clone(&answer), door.stopping.subscribe());
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    connection(stream, peer, answer, stopping).await;
+                    connection(stream, peer, tls.as_deref(), answer, stopping).await;
                     drop(permit);
                 });
             }
@@ -92,6 +100,7 @@ impl Door {
 async fn connection<A: Answer>(
     stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<&Tls>,
     answer: Arc<A>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -100,28 +109,24 @@ async fn connection<A: Answer>(
     // A client that reads nothing any more, or is gone without a word, must not hold what it was reading for ever.
     let patience_ms = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, patience_ms);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = Arc::clone(&answer);
-        async move {
-            let request = request.map(|body| {
-                if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::new(body)) }
-            });
-            Ok::<_, Infallible>(answer.answer(peer, request).await)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    // A connection's own errors (a client that hangs up, bytes that are no HTTP) concern nobody else.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    let arrival = Arrival { peer: Some(peer), secure: tls.is_some() };
+    let Some(tls) = tls else { return http1::serve(stream, arrival, answer, stopping).await };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE_PATIENCE, tls.acceptor().accept(stream)) => shaken,
+        _ = stopping.wait_for(|stop| *stop) => return,
+    };
+    // Clients that do not trust the certificate, or speak no TLS, are not our failure.
+    let Ok(Ok(stream)) = shaken else { return };
+    if stream.get_ref().1.alpn_protocol() == Some(HTTP2) {
+        http2::serve(stream, arrival, answer, stopping).await;
+    } else {
+        http1::serve(stream, arrival, answer, stopping).await;
     }
-    let _ = connection.await;
+}
+
+/// The request with its body as the rest of the server sees bodies.
+fn received(request: Request<Incoming>) -> Request<Body> {
+    request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::new(body)) })
 }
 
 /// A request's body that ends with an error when nothing comes for [`PATIENCE`].

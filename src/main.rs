@@ -3,15 +3,18 @@
 //! Arguments become a [`config::Config`], the configuration a running [`node::Node`]; a signal stops it. With a
 //! [`command`] they ask a running server, or nobody, for something else.
 
+mod accounts;
 mod admin;
 mod command;
 mod config;
+mod endpoints;
 mod files;
 mod identity;
 mod listener;
 mod node;
 mod outbound;
 mod telemetry;
+mod tls;
 
 use clap::Parser;
 use config::{Config, Flags};

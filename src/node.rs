@@ -1,13 +1,17 @@
 //! The running server: disks, engine, services and listeners put together, and taken apart in reverse.
 
+use crate::accounts::KnownAccounts;
 use crate::admin::access::Access;
+use crate::admin::account::AccountAdmin;
 use crate::admin::role::RoleAdmin;
 use crate::admin::{Admin, Subjects};
-use crate::config::{Config, ConfiguredAccounts, Shown};
+use crate::config::{Config, Shown};
+use crate::endpoints::Endpoints;
 use crate::files::ServerFolder;
 use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
 use crate::telemetry::{Log, Telemetry};
+use crate::tls::{CERTIFICATE_FILE, Tls, TlsSettings};
 use api::auth::Identities;
 use api::auth::bearer::Bearer;
 use api::auth::delegation::DelegationKeys;
@@ -35,21 +39,16 @@ pub(crate) struct Node {
     access: Arc<Access>,
     /// Whether everybody's tokens are believed.
     unsigned_tokens: bool,
-    addresses: Addresses,
+    endpoints: Endpoints,
+    admin: SocketAddr,
+    /// The local authority's certificate, for whoever is to trust it.
+    authority: Option<PathBuf>,
     shown_account: Shown,
     disks: Vec<PathBuf>,
     drain: Duration,
     // Dropped last, in this order: the store's folder if it is a throw-away one, then the log.
     _temporary: Option<tempfile::TempDir>,
     _log: Log,
-}
-
-/// Where the services listen.
-struct Addresses {
-    blob: SocketAddr,
-    queue: SocketAddr,
-    table: SocketAddr,
-    admin: SocketAddr,
 }
 
 /// One service of the front, on its own port.
@@ -59,8 +58,8 @@ struct Port {
 }
 
 impl Answer for Port {
-    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
-        self.front.handle(self.service, Arrival { peer: Some(peer), secure: false }, request).await
+    async fn answer(&self, arrival: Arrival, request: Request<Body>) -> Response<Body> {
+        self.front.handle(self.service, arrival, request).await
     }
 }
 
@@ -75,39 +74,52 @@ impl Node {
         let queue = bind(config.host, config.queue_port, "--queue-port").await?;
         let table = bind(config.host, config.table_port, "--table-port").await?;
         let admin = bind(config.host, config.admin_port, "--admin-port").await?;
-        let addresses = Addresses {
+        let endpoints = Endpoints {
+            secure: config.tls.is_some(),
             blob: address(&blob)?,
             queue: address(&queue)?,
             table: address(&table)?,
-            admin: address(&admin)?,
         };
+        let admin_address = address(&admin)?;
         let engine = Engine::open(&config.engine, Arc::new(SystemClock), Arc::new(SystemEntropy))
             .map_err(|error| cannot_open(&error))?;
         // From here on the folder is ours: another server would have been refused by the lock that the engine took.
         let folder = config.engine.disks.first().map(|disk| ServerFolder::of(disk));
-        let access = Arc::new(Access::open(addresses.admin, folder.ok_or("no disk is configured")?)?);
+        let folder = folder.ok_or("no disk is configured")?;
+        let authority =
+            matches!(config.tls, Some(TlsSettings::Local(_))).then(|| folder.path(CERTIFICATE_FILE));
+        let tls = open_tls(config.tls, &folder)?;
+        let access = Arc::new(Access::open(admin_address, folder)?);
         let telemetry = Arc::new(Telemetry::new((!config.silent).then(|| log.writer())));
         let shown_account = config.accounts.shown.clone();
+        let accounts =
+            KnownAccounts::open(config.accounts, engine.accounts().clone(), engine.assignments().clone())
+                .await;
+        let accounts = Arc::new(accounts.map_err(|error| cannot_open(&error))?);
         let identities = identities(&engine, &config.tokens).await?;
-        let accounts = Arc::new(config.accounts);
         let front = Arc::new(front(&engine, &accounts, identities, &telemetry));
         let door = Door::new(config.connections_max);
         for (listener, service) in
             [(blob, ServiceKind::Blob), (queue, ServiceKind::Queue), (table, ServiceKind::Table)]
         {
-            door.serve(listener, Arc::new(Port { front: Arc::clone(&front), service }));
+            door.serve(listener, Arc::new(Port { front: Arc::clone(&front), service }), tls.clone());
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
-        let subjects = Subjects { roles: RoleAdmin::new(engine.assignments().clone(), accounts) };
-        admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)));
+        let subjects = Subjects {
+            roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
+            accounts: AccountAdmin::new(accounts, endpoints),
+        };
+        admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)), None);
         Ok(Self {
             door,
             admin_door,
             engine,
             access,
             unsigned_tokens: config.tokens.unsigned,
-            addresses,
+            endpoints,
+            admin: admin_address,
+            authority,
             shown_account,
             disks: config.engine.disks,
             drain: Duration::from_secs(config.drain_seconds),
@@ -123,22 +135,20 @@ impl Node {
     }
 
     fn write_announcement(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let Addresses { blob, queue, table, admin } = &self.addresses;
         let Shown { name, key } = &self.shown_account;
-        writeln!(out, "blob   http://{blob}/{name}")?;
-        writeln!(out, "queue  http://{queue}/{name}")?;
-        writeln!(out, "table  http://{table}/{name}")?;
-        writeln!(out, "admin  http://{admin}/metrics")?;
+        let endpoints = self.endpoints.of(name);
+        writeln!(out, "blob   {}", endpoints.blob)?;
+        writeln!(out, "queue  {}", endpoints.queue)?;
+        writeln!(out, "table  {}", endpoints.table)?;
+        writeln!(out, "admin  http://{}/metrics", self.admin)?;
         for disk in &self.disks {
             writeln!(out, "data   {}", disk.display())?;
         }
+        if let Some(authority) = &self.authority {
+            writeln!(out, "trust  {} (`linarite trust` says how)", authority.display())?;
+        }
         let key = key.as_deref().unwrap_or("<the account's key>");
-        writeln!(
-            out,
-            "connection string: DefaultEndpointsProtocol=http;AccountName={name};AccountKey={key};\
-             BlobEndpoint=http://{blob}/{name};QueueEndpoint=http://{queue}/{name};\
-             TableEndpoint=http://{table}/{name};"
-        )?;
+        writeln!(out, "connection string: {}", endpoints.connection_string(name, key))?;
         if self.unsigned_tokens {
             writeln!(
                 out,
@@ -164,12 +174,12 @@ impl Node {
 
 fn front(
     engine: &Engine,
-    accounts: &Arc<ConfiguredAccounts>,
+    accounts: &Arc<KnownAccounts>,
     identities: Identities,
     telemetry: &Arc<Telemetry>,
 ) -> Front {
     let observer: Arc<dyn Observer> = Arc::<Telemetry>::clone(telemetry);
-    let accounts = Arc::<ConfiguredAccounts>::clone(accounts);
+    let accounts = Arc::<KnownAccounts>::clone(accounts);
     Front::new(engine, accounts, identities, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
 }
 
@@ -185,6 +195,13 @@ async fn identities(engine: &Engine, settings: &TokenSettings) -> Result<Identit
         (Bearer::signed(issuers, settings.over_http), Arc::new(roles))
     };
     Ok(Identities { bearer, roles, delegation: Arc::new(DelegationKeys::new(secret)) })
+}
+
+fn open_tls(settings: Option<TlsSettings>, folder: &ServerFolder) -> Result<Option<Arc<Tls>>, String> {
+    let Some(settings) = settings else { return Ok(None) };
+    let tls = Arc::new(Tls::open(settings, folder, Arc::new(SystemClock))?);
+    tls.watch()?;
+    Ok(Some(tls))
 }
 
 async fn bind(host: IpAddr, port: u16, setting: &str) -> Result<TcpListener, String> {

@@ -46,6 +46,12 @@ impl std::fmt::Debug for AccountKeys {
 pub trait Accounts: Send + Sync + 'static {
     /// The account's keys; none if there is no such account.
     fn keys(&self, account: &AccountName) -> Option<std::sync::Arc<AccountKeys>>;
+
+    /// Whether containers of the account may be public. Where nobody has decided, they may.
+    fn anonymous_allowed(&self, account: &AccountName) -> bool {
+        let _ = account;
+        true
+    }
 }
 
 /// Who a request comes from, once that is proved.

@@ -8,6 +8,7 @@ use crate::auth::delegation::DelegationKeys;
 use crate::md5::Lanes;
 use std::sync::Arc;
 use storage_engine::blob::BlobStore;
+use storage_engine::settings::SettingsStore;
 
 pub mod operations;
 
@@ -19,12 +20,15 @@ mod block;
 mod container;
 mod headers;
 mod listing;
+mod website;
 
 /// The Blob service.
 #[derive(Debug)]
 pub struct BlobService {
     /// The engine's part.
     pub store: BlobStore,
+    /// Settings of all services.
+    pub(crate) settings: SettingsStore,
     /// Hashes the bodies of all uploads.
     pub(crate) md5: Lanes,
     /// Makes user delegation keys.
@@ -33,7 +37,7 @@ pub struct BlobService {
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, md5: Lanes::start(), delegation }
+    pub fn new(store: BlobStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, settings, md5: Lanes::start(), delegation }
     }
 }

@@ -12,23 +12,27 @@
 use crate::auth::{Accounts, Identities, Principal};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
-use crate::error::{ErrorCode, StorageError, with_causes};
+use crate::cors::Actual;
+use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
-use crate::operation::{Row, resolve};
+use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
 use crate::reply;
+use crate::service;
 use crate::table::TableService;
-use crate::target::ServiceKind;
+use crate::target::{Level, ServiceKind};
 use crate::time;
 use crate::version::{OLDEST, Version};
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use storage_engine::Engine;
 use storage_engine::clock::{Clock, Entropy, Timestamp};
+use storage_engine::settings::{ServiceSettings, SettingsStore};
 
 /// Most bytes of a refused request's body that are read to keep its connection.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
@@ -76,6 +80,7 @@ pub struct Front {
     blob: BlobService,
     queue: QueueService,
     table: TableService,
+    settings: SettingsStore,
     accounts: Arc<dyn Accounts>,
     identities: Identities,
     observer: Arc<dyn Observer>,
@@ -102,9 +107,18 @@ impl Front {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            blob: BlobService::new(engine.blobs().clone(), Arc::clone(&identities.delegation)),
-            queue: QueueService::new(engine.queues().clone(), Arc::clone(&identities.delegation)),
-            table: TableService::new(engine.tables().clone()),
+            blob: BlobService::new(
+                engine.blobs().clone(),
+                engine.settings().clone(),
+                Arc::clone(&identities.delegation),
+            ),
+            queue: QueueService::new(
+                engine.queues().clone(),
+                engine.settings().clone(),
+                Arc::clone(&identities.delegation),
+            ),
+            table: TableService::new(engine.tables().clone(), engine.settings().clone()),
+            settings: engine.settings().clone(),
             accounts,
             identities,
             observer,
@@ -125,13 +139,20 @@ impl Front {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
-        let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
+        let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
+        let mut cross_origin = None;
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
-            Ok(mut head) => {
-                let (operation, answer) = self.serve(service, &mut head, body).await;
-                (operation, head.target.account, answer)
-            }
+            Ok(mut head) => match self.settings_of(&head).await {
+                Err(error) => ("Unknown", head.target.account, Err(error)),
+                Ok(settings) => {
+                    version = service::version(&head, &settings);
+                    head.version = version;
+                    cross_origin = Actual::of(&head).map(|actual| (actual, settings));
+                    let (operation, answer) = self.serve(service, &mut head, body).await;
+                    (operation, head.target.account, answer)
+                }
+            },
         };
         let (mut response, error, cause) = match answer {
             Ok(response) => (response, None, None),
@@ -141,6 +162,9 @@ impl Front {
             }
         };
         self.stamp(&mut response, service, &request_id, version, client_request_id);
+        if let Some((actual, settings)) = cross_origin {
+            actual.mark(&settings.cors, response.headers_mut());
+        }
         self.observer.answered(&Summary {
             service,
             operation,
@@ -156,6 +180,12 @@ impl Front {
             elapsed: began.elapsed(),
         });
         response
+    }
+
+    /// The settings of the service that is addressed.
+    async fn settings_of(&self, head: &Head) -> Result<Arc<ServiceSettings>, StorageError> {
+        let settings = self.settings.get(&head.account, head.target.service.settings()).await;
+        settings.map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     /// Has the service answer. Also gives the operation's logged name.
@@ -218,6 +248,12 @@ impl Front {
         row: Result<&'static Row<S>, StorageError>,
         head: &mut Head,
     ) -> Result<&'static Row<S>, StorageError> {
+        // A website is for people: nobody proves anything there, whatever they ask.
+        if row.as_ref().is_ok_and(|row| row.access == Access::Open)
+            || head.target.resource.level() == Level::Website
+        {
+            return admit(row, head);
+        }
         let principal = self.identities.prove(head, &*self.accounts).await?;
         let row = admit(row, head)?;
         self.identities.permit(&principal, head, row.access)?;
@@ -249,6 +285,9 @@ impl Front {
     fn refusal(&self, service: ServiceKind, error: &StorageError, request_id: &str) -> Response<Body> {
         let now = time::iso8601(self.clock.now());
         let mut response = match service {
+            _ if error.code == ErrorCode::WebContentNotFound => {
+                error.to_response("text/html", error.to_html(request_id, &now))
+            }
             ServiceKind::Table => error.to_response(
                 "application/json;odata=minimalmetadata;charset=utf-8",
                 error.to_json(request_id, &now),
@@ -298,14 +337,18 @@ impl std::fmt::Debug for Front {
     }
 }
 
-/// The row, if the query can be read in one way only.
-fn admit<S>(
+/// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
+fn admit<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {
-    if let Some(name) = head.query.repeated() {
+    let any_query = row.as_ref().is_ok_and(|row| row.any_query);
+    if let Some(name) = head.query.repeated().filter(|_| !any_query) {
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
+    }
+    if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
+        return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
 }
@@ -325,7 +368,9 @@ async fn refuse(mut error: StorageError, head: &Head, body: Body) -> StorageErro
 async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
     let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
     let length = head.content_length()?;
-    if length.is_none() && !head.headers.contains_key(header::TRANSFER_ENCODING) {
+    // HTTP/2 has bodies of a length that is not said, and no header for that.
+    let comes = head.headers.contains_key(header::TRANSFER_ENCODING) || !body.is_end_stream();
+    if length.is_none() && !comes {
         return Err(StorageError::new(ErrorCode::MissingContentLengthHeader));
     }
     if length.is_some_and(|length| length > limit) {

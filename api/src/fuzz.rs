@@ -6,7 +6,9 @@ use crate::auth::bearer::{self, Bearer, KeySet};
 use crate::head::{Arrival, Head};
 use crate::multipart::{self, Batch};
 use crate::odata::{address, continuation, filter, json, tag};
+use crate::service::{policies, properties::Change};
 use crate::target::{ServiceKind, Target};
+use crate::version::LARGE_BLOCKS;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -52,9 +54,11 @@ pub fn address(data: &[u8]) {
     drop(continuation::parse(text));
 }
 
-/// XML documents.
+/// XML documents: any, settings, and access policies.
 pub fn xml(data: &[u8]) {
     drop(crate::xml::parse(data));
+    drop(Change::read(data, ServiceKind::Blob, LARGE_BLOCKS));
+    drop(policies::read(data, policies::CONTAINER_LETTERS));
 }
 
 /// Addresses: the host is the first line.

@@ -178,10 +178,11 @@ impl Head {
     /// give as their own address.
     pub fn endpoint(&self) -> String {
         let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let scheme = if self.arrival.secure { "https" } else { "http" };
         if self.target.host_style {
-            format!("http://{host}/")
+            format!("{scheme}://{host}/")
         } else {
-            format!("http://{host}/{}/", self.target.account)
+            format!("{scheme}://{host}/{}/", self.target.account)
         }
     }
 

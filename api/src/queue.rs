@@ -7,6 +7,7 @@ use crate::target::Resource;
 use std::sync::Arc;
 use storage_engine::name::QueueName;
 use storage_engine::queue::{QueueAddress, QueueStore};
+use storage_engine::settings::SettingsStore;
 
 mod account;
 mod message;
@@ -21,12 +22,14 @@ pub struct QueueService {
     pub store: QueueStore,
     /// Makes user delegation keys.
     pub(crate) delegation: Arc<DelegationKeys>,
+    /// Settings of all services.
+    pub(crate) settings: SettingsStore,
 }
 
 impl QueueService {
     /// The service on this store.
-    pub fn new(store: QueueStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, delegation }
+    pub fn new(store: QueueStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, settings, delegation }
     }
 }
 

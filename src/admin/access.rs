@@ -6,8 +6,10 @@
 //! for it, and for a caller on this machine: the port speaks no TLS, so a token must not travel.
 
 use super::reply::Refusal;
-use crate::files::ServerFolder;
+use crate::files::{Readers, ServerFolder};
 use api::{Arrival, Body};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -62,11 +64,10 @@ impl Access {
         let mut bytes = [0; TOKEN_BYTES];
         getrandom::fill(&mut bytes)
             .map_err(|error| format!("there is no randomness for a token: {error}"))?;
-        let token = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let pass = Pass { address, token };
+        let pass = Pass { address, token: URL_SAFE_NO_PAD.encode(bytes) };
         let text = serde_json::to_string_pretty(&pass).map_err(|error| error.to_string())?;
         folder
-            .write(FILE, &text)
+            .write(FILE, &text, Readers::Owner)
             .map_err(|error| format!("cannot write {}: {error}", folder.path(FILE).display()))?;
         Ok(Self { pass, folder })
     }
@@ -125,7 +126,7 @@ mod tests {
         assert!(Pass::read(&folder).err().unwrap().contains("no server runs"));
         let access = Access::open("10.0.0.5:1".parse().unwrap(), folder.clone()).unwrap();
         let token = Pass::read(&folder).unwrap().token;
-        assert_eq!(token.len(), 2 * TOKEN_BYTES);
+        assert_eq!(URL_SAFE_NO_PAD.decode(&token).unwrap().len(), TOKEN_BYTES);
         let status =
             |arrival, token| access.check(arrival, &request(token)).err().map(|refusal| refusal.status());
         for here in ["127.0.0.1:9", "[::1]:9", "10.0.0.5:9", "[::ffff:127.0.0.1]:9"] {

@@ -52,6 +52,14 @@ impl AdminClient {
         decode(&self.send(method, path, &document)?)
     }
 
+    /// Sends a request whose answer says nothing.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) fn delete(&self, path: &str) -> Result<(), String> {
+        self.send("DELETE", path, "").map(drop)
+    }
+
     /// The body of the answer to a request, if it is a success.
     fn send(&self, method: &str, path: &str, body: &str) -> Result<String, String> {
         let Pass { address, token } = &self.pass;

@@ -1,6 +1,6 @@
 //! The accounts that the configuration names, and their keys.
 
-use api::auth::{AccountKeys, Accounts};
+use api::auth::AccountKeys;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
@@ -59,9 +59,15 @@ impl ConfiguredAccounts {
     }
 }
 
-impl Accounts for ConfiguredAccounts {
-    fn keys(&self, account: &AccountName) -> Option<Arc<AccountKeys>> {
-        self.keys.get(account).map(Arc::clone)
+impl ConfiguredAccounts {
+    /// The account's keys; none if it is not configured.
+    pub(crate) fn keys(&self, account: &AccountName) -> Option<&Arc<AccountKeys>> {
+        self.keys.get(account)
+    }
+
+    /// The names of all, in no order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &AccountName> {
+        self.keys.keys()
     }
 }
 

@@ -137,6 +137,21 @@ pub(crate) fn scan(
     })
 }
 
+/// Names of the account, of all kinds, at most `limit`: their scopes.
+pub(crate) fn names_of(view: &dyn View, account: &AccountName, limit: usize) -> Result<Vec<Scope>> {
+    let mut first = account.as_str().as_bytes().to_vec();
+    first.push(END);
+    let mut found = Vec::new();
+    view.scan(Family::Catalog, &first, Some(&behind_all(&first)), &mut |key, _| {
+        if found.len() >= limit {
+            return Ok(Step::Stop);
+        }
+        found.push(Scope(Bytes::copy_from_slice(key)));
+        Ok(Step::Next)
+    })?;
+    Ok(found)
+}
+
 /// Deleted names that await sweeping, at most `limit`.
 pub(crate) fn remains(view: &dyn View, limit: usize) -> Result<Vec<Remains>> {
     let mut found = Vec::new();

@@ -4,6 +4,7 @@
 //! is not; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
+use crate::account::AccountStore;
 use crate::assignment::AssignmentStore;
 use crate::blob::BlobStore;
 use crate::chunk::local::{ChunkOptions, LocalChunks, NamedChunks};
@@ -19,6 +20,7 @@ use crate::meta::MetaStore;
 use crate::meta::rocks::{RocksMeta, RocksOptions};
 use crate::queue::QueueStore;
 use crate::secret::{self, Secret};
+use crate::settings::SettingsStore;
 use crate::table::TableStore;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -31,12 +33,14 @@ const CLOSED_MARK: &str = "closed";
 /// An open store.
 #[derive(Debug)]
 pub struct Engine {
+    accounts: AccountStore,
     blobs: BlobStore,
     queues: QueueStore,
     tables: TableStore,
     assignments: AssignmentStore,
     meta: Arc<dyn MetaStore>,
     entropy: Arc<dyn Entropy>,
+    settings: SettingsStore,
     ground: Option<Ground>,
 }
 
@@ -77,10 +81,12 @@ impl Engine {
     /// The stores on floors that are open already. Nothing is tidied up in the background.
     pub fn on(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
+            accounts: AccountStore::new(Arc::clone(&meta)),
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
             queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             tables: TableStore::new(Arc::clone(&meta)),
             assignments: AssignmentStore::new(Arc::clone(&meta)),
+            settings: SettingsStore::new(Arc::clone(&meta)),
             meta,
             entropy,
             ground: None,
@@ -110,6 +116,11 @@ impl Engine {
         }
     }
 
+    /// Accounts and their keys.
+    pub fn accounts(&self) -> &AccountStore {
+        &self.accounts
+    }
+
     /// Containers and blobs.
     pub fn blobs(&self) -> &BlobStore {
         &self.blobs
@@ -136,6 +147,11 @@ impl Engine {
     /// When it is made: if there is no randomness. Else the store's.
     pub async fn secret(&self) -> Result<Secret> {
         secret::get_or_make(&*self.meta, &*self.entropy).await
+    }
+
+    /// Settings of accounts' services.
+    pub fn settings(&self) -> &SettingsStore {
+        &self.settings
     }
 }
 

@@ -16,6 +16,15 @@ use std::sync::Arc;
 /// whether it took effect may be known only once the store is reopened.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
+    /// The account does not exist.
+    #[error("the account does not exist")]
+    AccountNotFound,
+    /// An account of this name exists, or is still being deleted.
+    #[error("the account exists")]
+    AccountExists,
+    /// The account has containers, queues or tables.
+    #[error("the account is not empty")]
+    AccountNotEmpty,
     /// The container does not exist.
     #[error("the container does not exist")]
     ContainerNotFound,

@@ -1,5 +1,6 @@
-//! Linarite's storage engine: accounts' blobs, messages and entities on local disks.
+//! Linarite's storage engine: accounts, and their blobs, messages and entities on local disks.
 
+pub mod account;
 pub mod assignment;
 pub mod blob;
 mod catalog;
@@ -13,8 +14,10 @@ mod keeper;
 pub mod meta;
 pub mod name;
 pub mod page;
+pub mod policy;
 pub mod queue;
 pub mod secret;
+pub mod settings;
 pub mod sweep;
 pub mod table;
 mod wait;

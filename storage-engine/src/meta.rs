@@ -35,6 +35,8 @@ use std::future::Future;
 pub enum Family {
     /// The engine's own: the newest time that a verb was given.
     System,
+    /// Accounts and their keys.
+    Account,
     /// Containers, queues and tables by account and name.
     Catalog,
     /// What deleted ones of them have left behind, to be swept.
@@ -53,12 +55,15 @@ pub enum Family {
     Access,
     /// Chunks that some record names, by place: what is not here is free space.
     Chunk,
+    /// Settings of accounts' services.
+    Settings,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::System,
+        Self::Account,
         Self::Catalog,
         Self::Remains,
         Self::Blob,
@@ -68,6 +73,7 @@ impl Family {
         Self::Entity,
         Self::Access,
         Self::Chunk,
+        Self::Settings,
     ];
 }
 

@@ -158,6 +158,8 @@ pub(crate) struct Client {
     service: Service,
     address: String,
     base: String,
+    account: String,
+    key: Vec<u8>,
     stream: Option<BufReader<TcpStream>>,
 }
 
@@ -169,7 +171,15 @@ impl Client {
     /// A client of an address such as `127.0.0.1:10000/devstoreaccount1`.
     pub(crate) fn at(service: Service, endpoint: &str) -> Self {
         let (address, path) = endpoint.split_once('/').unwrap_or((endpoint, ACCOUNT));
-        Self { service, address: address.to_owned(), base: format!("/{path}"), stream: None }
+        let key = STANDARD.decode(KEY).expect("the published key is Base64");
+        let (account, base) = (ACCOUNT.to_owned(), format!("/{path}"));
+        Self { service, address: address.to_owned(), base, account, key, stream: None }
+    }
+
+    /// A client of another account of the node, with its key in Base64.
+    pub(crate) fn of_account(node: &Node, service: Service, account: &str, key: &str) -> Self {
+        let key = STANDARD.decode(key).expect("a key in Base64");
+        Self { account: account.to_owned(), base: format!("/{account}"), key, ..Self::new(node, service) }
     }
 
     /// The next request goes over a new connection.
@@ -192,7 +202,9 @@ impl Client {
 
     /// The bytes of a request, signed, with the headers every client sends.
     pub(crate) fn encode(&self, request: &Request) -> Vec<u8> {
-        let target = format!("{}{}", self.base, request.target);
+        // Whoever names a host means one that names the account.
+        let base = if request.has("host") { "" } else { &self.base };
+        let target = format!("{base}{}", request.target);
         let mut headers = request.headers.clone();
         let mut add = |name: &str, value: &str| {
             if !request.has(name) {
@@ -211,6 +223,7 @@ impl Client {
         if self.service == Service::Table {
             add("accept", "application/json;odata=minimalmetadata");
         }
+        headers.retain(|(_, value)| value != "{absent}");
         if !request.has("authorization")
             && let Some(value) = self.authorization(request, &target, &headers)
         {
@@ -230,12 +243,12 @@ impl Client {
             Credentials::None => return None,
             Credentials::Stranger => return Some(format!("Bearer {}", token::of_role("stranger"))),
             Credentials::WrongKey => b"not the key of this account".to_vec(),
-            Credentials::Right => STANDARD.decode(KEY).expect("the published key is Base64"),
+            Credentials::Right => self.key.clone(),
         };
         let signable = Signable { method: &request.method, target, headers };
         Some(match self.service {
-            Service::Table => signable.for_table(ACCOUNT, &key),
-            Service::Blob | Service::Queue => signable.for_blob_or_queue(ACCOUNT, &key),
+            Service::Table => signable.for_table(&self.account, &key),
+            Service::Blob | Service::Queue => signable.for_blob_or_queue(&self.account, &key),
         })
     }
 

@@ -8,7 +8,9 @@
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
 //! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
-//! [`token`] signs tokens and gives roles, [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
+//! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
+//! [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
+//! the commands that administer accounts, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
 #![expect(
@@ -17,6 +19,7 @@
 )]
 #![expect(clippy::format_push_string, reason = "requests of a test are built for the eye, not for speed")]
 
+mod account;
 mod bad_input;
 mod big;
 mod client;
@@ -25,8 +28,10 @@ mod crash;
 mod node;
 mod random;
 mod sdk;
+mod services;
 mod sign;
 mod smoke;
+mod tls;
 mod token;
 mod unauthorized;
 mod wire;

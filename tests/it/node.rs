@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -68,14 +68,43 @@ impl Node {
         &self.connection_string
     }
 
-    /// The data folder, as a command line names it.
-    pub(crate) fn folder(&self) -> &str {
-        self.folder.path().to_str().expect("a path that is text")
+    /// The folder with the node's data.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Whether what was printed before `ready` contains `text`.
     pub(crate) fn announced(&self, text: &str) -> bool {
         self.banner.iter().any(|line| line.contains(text))
+    }
+
+    /// Runs a command of the binary on the node's folder, e.g. `account list`.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--disk").arg(self.folder()).stdin(Stdio::null());
+        command.output().expect("the binary starts")
+    }
+
+    /// As [`Node::command`], which must succeed, and gives what it prints.
+    #[track_caller]
+    pub(crate) fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// As [`Node::command`], which must fail, and gives what it says about that.
+    #[track_caller]
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(!output.status.success(), "{arguments:?} succeeds");
+        assert!(output.stdout.is_empty(), "{arguments:?} fails and prints an answer");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// Sends the process a signal, e.g. `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -104,7 +133,12 @@ impl Node {
 
     /// Asks the process to end (`SIGTERM`) and waits until it did.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        signal(self.child.id(), "TERM");
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until the process, which was asked to, has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
@@ -224,7 +258,7 @@ impl Started {
             if let Some(text) = line.strip_prefix("connection string:") {
                 text.trim().clone_into(&mut self.connection_string);
             } else if let Some((name, address)) = line.split_once(char::is_whitespace)
-                && let Some(address) = address.trim().strip_prefix("http://")
+                && let Some((_, address)) = address.trim().split_once("://")
             {
                 self.endpoints.insert(name.to_owned(), address.trim_end_matches('/').to_owned());
             }

@@ -103,7 +103,7 @@ pub(crate) fn of_all_roles() -> String {
 /// Gives every role to the one who holds it.
 pub(crate) fn assign_all(node: &Node) {
     for role in ROLES {
-        assign(node.folder(), role);
+        assign(folder_of(node), role);
     }
 }
 
@@ -111,6 +111,11 @@ pub(crate) fn assign_all(node: &Node) {
 fn object_of(role: &str) -> String {
     let digits = role.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     format!("00000000-0000-4000-8000-{:012x}", digits & 0xffff_ffff_ffff)
+}
+
+/// The data folder, as a command line names it.
+pub(crate) fn folder_of(node: &Node) -> &str {
+    node.folder().to_str().expect("a path that is text")
 }
 
 /// Gives the role in the whole account to the one who holds it; again and again changes nothing.
@@ -141,7 +146,7 @@ impl Tried {
 #[test]
 fn a_role_opens_what_it_names_and_nothing_else() {
     let node = node();
-    let folder = node.folder();
+    let folder = folder_of(&node);
     let mut owner = Client::new(&node, Service::Blob);
     owner.call(&request::create_container("public-box")).expect(201);
     owner.call(&request::put_blob("public-box", "b", b"hello")).expect(201);
@@ -177,9 +182,23 @@ fn a_role_opens_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn an_account_made_anew_knows_no_roles_of_the_old_one() {
+    let node = node();
+    let folder = folder_of(&node);
+    let command = |arguments: &[&str]| node::output(&[&["--disk", folder], arguments].concat());
+    let roles = || command(&["role", "list", "--account", "mine"]);
+    command(&["account", "create", "mine"]);
+    command(&["role", "assign", "Storage Blob Data Owner", "--principal", "me", "--account", "mine"]);
+    assert_eq!(roles(), "mine\t-\tme\tStorage Blob Data Owner\n");
+    command(&["account", "delete", "mine"]);
+    command(&["account", "create", "mine"]);
+    assert_eq!(roles(), "");
+}
+
+#[test]
 fn roles_and_the_secret_outlive_the_process() {
     let mut node = node();
-    assign(node.folder(), "storage-blob-delegator");
+    assign(folder_of(&node), "storage-blob-delegator");
     let key = |node: &Node, expiry: &str| {
         let asked =
             format!("<KeyInfo><Start>2020-01-01T00:00:00Z</Start><Expiry>{expiry}</Expiry></KeyInfo>");
@@ -277,7 +296,7 @@ fn only_who_can_read_the_data_folder_administers_roles() {
     }
     let missing = node::failure(&["--disk", "/nonexistent", "role", "list"]);
     assert!(missing.contains("no server runs"), "{missing}");
-    let folder = node.folder();
+    let folder = folder_of(&node);
     let unknown = node::failure(&[
         "--disk",
         folder,

@@ -109,7 +109,7 @@ impl Run {
         variables.insert("inaweek".to_owned(), iso_date(now + 7 * 86_400 + 60));
         // Letters and digits only, so that it is a name in every service; padded, so that none is another's prefix.
         variables.insert("name".to_owned(), format!("case{number:04}"));
-        Self { client: Client::new(node, service), variables, folder: node.folder().to_owned() }
+        Self { client: Client::new(node, service), variables, folder: token::folder_of(node).to_owned() }
     }
 
     fn all(&mut self, fixture: &mut Fixture, overwrite: bool) -> Vec<String> {

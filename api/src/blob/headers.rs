@@ -6,7 +6,7 @@ use crate::error::StorageError;
 use crate::head::Head;
 use crate::{checksum, etag, header, metadata, time};
 use http::{HeaderMap, HeaderValue, Response};
-use storage_engine::blob::{BlobProperties, ContentHeaders, Stamp};
+use storage_engine::blob::{BlobProperties, ContentHeaders, PublicAccess, Stamp};
 
 /// The type of a blob whose writer gave none.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
@@ -59,6 +59,28 @@ pub(super) fn set_written_plain(headers: &mut HeaderMap) {
 pub(super) fn set_unleased(headers: &mut HeaderMap) {
     set(headers, header::X_MS_LEASE_STATUS, "unlocked");
     set(headers, header::X_MS_LEASE_STATE, "available");
+}
+
+/// Tells anonymous access, if there is any.
+pub(super) fn set_public_access(headers: &mut HeaderMap, access: PublicAccess) {
+    match access {
+        PublicAccess::None => {}
+        PublicAccess::Blob => set(headers, header::X_MS_BLOB_PUBLIC_ACCESS, "blob"),
+        PublicAccess::Container => set(headers, header::X_MS_BLOB_PUBLIC_ACCESS, "container"),
+    }
+}
+
+/// The anonymous access that is asked for.
+///
+/// # Errors
+/// `InvalidHeaderValue`.
+pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
+    match head.text(header::X_MS_BLOB_PUBLIC_ACCESS)? {
+        None => Ok(PublicAccess::None),
+        Some(word) if word.eq_ignore_ascii_case("blob") => Ok(PublicAccess::Blob),
+        Some(word) if word.eq_ignore_ascii_case("container") => Ok(PublicAccess::Container),
+        Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
+    }
 }
 
 /// All headers of a blob's properties but its length and its MD5, which depend on what is answered.

@@ -18,6 +18,10 @@ impl StorageError {
     /// The engine's error as an operation of this intent reports it.
     pub fn from_engine(error: EngineError, intent: Intent) -> Self {
         let code = match &error {
+            // Only the administration's verbs are about accounts; a request's account was found before it ran.
+            EngineError::AccountNotFound | EngineError::AccountExists | EngineError::AccountNotEmpty => {
+                ErrorCode::AccountNotFound
+            }
             EngineError::ContainerNotFound => ErrorCode::ContainerNotFound,
             EngineError::ContainerExists => ErrorCode::ContainerAlreadyExists,
             // A page blob's volume goes with its blob: who finds it gone has read a record that is gone too.

@@ -4,6 +4,7 @@
 //! linarite.disk        the marker: the first thing made when a folder is set up, and the first one read
 //! meta/                records (RocksDB's own files)
 //! segments/            chunks (see `chunk::format`)
+//! server/              not the engine's: certificates and the admin token of the program around it
 //! closed               present when the last process closed the folder in order (see `engine`)
 //! ```
 //!

@@ -1,13 +1,12 @@
-//! *Create Container*. Anonymous access is refused as by an account that does not permit it: nothing here lets
-//! a caller in without credentials.
+//! *Create Container*, with the anonymous access that is asked for.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
-use crate::error::{ErrorCode, Intent, StorageError};
+use crate::error::{Intent, StorageError};
 use crate::head::Head;
+use crate::metadata;
 use crate::operation::Operation;
-use crate::{header, metadata};
 use storage_engine::blob::{PublicAccess, Stamp};
 use storage_engine::name::Metadata;
 
@@ -16,6 +15,7 @@ pub(crate) struct CreateContainer;
 pub(crate) struct Request {
     at: ContainerAddress,
     metadata: Metadata,
+    public_access: PublicAccess,
 }
 
 impl Operation for CreateContainer {
@@ -24,19 +24,18 @@ impl Operation for CreateContainer {
     type Response = Stamp;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::container(head)?;
-        match head.text(header::X_MS_BLOB_PUBLIC_ACCESS)? {
-            None => Ok(Request { at, metadata: metadata::read(&head.headers)? }),
-            Some("blob" | "container") => Err(StorageError::new(ErrorCode::PublicAccessNotPermitted)),
-            Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
-        }
+        Ok(Request {
+            at: address::container(head)?,
+            metadata: metadata::read(&head.headers)?,
+            public_access: headers::public_access(head)?,
+        })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
-        let Request { at, metadata } = request;
+        let Request { at, metadata, public_access } = request;
         service
             .store
-            .create_container(&at.account, &at.container, metadata, PublicAccess::None)
+            .create_container(&at.account, &at.container, metadata, public_access)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
@@ -49,6 +48,7 @@ impl Operation for CreateContainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
     use crate::target::ServiceKind;
     use crate::testing;
 
@@ -66,9 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_access_is_refused() {
-        let code = |value| decode("/dev/con", &[("x-ms-blob-public-access", value)]).err();
-        assert_eq!(code("container"), Some(ErrorCode::PublicAccessNotPermitted));
-        assert_eq!(code("everybody"), Some(ErrorCode::InvalidHeaderValue));
+    fn anonymous_access_is_one_of_two_words_or_none() {
+        let access = |value| {
+            let request = decode("/dev/con", &[("x-ms-blob-public-access", value)]);
+            request.map(|request| request.public_access)
+        };
+        assert_eq!(access("container"), Ok(PublicAccess::Container));
+        assert_eq!(access("blob"), Ok(PublicAccess::Blob));
+        assert_eq!(access("everybody"), Err(ErrorCode::InvalidHeaderValue));
+        assert_eq!(decode("/dev/con", &[]).map(|request| request.public_access), Ok(PublicAccess::None));
     }
 }

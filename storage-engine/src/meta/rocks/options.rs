@@ -115,6 +115,7 @@ fn of_family(family: Family, cache: &Cache) -> Options {
 pub(super) const fn name(family: Family) -> &'static str {
     match family {
         Family::System => "default",
+        Family::Account => "account",
         Family::Catalog => "catalog",
         Family::Remains => "remains",
         Family::Blob => "blob",
@@ -124,5 +125,6 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::Entity => "entity",
         Family::Access => "access",
         Family::Chunk => "chunk",
+        Family::Settings => "settings",
     }
 }

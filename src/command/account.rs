@@ -1,0 +1,189 @@
+//! `linarite account …`: accounts of a running server.
+
+use super::client::AdminClient;
+use super::print;
+use super::sas::SasTerms;
+use crate::admin::account::{AccountChange, NewAccount, NewKey, ShownAccount, ShownAccounts};
+use crate::files::ServerFolder;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand, ValueEnum};
+use std::fmt::Write as _;
+use storage_engine::clock::{Clock as _, SystemClock};
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Creates an account and prints its keys and its connection string
+    Create {
+        /// 3 to 24 lower-case letters and digits
+        name: String,
+        /// A key to bring along, in Base64; twice for both. Others are made
+        #[arg(long = "use-key", value_name = "KEY")]
+        keys: Vec<String>,
+        /// Containers may be opened to everybody
+        #[arg(long)]
+        anonymous: bool,
+    },
+    /// Lists all accounts, without keys
+    List,
+    /// Prints an account with its keys and its connection string
+    Show {
+        /// The account
+        name: String,
+    },
+    /// Says whether containers may be opened to everybody
+    Set {
+        /// The account
+        name: String,
+        /// true or false
+        #[arg(long, action = clap::ArgAction::Set, value_name = "BOOL")]
+        anonymous: bool,
+    },
+    /// Puts a new key in place of one of the two and prints it. The other one stays valid
+    Rotate {
+        /// The account
+        name: String,
+        #[command(flatten)]
+        key: KeyChoice,
+        /// The new key, in Base64; without it one is made
+        #[arg(long = "use-key", value_name = "KEY")]
+        new: Option<String>,
+    },
+    /// Deletes an account
+    Delete {
+        /// The account
+        name: String,
+        /// Also if it holds containers, queues or tables, which are deleted with it
+        #[arg(long)]
+        with_content: bool,
+    },
+    /// Makes an account SAS and prints it, without a question mark
+    Sas {
+        /// The account
+        name: String,
+        #[command(flatten)]
+        key: KeyChoice,
+        #[command(flatten)]
+        terms: Box<SasTerms>,
+    },
+    /// Prints the connection string for an account
+    ConnectionString {
+        /// The account
+        name: String,
+        #[command(flatten)]
+        key: KeyChoice,
+    },
+}
+
+/// Which of the two keys.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct KeyChoice {
+    /// Which of the two keys
+    #[arg(long = "key", value_name = "1|2", default_value = "1")]
+    number: Number,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Number {
+    #[value(name = "1")]
+    First,
+    #[value(name = "2")]
+    Second,
+}
+
+impl KeyChoice {
+    /// The chosen key, in Base64.
+    fn of(self, account: &ShownAccount) -> Result<&str, String> {
+        let index = match self.number {
+            Number::First => 0,
+            Number::Second => 1,
+        };
+        account.keys.get(index).map(String::as_str).ok_or_else(|| "the account has only one key".to_owned())
+    }
+
+    fn digit(self) -> char {
+        match self.number {
+            Number::First => '1',
+            Number::Second => '2',
+        }
+    }
+}
+
+impl AccountCommand {
+    /// Asks the server that has the folder open.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) fn run(self, folder: &ServerFolder) -> Result<(), String> {
+        let server = AdminClient::of(folder)?;
+        match self {
+            Self::Create { name, keys, anonymous } => {
+                let account = server.call("POST", "/accounts", &NewAccount { name, keys, anonymous })?;
+                print(&described(&account)?)
+            }
+            Self::List => print(&table(&server.get("/accounts")?)),
+            Self::Show { name } => print(&described(&server.get(&path(&name)?)?)?),
+            Self::Set { name, anonymous } => {
+                let account = server.call("PATCH", &path(&name)?, &AccountChange { anonymous })?;
+                print(&described(&account)?)
+            }
+            Self::Rotate { name, key, new } => {
+                let path = format!("{}/keys/{}", path(&name)?, key.digit());
+                let account: ShownAccount = server.call("POST", &path, &NewKey { key: new })?;
+                print(&format!("{}\n", key.of(&account)?))
+            }
+            Self::Delete { name, with_content } => {
+                server.delete(&(path(&name)? + if with_content { "?content=delete" } else { "" }))
+            }
+            Self::Sas { name, key, terms } => {
+                let account: ShownAccount = server.get(&path(&name)?)?;
+                let secret = STANDARD.decode(key.of(&account)?).map_err(|error| error.to_string())?;
+                print(&format!("{}\n", terms.sign(&name, &secret, SystemClock.now())))
+            }
+            Self::ConnectionString { name, key } => {
+                let account = server.get(&path(&name)?)?;
+                print(&format!("{}\n", connection_string(&account, key.of(&account)?)?))
+            }
+        }
+    }
+}
+
+/// Where the account is administered. A name that could be anything else in a path is refused here.
+fn path(name: &str) -> Result<String, String> {
+    let plain =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if plain {
+        Ok(format!("/accounts/{name}"))
+    } else {
+        Err("an account's name is 3 to 24 lower-case letters and digits".to_owned())
+    }
+}
+
+fn connection_string(account: &ShownAccount, key: &str) -> Result<String, String> {
+    let endpoints = account.endpoints.as_ref().ok_or("the server named no endpoints")?;
+    Ok(endpoints.connection_string(&account.name, key))
+}
+
+fn described(account: &ShownAccount) -> Result<String, String> {
+    let mut text = format!("name       {}\n", account.name);
+    // Writing into a string cannot fail.
+    let _ = writeln!(text, "created    {}", account.created.as_deref().unwrap_or("in the configuration"));
+    let _ = writeln!(text, "anonymous  {}", account.anonymous);
+    for (number, key) in (1..).zip(&account.keys) {
+        let _ = writeln!(text, "key {number}      {key}");
+    }
+    if let Some(first) = account.keys.first() {
+        let _ = writeln!(text, "connection string: {}", connection_string(account, first)?);
+    }
+    Ok(text)
+}
+
+fn table(all: &ShownAccounts) -> String {
+    let mut text = format!("{:<24}  {:<9}  CREATED\n", "NAME", "ANONYMOUS");
+    for account in &all.accounts {
+        let created = account.created.as_deref().unwrap_or("in the configuration");
+        let _ = writeln!(text, "{:<24}  {:<9}  {created}", account.name, account.anonymous);
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! Accounts on records in memory, crashes included.
+
+use super::*;
+use crate::clock::{Clock, ManualClock};
+use crate::meta::memory::MemoryMeta;
+use crate::name::{ContainerName, QueueName, TableName};
+use crate::sweep::sweep_once;
+use catalog::Kind;
+use futures_executor::block_on;
+
+fn name(text: &str) -> AccountName {
+    AccountName::parse(text).unwrap()
+}
+
+fn keys(byte: u8) -> [AccountKey; 2] {
+    [AccountKey::new(vec![byte; 64]), AccountKey::new(vec![byte + 1; 64])]
+}
+
+fn store() -> (Arc<MemoryMeta>, AccountStore) {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    let meta = MemoryMeta::new(clock);
+    let accounts = AccountStore::new(Arc::<MemoryMeta>::clone(&meta));
+    (meta, accounts)
+}
+
+/// Makes a container, a queue and a table in the account, and more containers.
+fn fill(meta: &Arc<MemoryMeta>, account: &AccountName, containers: usize) {
+    let mut scopes = vec![
+        catalog::scope(account, Kind::Queue, QueueName::parse("queue").unwrap().as_str()),
+        catalog::scope(account, Kind::Table, &TableName::parse("Table").unwrap().folded()),
+    ];
+    for number in 0..containers {
+        let container = ContainerName::parse(&format!("container{number}")).unwrap();
+        scopes.push(catalog::scope(account, Kind::Container, container.as_str()));
+    }
+    for scope in scopes {
+        let key = scope.clone();
+        let verb = move |transaction: &mut dyn Transaction| {
+            let id = transaction.now().ticks();
+            catalog::write(transaction, &key, id, b"");
+            Ok(())
+        };
+        block_on(meta::commit(&**meta, scope, None, verb)).unwrap();
+    }
+}
+
+fn names_of(meta: &MemoryMeta, account: &AccountName) -> usize {
+    meta.read_now(|view| catalog::names_of(view, account, usize::MAX)).unwrap().len()
+}
+
+#[test]
+fn an_account_is_made_once_and_listed_by_name() {
+    let (_, accounts) = store();
+    let second = block_on(accounts.create(&name("second"), keys(3), true)).unwrap();
+    let first = block_on(accounts.create(&name("first"), keys(1), false)).unwrap();
+    assert!(first.created > second.created);
+    let again = block_on(accounts.create(&name("first"), keys(5), false));
+    assert!(matches!(again, Err(EngineError::AccountExists)));
+    assert_eq!(block_on(accounts.list()).unwrap(), [first, second]);
+}
+
+#[test]
+fn each_key_is_replaced_alone() {
+    let (_, accounts) = store();
+    let made = block_on(accounts.create(&name("account"), keys(1), false)).unwrap();
+    let new = AccountKey::new(vec![9; 64]);
+    let rotated = block_on(accounts.rotate(&made.name, KeyNumber::First, new.clone())).unwrap();
+    assert_eq!(rotated.keys, [new.clone(), made.keys[1].clone()]);
+    let rotated = block_on(accounts.rotate(&made.name, KeyNumber::Second, new.clone())).unwrap();
+    assert_eq!(rotated.keys, [new.clone(), new.clone()]);
+    let opened = block_on(accounts.set_anonymous(&made.name, true)).unwrap();
+    assert_eq!((opened.anonymous, opened.created), (true, made.created));
+    assert_eq!(block_on(accounts.list()).unwrap(), [opened]);
+    let missing = block_on(accounts.rotate(&name("missing"), KeyNumber::First, new));
+    assert!(matches!(missing, Err(EngineError::AccountNotFound)));
+}
+
+#[test]
+fn keys_never_show() {
+    let shown = format!("{:?}", keys(65));
+    assert_eq!(shown, "[AccountKey, AccountKey]");
+}
+
+#[test]
+fn an_account_that_holds_something_goes_only_with_it() {
+    let (meta, accounts) = store();
+    let (full, beside) = (name("full"), name("full1"));
+    for account in [&full, &beside] {
+        block_on(accounts.create(account, keys(1), false)).unwrap();
+        fill(&meta, account, NAMES_AT_A_TIME + 3);
+    }
+    let refused = block_on(accounts.delete(&full, Content::MustBeNone));
+    assert!(matches!(refused, Err(EngineError::AccountNotEmpty)));
+    block_on(accounts.delete(&full, Content::IsDeleted)).unwrap();
+    assert_eq!((names_of(&meta, &full), names_of(&meta, &beside)), (0, NAMES_AT_A_TIME + 5));
+    let again = block_on(accounts.delete(&full, Content::IsDeleted));
+    assert!(matches!(again, Err(EngineError::AccountNotFound)));
+    assert_eq!(block_on(accounts.list()).unwrap().len(), 1);
+    assert!(sweep_once(&*meta, 1000).unwrap() > 0, "what the names held is left to the sweep");
+    while sweep_once(&*meta, 1000).unwrap() > 0 {}
+    block_on(accounts.create(&full, keys(7), false)).unwrap();
+    block_on(accounts.delete(&full, Content::MustBeNone)).unwrap();
+}
+
+#[test]
+fn a_deletion_that_a_crash_stops_is_finished_and_its_name_is_not_given_away_before() {
+    let account = name("account");
+    for step in 1.. {
+        for survives in [false, true] {
+            let (meta, accounts) = store();
+            block_on(accounts.create(&account, keys(1), false)).unwrap();
+            fill(&meta, &account, 2);
+            meta.crash_at(meta.commits() + step, survives);
+            let ended = block_on(accounts.delete(&account, Content::IsDeleted)).is_ok();
+            let meta = meta.reopen(Box::new(|_| ())).unwrap();
+            let accounts = AccountStore::new(Arc::<MemoryMeta>::clone(&meta));
+            let listed = block_on(accounts.list()).unwrap().len();
+            if listed == 1 {
+                assert_eq!((step, survives, names_of(&meta, &account)), (1, false, 4), "nothing was begun");
+                continue;
+            }
+            if !ended && names_of(&meta, &account) > 0 {
+                let early = block_on(accounts.create(&account, keys(3), false));
+                assert!(matches!(early, Err(EngineError::AccountExists)), "at step {step}");
+            }
+            block_on(accounts.finish_deletions()).unwrap();
+            assert_eq!(names_of(&meta, &account), 0, "at step {step}");
+            block_on(accounts.create(&account, keys(5), false)).unwrap();
+            if ended {
+                return;
+            }
+        }
+    }
+}
