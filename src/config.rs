@@ -227,9 +227,10 @@ impl Config {
     /// # Errors
     /// A sentence for the user.
     pub(crate) fn from_flags(flags: Flags) -> Result<Self, String> {
-        let Flags { command: _, version: _, config, settings, azurite } = flags;
-        let file = config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let Flags { command: _, version: _, config, mut settings, azurite } = flags;
+        let mut file = config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let temporary = azurite.judge()?;
+        let tokens = token_settings(&mut settings, &mut file)?;
         // Naming every field: one that is added does not compile until it is placed here.
         let Settings {
             disk,
@@ -248,17 +249,11 @@ impl Config {
             connections_max,
             drain_seconds,
             silent,
-            issuer_flags,
+            issuer_flags: _,
             issuer: _,
-            oauth,
-            oauth_over_http,
+            oauth: _,
+            oauth_over_http: _,
         } = settings;
-        let issuers = issuer_flags.into_settings().or(file.issuer);
-        let tokens = token_settings(
-            oauth.or(file.oauth),
-            oauth_over_http.or(file.oauth_over_http),
-            issuers.unwrap_or_default(),
-        )?;
         let defaults = EngineConfig::default();
         let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
         let durability = match durability.or(file.durability).unwrap_or(DurabilityName::Sync) {
@@ -351,15 +346,16 @@ fn tls_settings(
     }
 }
 
-fn token_settings(
-    oauth: Option<OauthName>,
-    over_http: Option<bool>,
-    issuers: Vec<IssuerSettings>,
-) -> Result<TokenSettings, String> {
-    if oauth.is_some() && !issuers.is_empty() {
+/// What the command line, or else the file, says about tokens.
+fn token_settings(settings: &mut Settings, file: &mut Settings) -> Result<TokenSettings, String> {
+    let issuers = std::mem::take(&mut settings.issuer_flags).into_settings().or_else(|| file.issuer.take());
+    let issuers = issuers.unwrap_or_default();
+    let unsigned = settings.oauth.or(file.oauth).is_some();
+    if unsigned && !issuers.is_empty() {
         return Err("--oauth basic believes everybody's tokens: name no --issuer beside it".to_owned());
     }
-    Ok(TokenSettings { unsigned: oauth.is_some(), over_http: over_http.unwrap_or(false), issuers })
+    let over_http = settings.oauth_over_http.or(file.oauth_over_http).unwrap_or(false);
+    Ok(TokenSettings { unsigned, over_http, issuers })
 }
 
 impl AzuriteFlags {
