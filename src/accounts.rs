@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use storage_engine::EngineError;
 use storage_engine::account::{Account, AccountKey, AccountStore, Content, KeyNumber};
+use storage_engine::assignment::AssignmentStore;
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
 
@@ -20,6 +21,8 @@ use storage_engine::name::AccountName;
 pub(crate) struct KnownAccounts {
     configured: ConfiguredAccounts,
     store: AccountStore,
+    /// Who holds roles in them.
+    assignments: AssignmentStore,
     kept: RwLock<HashMap<AccountName, Kept>>,
     changing: tokio::sync::Mutex<()>,
 }
@@ -62,11 +65,12 @@ impl KnownAccounts {
     pub(crate) async fn open(
         configured: ConfiguredAccounts,
         store: AccountStore,
+        assignments: AssignmentStore,
     ) -> Result<Self, EngineError> {
         store.finish_deletions().await?;
         let kept = store.list().await?.into_iter().map(|account| (account.name.clone(), Kept::new(account)));
         let kept = RwLock::new(kept.collect());
-        Ok(Self { configured, store, kept, changing: tokio::sync::Mutex::default() })
+        Ok(Self { configured, store, assignments, kept, changing: tokio::sync::Mutex::default() })
     }
 
     /// All, by name.
@@ -100,7 +104,10 @@ impl KnownAccounts {
     ) -> Result<(), AccountError> {
         let _alone = self.changing.lock().await;
         self.refuse_configured(name)?;
-        self.keep(self.store.create(name, keys, anonymous).await?);
+        let account = self.store.create(name, keys, anonymous).await?;
+        // What an earlier account of the name has left, if its deletion was cut off at the end, is not for this one.
+        self.assignments.remove_all(name).await?;
+        self.keep(account);
         Ok(())
     }
 
@@ -149,7 +156,8 @@ impl KnownAccounts {
         if let (Err(EngineError::AccountNotEmpty), Some(taken)) = (&deleted, taken) {
             self.keep(taken.account);
         }
-        Ok(deleted?)
+        deleted?;
+        Ok(self.assignments.remove_all(name).await?)
     }
 
     fn refuse_configured(&self, name: &AccountName) -> Result<(), AccountError> {

@@ -11,11 +11,13 @@ use account::AccountAdmin;
 use api::{Arrival, Body};
 use http::{Method, Request, Response, StatusCode};
 use reply::{Answered, Refusal};
+use role::RoleAdmin;
 use std::sync::Arc;
 
 pub(crate) mod access;
 pub(crate) mod account;
 mod reply;
+pub(crate) mod role;
 
 /// Answers on the admin port.
 pub(crate) struct Admin {
@@ -27,6 +29,7 @@ pub(crate) struct Admin {
 /// What can be administered.
 pub(crate) struct Subjects {
     pub(crate) accounts: AccountAdmin,
+    pub(crate) roles: RoleAdmin,
 }
 
 impl Subjects {
@@ -35,6 +38,7 @@ impl Subjects {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match segments.split_first() {
             Some((&"accounts", rest)) => self.accounts.answer(rest, request).await,
+            Some((&"roles", rest)) => self.roles.answer(rest, request).await,
             _ => Err(Refusal::not_found()),
         }
     }

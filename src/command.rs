@@ -9,6 +9,7 @@ use std::io::Write as _;
 
 mod account;
 mod client;
+mod role;
 mod sas;
 mod trust;
 
@@ -22,6 +23,11 @@ pub(crate) enum Command {
     Account(account::AccountCommand),
     /// Prints every operation that is served: service, logged name, verb
     Operations,
+    /// Assigns roles to the holders of tokens, on a running server
+    ///
+    /// The server is found by its data folder (--disk), whose owner may administer it.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
     /// Prints how to trust the local certificate authority of --tls
     Trust,
 }
@@ -36,6 +42,7 @@ impl Command {
         match self {
             Self::Account(command) => command.run(&folder()?),
             Self::Operations => print(&operations()),
+            Self::Role(command) => command.run(&folder()?),
             Self::Trust => print(&trust::instructions(&folder()?)?),
         }
     }

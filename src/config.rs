@@ -3,13 +3,14 @@
 //! A setting has one name everywhere: `--blob-port`, `LINARITE_BLOB_PORT`, `blob-port = …` (only the variable for
 //! several accounts is plural, as Azurite's is). Azurite's spelling
 //! of a flag is understood too, so that its command lines keep working; what such a flag asks for and we do not
-//! have (passphrases, OAuth) is refused rather than ignored, because the client would trust in it.
+//! have (passphrases) is refused rather than ignored, because the client would trust in it.
 
 mod accounts;
 
 pub(crate) use accounts::{ConfiguredAccounts, Shown};
 
 use crate::command::Command;
+use crate::identity::{IssuerSettings, TokenSettings};
 use crate::tls::{CertificateName, TlsSettings};
 use clap::{Parser, ValueEnum};
 use serde::Deserialize;
@@ -51,6 +52,35 @@ enum DurabilityName {
     Sync,
     /// When it is in the page cache: for test doubles
     Os,
+}
+
+/// Which tokens are believed without asking anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OauthName {
+    /// All that are made for storage and not expired, whoever made them: no signature is checked
+    Basic,
+}
+
+/// An issuer on the command line. In a file, issuers are tables: `[[issuer]]` with `url`, `keys` and `tenant`.
+#[derive(Debug, Default, clap::Args)]
+struct IssuerFlags {
+    /// Believes tokens of this issuer: their `iss`, to the letter
+    #[arg(long, env = "LINARITE_ISSUER", value_name = "URL")]
+    issuer: Option<String>,
+    /// The issuer's keys, a JSON Web Key Set [default: where its discovery document says]
+    #[arg(long, env = "LINARITE_ISSUER_KEYS", value_name = "FILE|URL", requires = "issuer")]
+    issuer_keys: Option<String>,
+    /// The only tenant (`tid`) whose tokens of this issuer count
+    #[arg(long, env = "LINARITE_ISSUER_TENANT", value_name = "ID", requires = "issuer")]
+    issuer_tenant: Option<String>,
+}
+
+impl IssuerFlags {
+    fn into_settings(self) -> Option<Vec<IssuerSettings>> {
+        let url = self.issuer?;
+        Some(vec![IssuerSettings { url, keys: self.issuer_keys, tenant: self.issuer_tenant }])
+    }
 }
 
 /// Everything that can be set, each perhaps not.
@@ -123,6 +153,17 @@ struct Settings {
     /// Writes no line per request
     #[arg(long, short, env = "LINARITE_SILENT", num_args = 0, default_missing_value = "true")]
     silent: Option<bool>,
+    #[command(flatten)]
+    #[serde(skip)]
+    issuer_flags: IssuerFlags,
+    #[arg(skip)]
+    issuer: Option<Vec<IssuerSettings>>,
+    /// Believes tokens as Azurite does, WITHOUT checking who signed them. Anybody can make such a token: for tests only
+    #[arg(long, env = "LINARITE_OAUTH", value_enum)]
+    oauth: Option<OauthName>,
+    /// Takes tokens also over plain HTTP, from this machine
+    #[arg(long, env = "LINARITE_OAUTH_OVER_HTTP", num_args = 0, default_missing_value = "true")]
+    oauth_over_http: Option<bool>,
 }
 
 /// Flags of Azurite that change nothing here, or that we do not have.
@@ -159,8 +200,6 @@ struct AzuriteFlags {
     table_keep_alive_timeout: Option<u64>,
     #[arg(long, hide = true)]
     pwd: Option<String>,
-    #[arg(long, hide = true)]
-    oauth: Option<String>,
 }
 
 /// The whole configuration, with nothing left open.
@@ -173,6 +212,7 @@ pub(crate) struct Config {
     pub(crate) table_port: u16,
     pub(crate) admin_port: u16,
     pub(crate) accounts: ConfiguredAccounts,
+    pub(crate) tokens: TokenSettings,
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) connections_max: usize,
     pub(crate) drain_seconds: u64,
@@ -187,9 +227,10 @@ impl Config {
     /// # Errors
     /// A sentence for the user.
     pub(crate) fn from_flags(flags: Flags) -> Result<Self, String> {
-        let Flags { command: _, version: _, config, settings, azurite } = flags;
-        let file = config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let Flags { command: _, version: _, config, mut settings, azurite } = flags;
+        let mut file = config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let temporary = azurite.judge()?;
+        let tokens = token_settings(&mut settings, &mut file)?;
         // Naming every field: one that is added does not compile until it is placed here.
         let Settings {
             disk,
@@ -208,6 +249,10 @@ impl Config {
             connections_max,
             drain_seconds,
             silent,
+            issuer_flags: _,
+            issuer: _,
+            oauth: _,
+            oauth_over_http: _,
         } = settings;
         let defaults = EngineConfig::default();
         let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
@@ -242,6 +287,7 @@ impl Config {
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
             accounts: ConfiguredAccounts::parse(named)?,
+            tokens,
             tls,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
@@ -300,6 +346,18 @@ fn tls_settings(
     }
 }
 
+/// What the command line, or else the file, says about tokens.
+fn token_settings(settings: &mut Settings, file: &mut Settings) -> Result<TokenSettings, String> {
+    let issuers = std::mem::take(&mut settings.issuer_flags).into_settings().or_else(|| file.issuer.take());
+    let issuers = issuers.unwrap_or_default();
+    let unsigned = settings.oauth.or(file.oauth).is_some();
+    if unsigned && !issuers.is_empty() {
+        return Err("--oauth basic believes everybody's tokens: name no --issuer beside it".to_owned());
+    }
+    let over_http = settings.oauth_over_http.or(file.oauth_over_http).unwrap_or(false);
+    Ok(TokenSettings { unsigned, over_http, issuers })
+}
+
 impl AzuriteFlags {
     /// Refuses what we do not have; gives the folder of a store that is to be thrown away.
     fn judge(&self) -> Result<Option<tempfile::TempDir>, String> {
@@ -309,9 +367,6 @@ impl AzuriteFlags {
                         and --key as PEM files (`openssl pkcs12 -in FILE.pfx -nodes` makes both)"
                     .to_owned(),
             );
-        }
-        if self.oauth.is_some() {
-            return Err("token authorization is not built yet: start without --oauth".to_owned());
         }
         if !self.in_memory_persistence {
             return Ok(None);
@@ -376,7 +431,9 @@ mod tests {
 
     #[test]
     fn what_would_only_seem_safe_is_refused() {
-        assert!(config(&["--oauth", "basic"]).unwrap_err().contains("not built"));
+        assert!(config(&["--oauth", "none"]).is_err());
+        assert!(config(&["--oauth", "basic", "--issuer", "https://id.example"]).is_err());
+        assert!(config(&["--issuer-keys", "keys.json"]).is_err());
         assert!(config(&["--cert", "a.pfx", "--pwd", "p"]).unwrap_err().contains("PEM"));
         assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("--key"));
         assert!(config(&["--key", "a.pem"]).unwrap_err().contains("--cert"));
@@ -385,6 +442,24 @@ mod tests {
         assert!(config(&["--cert", "a", "--key", "b", "--tls-name", "a.test"]).is_err());
         assert!(config(&["--account", "bad"]).is_err());
         assert!(config(&["--disk", "a", "--disk", "b"]).is_err());
+    }
+
+    #[test]
+    fn issuers_are_tables_of_the_file_or_one_on_the_command_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("linarite.toml");
+        let text = "oauth-over-http = true\n[[issuer]]\nurl = \"https://a\"\nkeys = \"k\"\n[[issuer]]\nurl = \"b\"\ntenant = \"t\"\n";
+        std::fs::write(&path, text).unwrap();
+        let text = path.to_str().unwrap();
+        let urls =
+            |config: Config| config.tokens.issuers.into_iter().map(|issuer| issuer.url).collect::<Vec<_>>();
+        let config = config(&["--config", text]).unwrap();
+        assert!(config.tokens.over_http && !config.tokens.unsigned);
+        assert_eq!(urls(config), ["https://a", "b"]);
+        assert_eq!(urls(self::config(&["--config", text, "--issuer", "c"]).unwrap()), ["c"]);
+        assert!(self::config(&["--oauth", "basic"]).unwrap().tokens.unsigned);
+        std::fs::write(&path, "[[issuer]]\nurl = \"a\"\nkey = \"k\"\n").unwrap();
+        assert!(self::config(&["--config", text]).is_err());
     }
 
     #[test]

@@ -9,8 +9,10 @@ mod command;
 mod config;
 mod endpoints;
 mod files;
+mod identity;
 mod listener;
 mod node;
+mod outbound;
 mod telemetry;
 mod tls;
 

@@ -3,13 +3,19 @@
 use crate::accounts::KnownAccounts;
 use crate::admin::access::Access;
 use crate::admin::account::AccountAdmin;
+use crate::admin::role::RoleAdmin;
 use crate::admin::{Admin, Subjects};
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
 use crate::files::ServerFolder;
+use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
 use crate::telemetry::{Log, Telemetry};
 use crate::tls::{CERTIFICATE_FILE, Tls, TlsSettings};
+use api::auth::Identities;
+use api::auth::bearer::Bearer;
+use api::auth::delegation::DelegationKeys;
+use api::auth::role::{AssignedRoles, EveryRole, Roles};
 use api::error::with_causes;
 use api::{Arrival, Body, Front, Observer, ServiceKind};
 use http::{Request, Response};
@@ -31,6 +37,8 @@ pub(crate) struct Node {
     admin_door: Door,
     engine: Engine,
     access: Arc<Access>,
+    /// Whether everybody's tokens are believed.
+    unsigned_tokens: bool,
     endpoints: Endpoints,
     admin: SocketAddr,
     /// The local authority's certificate, for whoever is to trust it.
@@ -84,9 +92,12 @@ impl Node {
         let access = Arc::new(Access::open(admin_address, folder)?);
         let telemetry = Arc::new(Telemetry::new((!config.silent).then(|| log.writer())));
         let shown_account = config.accounts.shown.clone();
-        let accounts = KnownAccounts::open(config.accounts, engine.accounts().clone()).await;
+        let accounts =
+            KnownAccounts::open(config.accounts, engine.accounts().clone(), engine.assignments().clone())
+                .await;
         let accounts = Arc::new(accounts.map_err(|error| cannot_open(&error))?);
-        let front = Arc::new(front(&engine, &accounts, &telemetry));
+        let identities = identities(&engine, &config.tokens).await?;
+        let front = Arc::new(front(&engine, &accounts, identities, &telemetry));
         let door = Door::new(config.connections_max);
         for (listener, service) in
             [(blob, ServiceKind::Blob), (queue, ServiceKind::Queue), (table, ServiceKind::Table)]
@@ -95,13 +106,17 @@ impl Node {
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
-        let subjects = Subjects { accounts: AccountAdmin::new(accounts, endpoints) };
+        let subjects = Subjects {
+            roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
+            accounts: AccountAdmin::new(accounts, endpoints),
+        };
         admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)), None);
         Ok(Self {
             door,
             admin_door,
             engine,
             access,
+            unsigned_tokens: config.tokens.unsigned,
             endpoints,
             admin: admin_address,
             authority,
@@ -134,6 +149,12 @@ impl Node {
         }
         let key = key.as_deref().unwrap_or("<the account's key>");
         writeln!(out, "connection string: {}", endpoints.connection_string(name, key))?;
+        if self.unsigned_tokens {
+            writeln!(
+                out,
+                "ATTENTION: --oauth basic checks no signatures: whoever reaches this server can make a token for it"
+            )?;
+        }
         writeln!(out, "stop with Ctrl-C or SIGTERM")?;
         writeln!(out, "ready")
     }
@@ -151,10 +172,29 @@ impl Node {
     }
 }
 
-fn front(engine: &Engine, accounts: &Arc<KnownAccounts>, telemetry: &Arc<Telemetry>) -> Front {
+fn front(
+    engine: &Engine,
+    accounts: &Arc<KnownAccounts>,
+    identities: Identities,
+    telemetry: &Arc<Telemetry>,
+) -> Front {
     let observer: Arc<dyn Observer> = Arc::<Telemetry>::clone(telemetry);
     let accounts = Arc::<KnownAccounts>::clone(accounts);
-    Front::new(engine, accounts, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+    Front::new(engine, accounts, identities, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+}
+
+/// What tokens mean here.
+async fn identities(engine: &Engine, settings: &TokenSettings) -> Result<Identities, String> {
+    let secret = engine.secret().await.map_err(|error| cannot_open(&error))?;
+    let (bearer, roles): (_, Arc<dyn Roles>) = if settings.unsigned {
+        tracing::warn!("tokens are believed without checking their signatures (--oauth basic)");
+        (Bearer::unsigned(settings.over_http), Arc::new(EveryRole))
+    } else {
+        let issuers = Arc::new(KnownIssuers::open(&settings.issuers)?);
+        let roles = AssignedRoles::new(engine.assignments().clone());
+        (Bearer::signed(issuers, settings.over_http), Arc::new(roles))
+    };
+    Ok(Identities { bearer, roles, delegation: Arc::new(DelegationKeys::new(secret)) })
 }
 
 fn open_tls(settings: Option<TlsSettings>, folder: &ServerFolder) -> Result<Option<Arc<Tls>>, String> {

@@ -1,12 +1,20 @@
 //! Who asks. Answers before anything is looked up: a caller who may not enter learns nothing but that.
 
+pub mod bearer;
+pub mod delegation;
+pub mod role;
 pub mod shared_key;
 
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
+use crate::operation::Access;
 use crate::time::parse_rfc1123;
+use bearer::Bearer;
+use delegation::DelegationKeys;
+use role::Roles;
 use shared_key::Scheme;
+use std::sync::Arc;
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
 
@@ -62,6 +70,48 @@ pub struct Identity {
     pub object: String,
     /// `tid`: the tenant's id.
     pub tenant: String,
+}
+
+/// All that makes tokens mean something.
+pub struct Identities {
+    /// Whose tokens are believed.
+    pub bearer: Bearer,
+    /// What their holders may do.
+    pub roles: Arc<dyn Roles>,
+    /// What they may hand on.
+    pub delegation: Arc<DelegationKeys>,
+}
+
+impl Identities {
+    /// Proves who a request comes from: by its token, if it has one, else as [`authenticate`] does.
+    ///
+    /// # Errors
+    /// As [`authenticate`] and [`Bearer::identify`].
+    pub async fn prove(&self, head: &Head, accounts: &dyn Accounts) -> Result<Principal, StorageError> {
+        let Some(token) = bearer::credentials(head) else { return authenticate(head, accounts) };
+        let identity = self.bearer.identify(head, token).await?;
+        accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
+        Ok(Principal::Identity(identity))
+    }
+
+    /// Whether who asks may do what needs `access`.
+    ///
+    /// # Errors
+    /// `AuthorizationPermissionMismatch` if not.
+    pub fn permit(&self, principal: &Principal, head: &Head, access: Access) -> Result<(), StorageError> {
+        let Principal::Identity(identity) = principal else { return Ok(()) };
+        let (service, resource) = (head.target.service, &head.target.resource);
+        if self.roles.allows(identity, &head.account, (service, resource.level(), access), resource) {
+            return Ok(());
+        }
+        Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))
+    }
+}
+
+impl std::fmt::Debug for Identities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identities")
+    }
 }
 
 /// Proves who a request comes from.

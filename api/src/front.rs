@@ -9,7 +9,7 @@
 //! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
 //! each request in a task of its own was therefore left out.
 
-use crate::auth::{self, Accounts};
+use crate::auth::{Accounts, Identities, Principal};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
@@ -19,6 +19,7 @@ use crate::header;
 use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
+use crate::reply;
 use crate::service;
 use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
@@ -82,6 +83,7 @@ pub struct Front {
     table: TableService,
     settings: SettingsStore,
     accounts: Arc<dyn Accounts>,
+    identities: Identities,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -96,20 +98,30 @@ struct Understood {
 }
 
 impl Front {
-    /// The services of `engine`, for the accounts that `accounts` knows.
+    /// The services of `engine`, for the accounts that `accounts` knows and the holders of tokens that `identities` does.
     pub fn new(
         engine: &Engine,
         accounts: Arc<dyn Accounts>,
+        identities: Identities,
         observer: Arc<dyn Observer>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            blob: BlobService::new(engine.blobs().clone(), engine.settings().clone()),
-            queue: QueueService::new(engine.queues().clone(), engine.settings().clone()),
+            blob: BlobService::new(
+                engine.blobs().clone(),
+                engine.settings().clone(),
+                Arc::clone(&identities.delegation),
+            ),
+            queue: QueueService::new(
+                engine.queues().clone(),
+                engine.settings().clone(),
+                Arc::clone(&identities.delegation),
+            ),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
             settings: engine.settings().clone(),
             accounts,
+            identities,
             observer,
             clock,
             entropy,
@@ -139,7 +151,7 @@ impl Front {
                     version = service::version(&head, &settings);
                     head.version = version;
                     cross_origin = Actual::of(&head).map(|actual| (actual, settings));
-                    let (operation, answer) = self.serve(service, &head, body).await;
+                    let (operation, answer) = self.serve(service, &mut head, body).await;
                     (operation, head.target.account, answer)
                 }
             },
@@ -182,7 +194,7 @@ impl Front {
     async fn serve(
         &self,
         service: ServiceKind,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> (&'static str, Result<Response<Body>, StorageError>) {
         match service {
@@ -202,7 +214,7 @@ impl Front {
         &self,
         table: &'static [Row<S>],
         services: &S,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> (&'static str, Result<Response<Body>, StorageError>) {
         let row = resolve(table, head);
@@ -214,14 +226,10 @@ impl Front {
         &self,
         services: &S,
         row: Result<&'static Row<S>, StorageError>,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> Result<Response<Body>, StorageError> {
-        // A website is for people: nobody proves anything there, whatever they ask.
-        let open = row.as_ref().is_ok_and(|row| row.access == Access::Open)
-            || head.target.resource.level() == Level::Website;
-        let entered = if open { Ok(()) } else { auth::authenticate(head, &*self.accounts).map(drop) };
-        let row = match entered.and_then(|()| admit(row, head)) {
+        let row = match self.enter(row, head).await {
             Ok(row) => row,
             Err(error) => return Err(refuse(error, head, body).await),
         };
@@ -234,6 +242,27 @@ impl Front {
             }
             error
         })
+    }
+
+    /// The row, if whoever sent the request may have it run.
+    async fn enter<S: Sync + 'static>(
+        &self,
+        row: Result<&'static Row<S>, StorageError>,
+        head: &mut Head,
+    ) -> Result<&'static Row<S>, StorageError> {
+        // A website is for people: nobody proves anything there, whatever they ask.
+        if row.as_ref().is_ok_and(|row| row.access == Access::Open)
+            || head.target.resource.level() == Level::Website
+        {
+            return admit(row, head);
+        }
+        let principal = self.identities.prove(head, &*self.accounts).await?;
+        let row = admit(row, head)?;
+        self.identities.permit(&principal, head, row.access)?;
+        if let Principal::Identity(identity) = principal {
+            head.identity = Some(identity);
+        }
+        Ok(row)
     }
 
     fn understand(&self, service: ServiceKind, arrival: Arrival, parts: http::request::Parts) -> Understood {
@@ -278,13 +307,8 @@ impl Front {
                 error.to_response("application/xml", error.to_xml(request_id, &now))
             }
         };
-        if error.code == ErrorCode::NoAuthenticationInformation {
-            response.headers_mut().insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(
-                    "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com",
-                ),
-            );
+        if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
+            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.identities.bearer.challenge());
         }
         response
     }

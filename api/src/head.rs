@@ -1,6 +1,7 @@
 //! A request without its body, parsed once. Operations read it through typed getters, so that a wrong header
 //! is refused in the same words everywhere.
 
+use crate::auth::Identity;
 use crate::error::{ErrorCode, StorageError};
 use crate::header;
 use crate::query::Query;
@@ -47,6 +48,8 @@ pub struct Head {
     pub received: Timestamp,
     /// How it came.
     pub arrival: Arrival,
+    /// Who sent it, once a token of theirs has been found to hold; set by the front.
+    pub identity: Option<Identity>,
 }
 
 impl Head {
@@ -86,6 +89,7 @@ impl Head {
             request_id: request_id.to_owned(),
             received,
             arrival,
+            identity: None,
         })
     }
 

@@ -1,9 +1,11 @@
 //! The Queue service: what its operations are given.
 
+use crate::auth::delegation::DelegationKeys;
 use crate::condition;
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::target::Resource;
+use std::sync::Arc;
 use storage_engine::name::QueueName;
 use storage_engine::queue::{QueueAddress, QueueStore};
 use storage_engine::settings::SettingsStore;
@@ -19,14 +21,16 @@ mod queue;
 pub struct QueueService {
     /// The engine's part.
     pub store: QueueStore,
+    /// Makes user delegation keys.
+    pub(crate) delegation: Arc<DelegationKeys>,
     /// Settings of all services.
     pub(crate) settings: SettingsStore,
 }
 
 impl QueueService {
     /// The service on this store.
-    pub fn new(store: QueueStore, settings: SettingsStore) -> Self {
-        Self { store, settings }
+    pub fn new(store: QueueStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, settings, delegation }
     }
 }
 

@@ -21,6 +21,8 @@ pub const EMPTY_LENGTH_SIGNED_EMPTY: Version = Version(2015, 2, 21);
 pub const EMPTY_HEADERS_SIGNED: Version = Version(2016, 5, 31);
 /// `x-ms-version: 2017-07-29`: messages may live for any time, or for ever.
 pub const LONG_LIVED_MESSAGES: Version = Version(2017, 7, 29);
+/// `x-ms-version: 2017-11-09`: tokens.
+pub const TOKENS: Version = Version(2017, 11, 9);
 /// `x-ms-version: 2017-07-29`: deleted blobs can come back.
 pub const SOFT_DELETE: Version = LONG_LIVED_MESSAGES;
 /// `x-ms-version: 2018-03-28`: static websites.

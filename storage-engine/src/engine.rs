@@ -5,6 +5,7 @@
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
 use crate::account::AccountStore;
+use crate::assignment::AssignmentStore;
 use crate::blob::BlobStore;
 use crate::chunk::local::{ChunkOptions, LocalChunks, NamedChunks};
 use crate::chunk::{ChunkRef, ChunkStore};
@@ -20,6 +21,7 @@ use crate::meta::rocks::{RocksMeta, RocksOptions};
 use crate::page::PageStore;
 use crate::page::local::{LocalPages, PageOptions};
 use crate::queue::QueueStore;
+use crate::secret::{self, Secret};
 use crate::settings::SettingsStore;
 use crate::table::TableStore;
 use std::io::{self, ErrorKind};
@@ -37,6 +39,9 @@ pub struct Engine {
     blobs: BlobStore,
     queues: QueueStore,
     tables: TableStore,
+    assignments: AssignmentStore,
+    meta: Arc<dyn MetaStore>,
+    entropy: Arc<dyn Entropy>,
     settings: SettingsStore,
     pages: Arc<dyn PageStore>,
     ground: Option<Ground>,
@@ -92,10 +97,13 @@ impl Engine {
         Self {
             accounts: AccountStore::new(Arc::clone(&meta)),
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
-            queues: QueueStore::new(Arc::clone(&meta), entropy),
+            queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
+            tables: TableStore::new(Arc::clone(&meta)),
+            assignments: AssignmentStore::new(Arc::clone(&meta)),
             settings: SettingsStore::new(Arc::clone(&meta)),
-            tables: TableStore::new(meta),
             pages,
+            meta,
+            entropy,
             ground: None,
         }
     }
@@ -149,6 +157,19 @@ impl Engine {
     /// Tables and entities.
     pub fn tables(&self) -> &TableStore {
         &self.tables
+    }
+
+    /// Who holds which role.
+    pub fn assignments(&self) -> &AssignmentStore {
+        &self.assignments
+    }
+
+    /// The store's own secret, the same as long as the store lives.
+    ///
+    /// # Errors
+    /// When it is made: if there is no randomness. Else the store's.
+    pub async fn secret(&self) -> Result<Secret> {
+        secret::get_or_make(&*self.meta, &*self.entropy).await
     }
 
     /// Settings of accounts' services.

@@ -1,6 +1,7 @@
 //! Linarite's storage engine: accounts, and their blobs, messages and entities on local disks.
 
 pub mod account;
+pub mod assignment;
 pub mod blob;
 mod catalog;
 pub mod chunk;
@@ -15,6 +16,7 @@ pub mod name;
 pub mod page;
 pub mod policy;
 pub mod queue;
+pub mod secret;
 pub mod settings;
 pub mod sweep;
 pub mod table;

@@ -53,6 +53,8 @@ pub enum Family {
     Entity,
     /// Volumes: what their files mean.
     Volume,
+    /// Who may do what: role assignments, and the store's secret.
+    Access,
     /// Chunks that some record names, by place: what is not here is free space.
     Chunk,
     /// Settings of accounts' services.
@@ -61,7 +63,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::System,
         Self::Account,
         Self::Catalog,
@@ -72,6 +74,7 @@ impl Family {
         Self::Message,
         Self::Entity,
         Self::Volume,
+        Self::Access,
         Self::Chunk,
         Self::Settings,
     ];

@@ -8,7 +8,7 @@
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
 //! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
-//! [`services`] sets what the services share across a kill and at once,
+//! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
 //! [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
 //! the commands that administer accounts, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
 //!
@@ -34,5 +34,6 @@ mod sign;
 mod smoke;
 mod tables;
 mod tls;
+mod token;
 mod unauthorized;
 mod wire;

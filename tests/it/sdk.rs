@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::node::Node;
+use crate::token;
 
 /// One kind of client and how its programs are started.
 enum Kit {
@@ -65,6 +66,7 @@ impl Kit {
     /// trusted.
     fn run_as(&self, node: &Node, connection_string: &str, program: &str, arguments: &[&str]) {
         let mut command = self.command(program, arguments);
+        command.env("LINARITE_TOKENS", token::of_all_roles());
         let authority = node.folder().join("server/ca.pem");
         if authority.exists() {
             command.env("REQUESTS_CA_BUNDLE", &authority).env("NODE_EXTRA_CA_CERTS", &authority);
@@ -133,6 +135,14 @@ fn celery_runs_a_thousand_tasks_through_queues() {
 #[ignore = "needs .ci/sdk-python"]
 fn python_does_every_table_operation() {
     run(&Kit::Python, "tables.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_signs_in_with_a_token() {
+    let node = token::node();
+    token::assign_all(&node);
+    Kit::Python.run(&node, "tokens.py", &[]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::BlobService;
 use super::account::{
-    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, ListContainers,
-    PreflightBlobRequest, SetBlobServiceProperties,
+    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
+    ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
 use super::blob::{
     DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, QueryBlobContents, SetBlobMetadata,
@@ -27,6 +27,9 @@ use crate::target::Level;
 /// A list of 50,000 ids of 64 bytes, each in its tags on a line of its own.
 const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
 
+/// What a delegation key is asked for.
+const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
+
 /// Snapshots and versions are not built: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 
@@ -34,6 +37,10 @@ const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListContainers>("ListContainers", "GET", Level::Service, Access::List, 200).comp("list"),
+    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
+        .restype("service")
+        .comp("userdelegationkey")
+        .body(BodyKind::Whole(KEY_INFO_BYTES_MAX)),
     Row::new::<SetBlobServiceProperties>("SetBlobServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
     Row::new::<GetBlobServiceProperties>("GetBlobServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
     Row::new::<GetBlobServiceStats>("GetBlobServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),

@@ -2,7 +2,7 @@
 
 use super::QueueService;
 use super::account::{
-    GetQueueServiceProperties, GetQueueServiceStats, ListQueues, PreflightQueueRequest,
+    GetQueueServiceProperties, GetQueueServiceStats, GetUserDelegationKey, ListQueues, PreflightQueueRequest,
     SetQueueServiceProperties,
 };
 use super::message::{
@@ -15,10 +15,14 @@ use crate::operation::{Access, Row};
 use crate::service;
 use crate::target::Level;
 
+/// What a delegation key is asked for.
+const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
+
 /// All operations of the service.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<QueueService>] = &[
     Row::new::<ListQueues>("ListQueues", "GET", Level::Service, Access::List, 200).comp("list"),
+    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200).restype("service").comp("userdelegationkey").body(Whole(KEY_INFO_BYTES_MAX)),
     Row::new::<SetQueueServiceProperties>("SetQueueServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
     Row::new::<GetQueueServiceProperties>("GetQueueServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
     Row::new::<GetQueueServiceStats>("GetQueueServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
@@ -64,6 +68,7 @@ mod tests {
     fn the_pages_own_examples_mean_their_operations() {
         for (method, url, name) in [
             ("GET", "/acc?comp=list&prefix=a", "ListQueues"),
+            ("POST", "/acc?restype=service&comp=userdelegationkey", "GetUserDelegationKey"),
             ("PUT", "/acc?restype=service&comp=properties", "SetQueueServiceProperties"),
             ("GET", "/acc/?restype=service&comp=properties", "GetQueueServiceProperties"),
             ("GET", "/acc-secondary?restype=service&comp=stats", "GetQueueServiceStats"),

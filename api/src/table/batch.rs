@@ -137,6 +137,7 @@ fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
         request_id: outer.request_id.clone(),
         received: outer.received,
         arrival: outer.arrival,
+        identity: outer.identity.clone(),
     })
 }
 

@@ -124,6 +124,7 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::Message => "message",
         Family::Entity => "entity",
         Family::Volume => "volume",
+        Family::Access => "access",
         Family::Chunk => "chunk",
         Family::Settings => "settings",
     }
