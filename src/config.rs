@@ -44,7 +44,7 @@ pub(crate) struct Flags {
 /// What to do instead of serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
-    /// Prints every operation that is served: service, logged name, verb
+    /// Prints every operation that is served: service, logged name, verb, access it needs
     Operations,
 }
 
@@ -97,6 +97,10 @@ struct Settings {
     )]
     #[serde(default, deserialize_with = "one_or_many")]
     account: Option<Vec<String>>,
+    /// An account whose containers nobody may read without credentials, whatever they say; may be repeated
+    #[arg(long = "private-account", env = "LINARITE_PRIVATE_ACCOUNT", value_name = "NAME", value_delimiter = ';')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    private_account: Option<Vec<String>>,
     /// When a write is acknowledged [default: sync]
     #[arg(long, env = "LINARITE_DURABILITY", value_enum)]
     durability: Option<DurabilityName>,
@@ -191,6 +195,7 @@ impl Config {
             table_port,
             admin_port,
             account,
+            private_account,
             durability,
             cache_mib,
             connections_max,
@@ -222,7 +227,8 @@ impl Config {
             queue_port: queue_port.or(file.queue_port).unwrap_or(10_001),
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
-            accounts: ConfiguredAccounts::parse(named)?,
+            accounts: ConfiguredAccounts::parse(named)?
+                .closed_to_anybody(private_account.or(file.private_account).unwrap_or_default())?,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
             silent: silent.or(file.silent).unwrap_or(false),

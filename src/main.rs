@@ -65,8 +65,8 @@ async fn serve(config: Config) -> Result<(), String> {
 
 /// Every operation that is built, one line each: what tests of coverage and the curious read.
 fn print_operations() -> ExitCode {
-    for (service, name, method) in api::operations() {
-        println!("{}\t{name}\t{method}", service.label());
+    for (name, asked) in api::operations() {
+        println!("{}\t{name}\t{}\t{:?}", asked.service.label(), asked.method, asked.access);
     }
     ExitCode::SUCCESS
 }

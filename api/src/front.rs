@@ -9,16 +9,17 @@
 //! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
 //! each request in a task of its own was therefore left out.
 
-use crate::auth::{self, Accounts};
+use crate::auth::policy::NoPolicies;
+use crate::auth::{Accounts, Gate, Roles, permit, sas};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::error::{ErrorCode, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
-use crate::operation::{Row, resolve};
+use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
 use crate::table::TableService;
-use crate::target::ServiceKind;
+use crate::target::{Level, ServiceKind};
 use crate::time;
 use crate::version::{OLDEST, Version};
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -75,7 +76,7 @@ pub struct Front {
     blob: BlobService,
     queue: QueueService,
     table: TableService,
-    accounts: Arc<dyn Accounts>,
+    gate: Gate,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -102,11 +103,17 @@ impl Front {
             blob: BlobService::new(engine.blobs().clone()),
             queue: QueueService::new(engine.queues().clone()),
             table: TableService::new(engine.tables().clone()),
-            accounts,
+            gate: Gate::new(accounts, Arc::new(NoPolicies), engine.blobs().clone()),
             observer,
             clock,
             entropy,
         }
+    }
+
+    /// With what holders of tokens and of user delegation keys may do. Without, they may nothing.
+    #[must_use]
+    pub fn with_roles(self, roles: Arc<dyn Roles>) -> Self {
+        Self { gate: self.gate.with_roles(roles), ..self }
     }
 
     /// Answers a request that came to the port of `service`. Always answers.
@@ -124,8 +131,8 @@ impl Front {
         let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
-            Ok(head) => {
-                let (operation, answer) = self.serve(service, &head, body).await;
+            Ok(mut head) => {
+                let (operation, answer) = self.serve(service, &mut head, body).await;
                 (operation, head.target.account, answer)
             }
         };
@@ -158,7 +165,7 @@ impl Front {
     async fn serve(
         &self,
         service: ServiceKind,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> (&'static str, Result<Response<Body>, StorageError>) {
         match service {
@@ -178,7 +185,7 @@ impl Front {
         &self,
         table: &'static [Row<S>],
         services: &S,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> (&'static str, Result<Response<Body>, StorageError>) {
         let row = resolve(table, head);
@@ -190,22 +197,39 @@ impl Front {
         &self,
         services: &S,
         row: Result<&'static Row<S>, StorageError>,
-        head: &Head,
+        head: &mut Head,
         body: Body,
     ) -> Result<Response<Body>, StorageError> {
-        let row = match auth::authenticate(head, &*self.accounts).and_then(|_| admit(row, head)) {
+        let row = match self.admit(row, head).await {
             Ok(row) => row,
             Err(error) => return Err(refuse(error, head, body).await),
         };
+        let head = &*head;
         let payload = payload(row, head, body).await?;
         let ended = if let Payload::Stream(incoming) = &payload { Some(incoming.ended()) } else { None };
-        row.run(services, head, payload).await.map_err(|mut error| {
+        let answer = row.run(services, head, payload).await.map(|response| overridden(row, head, response));
+        answer.map_err(|error| as_overwrite(error, head)).map_err(|mut error| {
             // What is left of the body stands between this request and the next, so there is no next.
             if ended.is_some_and(|ended| !ended.load(Ordering::Relaxed)) {
                 error.headers.push((header::CONNECTION, "close".to_owned()));
             }
             error
         })
+    }
+
+    /// The row, if whoever sent the request may have it carried out. Who it is and what they are held to is noted in
+    /// the head.
+    async fn admit<S: Sync + 'static>(
+        &self,
+        row: Result<&'static Row<S>, StorageError>,
+        head: &mut Head,
+    ) -> Result<&'static Row<S>, StorageError> {
+        let service = head.target.service;
+        let asked = row.as_ref().ok().map(|row| row.asked(service));
+        head.caller = self.gate.enter(head, asked).await?;
+        let row = readable(row, head)?;
+        permit::admit(row.asked(service), head)?;
+        Ok(row)
     }
 
     fn understand(&self, service: ServiceKind, arrival: Arrival, parts: http::request::Parts) -> Understood {
@@ -285,7 +309,7 @@ impl std::fmt::Debug for Front {
 }
 
 /// The row, if the query can be read in one way only.
-fn admit<S>(
+fn readable<S>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {
@@ -294,6 +318,24 @@ fn admit<S>(
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
     }
     row
+}
+
+/// The answer, with the headers that a signature asks for if a blob was read.
+fn overridden<S: Sync + 'static>(row: &Row<S>, head: &Head, mut response: Response<Body>) -> Response<Body> {
+    let reads_blob = (row.level, row.access, row.comp) == (Level::Blob, Access::Read, None);
+    if let Some(grant) = head.caller.grant().filter(|_| reads_blob && response.status().is_success()) {
+        sas::override_headers(grant, response.headers_mut());
+    }
+    response
+}
+
+/// A caller who may only create is told so when there is something already, unless that was their own condition.
+fn as_overwrite(error: StorageError, head: &Head) -> StorageError {
+    let asked_for = head.headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
+    if head.caller.create_only() && error.code == ErrorCode::BlobAlreadyExists && !asked_for {
+        return StorageError::new(ErrorCode::UnauthorizedBlobOverwrite);
+    }
+    error
 }
 
 /// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else

@@ -6,7 +6,7 @@ use crate::error::StorageError;
 use crate::head::Head;
 use crate::{checksum, etag, header, metadata, time};
 use http::{HeaderMap, HeaderValue, Response};
-use storage_engine::blob::{BlobProperties, ContentHeaders, Stamp};
+use storage_engine::blob::{BlobProperties, ContentHeaders, PublicAccess, Stamp};
 
 /// The type of a blob whose writer gave none.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
@@ -82,6 +82,19 @@ pub(super) fn set_properties(headers: &mut HeaderMap, properties: &BlobPropertie
 pub(super) fn set_md5(headers: &mut HeaderMap, name: &'static str, md5: Option<checksum::Md5Sum>) {
     if let Some(md5) = md5 {
         set(headers, name, &checksum::md5_text(md5));
+    }
+}
+
+/// Who may read a container without credentials, as the request wants it; nobody, if it says nothing.
+///
+/// # Errors
+/// `InvalidHeaderValue`.
+pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
+    match head.text(header::X_MS_BLOB_PUBLIC_ACCESS)? {
+        None => Ok(PublicAccess::None),
+        Some("blob") => Ok(PublicAccess::Blob),
+        Some("container" | "true") => Ok(PublicAccess::Container),
+        Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
     }
 }
 

@@ -1,13 +1,13 @@
-//! *Create Container*. Anonymous access is refused as by an account that does not permit it: nothing here lets
-//! a caller in without credentials.
+//! *Create Container*, perhaps one that anybody may read. An account that is closed to anonymous access says so when
+//! somebody comes, not here: it may be opened again, and the container keeps what it was given.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
-use crate::error::{ErrorCode, Intent, StorageError};
+use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{header, metadata};
+use crate::metadata;
 use storage_engine::blob::{PublicAccess, Stamp};
 use storage_engine::name::Metadata;
 
@@ -16,6 +16,7 @@ pub(crate) struct CreateContainer;
 pub(crate) struct Request {
     at: ContainerAddress,
     metadata: Metadata,
+    public_access: PublicAccess,
 }
 
 impl Operation for CreateContainer {
@@ -25,18 +26,15 @@ impl Operation for CreateContainer {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::container(head)?;
-        match head.text(header::X_MS_BLOB_PUBLIC_ACCESS)? {
-            None => Ok(Request { at, metadata: metadata::read(&head.headers)? }),
-            Some("blob" | "container") => Err(StorageError::new(ErrorCode::PublicAccessNotPermitted)),
-            Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
-        }
+        let public_access = headers::public_access(head)?;
+        Ok(Request { at, metadata: metadata::read(&head.headers)?, public_access })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
-        let Request { at, metadata } = request;
+        let Request { at, metadata, public_access } = request;
         service
             .store
-            .create_container(&at.account, &at.container, metadata, PublicAccess::None)
+            .create_container(&at.account, &at.container, metadata, public_access)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
@@ -49,6 +47,7 @@ impl Operation for CreateContainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
     use crate::target::ServiceKind;
     use crate::testing;
 
@@ -66,9 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_access_is_refused() {
-        let code = |value| decode("/dev/con", &[("x-ms-blob-public-access", value)]).err();
-        assert_eq!(code("container"), Some(ErrorCode::PublicAccessNotPermitted));
-        assert_eq!(code("everybody"), Some(ErrorCode::InvalidHeaderValue));
+    fn a_container_may_be_made_public() {
+        let access = |value| decode("/dev/con", &[("x-ms-blob-public-access", value)]);
+        assert_eq!(access("container").unwrap().public_access, PublicAccess::Container);
+        assert_eq!(access("blob").unwrap().public_access, PublicAccess::Blob);
+        assert_eq!(decode("/dev/con", &[]).unwrap().public_access, PublicAccess::None);
+        assert_eq!(access("everybody").err(), Some(ErrorCode::InvalidHeaderValue));
     }
 }
