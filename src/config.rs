@@ -98,7 +98,12 @@ struct Settings {
     #[serde(default, deserialize_with = "one_or_many")]
     account: Option<Vec<String>>,
     /// An account whose containers nobody may read without credentials, whatever they say; may be repeated
-    #[arg(long = "private-account", env = "LINARITE_PRIVATE_ACCOUNT", value_name = "NAME", value_delimiter = ';')]
+    #[arg(
+        long = "private-account",
+        env = "LINARITE_PRIVATE_ACCOUNT",
+        value_name = "NAME",
+        value_delimiter = ';'
+    )]
     #[serde(default, deserialize_with = "one_or_many")]
     private_account: Option<Vec<String>>,
     /// When a write is acknowledged [default: sync]

@@ -145,6 +145,15 @@ impl Gate {
         Ok(Caller::new(principal, self.roles.clone()))
     }
 
+    /// Lets the caller, found out by [`Gate::enter`], do what they ask for.
+    ///
+    /// # Errors
+    /// As [`permit::admit`]; `PublicAccessNotPermitted` for what would make a container of a closed account public.
+    pub fn admit(&self, asked: Asked, head: &mut Head) -> Result<(), StorageError> {
+        permit::admit(asked, head)?;
+        anonymous::check_publication(asked, head, &*self.accounts)
+    }
+
     async fn signature(&self, head: &Head) -> Result<Grant, StorageError> {
         let keys = self.accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
         let claim = sas::verify(head, &keys)?;

@@ -10,7 +10,7 @@
 //! each request in a task of its own was therefore left out.
 
 use crate::auth::policy::NoPolicies;
-use crate::auth::{Accounts, Gate, Roles, permit, sas};
+use crate::auth::{Accounts, Gate, Roles, sas};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::error::{ErrorCode, StorageError, with_causes};
@@ -228,7 +228,7 @@ impl Front {
         let asked = row.as_ref().ok().map(|row| row.asked(service));
         head.caller = self.gate.enter(head, asked).await?;
         let row = readable(row, head)?;
-        permit::admit(row.asked(service), head)?;
+        self.gate.admit(row.asked(service), head)?;
         Ok(row)
     }
 

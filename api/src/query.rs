@@ -13,9 +13,9 @@ pub struct Query(Vec<(String, String)>);
 impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |value| if value == "" { "" } else { "..." };
-        let pairs = self.pairs().map(|(name, value)| {
-            (name, if name.eq_ignore_ascii_case("sig") { shown(value) } else { value })
-        });
+        let pairs = self
+            .pairs()
+            .map(|(name, value)| (name, if name.eq_ignore_ascii_case("sig") { shown(value) } else { value }));
         f.debug_map().entries(pairs).finish()
     }
 }
@@ -109,7 +109,10 @@ mod tests {
     #[test]
     fn a_signature_is_not_printed() {
         let printed = format!("{:?}", Query::parse("sp=r&Sig=c2VjcmV0").unwrap());
-        assert!(printed.contains("sp") && printed.contains("Sig") && !printed.contains("c2VjcmV0"), "{printed}");
+        assert!(
+            printed.contains("sp") && printed.contains("Sig") && !printed.contains("c2VjcmV0"),
+            "{printed}"
+        );
     }
 
     #[test]

@@ -20,8 +20,7 @@ pub(crate) fn head(service: ServiceKind, method: &str, url: &str, headers: &[(&s
     *request.headers_mut() = map;
     let id = "00000000-0000-4000-8000-000000000000";
     let received = Timestamp::from_unix_seconds(1_700_000_000);
-    let mut head =
-        Head::read(service, Arrival::default(), request.into_parts().0, id, received).unwrap();
+    let mut head = Head::read(service, Arrival::default(), request.into_parts().0, id, received).unwrap();
     head.caller = Caller::new(Principal::Owner, None);
     head
 }

@@ -41,7 +41,11 @@ impl Version {
         match headers.get(header::X_MS_VERSION) {
             Some(value) => Self::parse(value.to_str().unwrap_or("?")),
             // A bad `sv` is refused with the signature.
-            None => Ok(query.get("sv").filter(|_| signed).and_then(|text| Self::parse(text).ok()).unwrap_or(OLDEST)),
+            None => Ok(query
+                .get("sv")
+                .filter(|_| signed)
+                .and_then(|text| Self::parse(text).ok())
+                .unwrap_or(OLDEST)),
         }
     }
 
@@ -99,7 +103,10 @@ mod tests {
         };
         assert_eq!(of("sv=2020-02-10&sig=x", None).unwrap(), "2020-02-10");
         assert_eq!(of("sv=2020-02-10&sig=x", Some("2021-12-02")).unwrap(), "2021-12-02");
-        assert_eq!(of("sv=2020-02-10&sig=x&api-version=2022-11-02", Some("2021-12-02")).unwrap(), "2022-11-02");
+        assert_eq!(
+            of("sv=2020-02-10&sig=x&api-version=2022-11-02", Some("2021-12-02")).unwrap(),
+            "2022-11-02"
+        );
         assert_eq!(of("sv=2020-02-10", None).unwrap(), OLDEST.to_string());
         assert_eq!(of("sv=nonsense&sig=x", None).unwrap(), OLDEST.to_string());
         let refused = of("sv=2020-02-10&sig=x&api-version=new", None).unwrap_err();

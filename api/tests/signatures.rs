@@ -44,7 +44,9 @@ fn vectors() -> Vec<Vector> {
     for file in files {
         let document: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let label = file.file_stem().unwrap().to_string_lossy().into_owned();
-        vectors.extend(document["vectors"].as_array().unwrap().iter().map(|json| vector(&label, &document, json)));
+        vectors.extend(
+            document["vectors"].as_array().unwrap().iter().map(|json| vector(&label, &document, json)),
+        );
     }
     assert!(vectors.len() >= 70, "the fixtures are gone");
     vectors
@@ -88,7 +90,8 @@ fn grant_under(vector: &Vector, keys: Vec<Vec<u8>>) -> Result<Grant, StorageErro
 
 fn parameters(url: &str) -> Vec<(String, String)> {
     let query = url.split_once('?').unwrap().1;
-    let pair = |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
+    let pair =
+        |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
     query.split('&').map(pair).collect()
 }
 
@@ -184,9 +187,15 @@ fn a_field_left_out_fails_and_so_does_one_put_in() {
             if parameters.iter().all(|(given, _)| given != name) {
                 let mut changed = parameters.clone();
                 changed.push((name.to_owned(), value.to_owned()));
-                let old = parameters.iter().any(|(name, value)| name == "sv" && value.as_str() < "2015-04-05");
+                let old =
+                    parameters.iter().any(|(name, value)| name == "sv" && value.as_str() < "2015-04-05");
                 // Before 2015 addresses were not part of what is signed. One that fits does no harm.
-                assert_eq!(grant(&with(&vector, &changed)).is_ok(), old && name == "sip", "{}: {name}", vector.name);
+                assert_eq!(
+                    grant(&with(&vector, &changed)).is_ok(),
+                    old && name == "sip",
+                    "{}: {name}",
+                    vector.name
+                );
             }
         }
     }
@@ -218,7 +227,12 @@ fn outside_its_time_nothing_holds() {
             let refused = grant(&Vector { received, ..vector.clone() });
             let started = vector.url.contains("st=");
             if hours > 0 || started {
-                assert_eq!(refused.unwrap_err().code, ErrorCode::AuthenticationFailed, "{}: {hours}", vector.name);
+                assert_eq!(
+                    refused.unwrap_err().code,
+                    ErrorCode::AuthenticationFailed,
+                    "{}: {hours}",
+                    vector.name
+                );
             }
         }
     }

@@ -68,7 +68,9 @@ impl ConfiguredAccounts {
     pub(crate) fn closed_to_anybody(mut self, names: Vec<String>) -> Result<Self, String> {
         for name in names.iter().filter(|name| !name.is_empty()) {
             let account = AccountName::parse(name).ok().filter(|account| self.keys.contains_key(account));
-            self.private.insert(account.ok_or_else(|| format!("private account '{name}': there is no such account"))?);
+            self.private.insert(
+                account.ok_or_else(|| format!("private account '{name}': there is no such account"))?,
+            );
         }
         Ok(self)
     }
@@ -107,7 +109,8 @@ mod tests {
 
     #[test]
     fn accounts_are_open_unless_they_are_closed_by_name() {
-        let accounts = || ConfiguredAccounts::parse(Some(vec!["abc:aGk=".into(), "def:aGk=".into()])).unwrap();
+        let accounts =
+            || ConfiguredAccounts::parse(Some(vec!["abc:aGk=".into(), "def:aGk=".into()])).unwrap();
         let name = |text| AccountName::parse(text).unwrap();
         let closed = accounts().closed_to_anybody(vec!["def".into()]).unwrap();
         assert!(closed.anonymous_allowed(&name("abc")) && !closed.anonymous_allowed(&name("def")));

@@ -7,7 +7,7 @@
 //!
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
 //! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
-//! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
+//! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
@@ -17,6 +17,7 @@
 )]
 #![expect(clippy::format_push_string, reason = "requests of a test are built for the eye, not for speed")]
 
+mod access;
 mod bad_input;
 mod big;
 mod client;

@@ -12,8 +12,9 @@
 use super::{Accounts, Principal, permit};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
+use crate::header;
 use crate::operation::{Access, Asked};
-use crate::target::{Resource, ServiceKind};
+use crate::target::{Level, Resource, ServiceKind};
 use crate::version::LARGE_BLOCKS;
 use storage_engine::EngineError;
 use storage_engine::blob::{BlobStore, PublicAccess};
@@ -34,7 +35,8 @@ pub(super) async fn enter(
     if asked.access == Access::Open {
         return Ok(Principal::Anonymous(PublicAccess::None));
     }
-    let required = permit::requirement(asked.service, asked.level, asked.access).map(|needed| needed.anonymous);
+    let required =
+        permit::requirement(asked.service, asked.level, asked.access).map(|needed| needed.anonymous);
     let (Resource::Container(name) | Resource::Blob(name, _)) = &head.target.resource else {
         return Err(nobody(head));
     };
@@ -53,6 +55,24 @@ pub(super) async fn enter(
         Err(EngineError::ContainerNotFound) => Err(nobody(head)),
         Err(error) => Err(StorageError::from_engine(error, Intent::Read)),
     }
+}
+
+/// Refuses to make a container public in an account that is closed, rather than to let nobody in later.
+///
+/// # Errors
+/// `PublicAccessNotPermitted`.
+pub(super) fn check_publication(
+    asked: Asked,
+    head: &Head,
+    accounts: &dyn Accounts,
+) -> Result<(), StorageError> {
+    let publishes = (asked.service, asked.level, asked.method)
+        == (ServiceKind::Blob, Level::Container, "PUT")
+        && head.headers.contains_key(header::X_MS_BLOB_PUBLIC_ACCESS);
+    if publishes && !accounts.anonymous_allowed(&head.account) {
+        return Err(StorageError::new(ErrorCode::PublicAccessNotPermitted));
+    }
+    Ok(())
 }
 
 /// The refusal of a request without credentials. Old versions of the Blob service deny that there is anything.

@@ -128,8 +128,7 @@ impl KeyRange {
 
     /// Whether the entity of this key is in the range.
     pub fn covers(&self, key: &EntityKey) -> bool {
-        let entity =
-            Entity { key: key.clone(), timestamp: Timestamp::from_ticks(0), properties: Vec::new() };
+        let entity = Entity { key: key.clone(), timestamp: Timestamp::from_ticks(0), properties: Vec::new() };
         self.filter().is_none_or(|filter| filter.matches(&entity))
     }
 }
@@ -216,7 +215,10 @@ mod tests {
         let partitions = range(Some(("b", None)), Some(("d", None)));
         assert_eq!(covered(&partitions, &keys), [false, true, true, true, true, true, false]);
         assert_eq!(covered(&range(Some(("d", None)), None), &keys)[..4], [false; 4]);
-        assert_eq!(covered(&range(None, Some(("b", Some("1")))), &keys), [true, true, false, false, false, false, false]);
+        assert_eq!(
+            covered(&range(None, Some(("b", Some("1")))), &keys),
+            [true, true, false, false, false, false, false]
+        );
         assert_eq!(covered(&range(None, None), &keys), [true; 7]);
         assert_eq!(covered(&range(Some(("d", None)), Some(("b", None))), &keys), [false; 7]);
     }
@@ -233,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_scope_ends_at_its_resource() {
-        let covers = |scope: Scope, service, url: &str| scope.covers(&testing::head(service, "GET", url, &[]));
+        let covers =
+            |scope: Scope, service, url: &str| scope.covers(&testing::head(service, "GET", url, &[]));
         let (blob, queue, table) = (ServiceKind::Blob, ServiceKind::Queue, ServiceKind::Table);
         let container = || Scope::Container("con".into());
         assert!(covers(container(), blob, "/acc/con") && covers(container(), blob, "/acc/con/a/b"));
@@ -245,7 +248,9 @@ mod tests {
         assert!(covers(past(), blob, "/acc/con/a?snapshot=1") && !covers(past(), blob, "/acc/con/a"));
         assert!(!covers(past(), blob, "/acc/con/a?snapshot=2"));
         let directory = |path: &str| Scope::Directory("con".into(), path.into());
-        assert!(covers(directory("x/y"), blob, "/acc/con/x/y/z") && covers(directory(""), blob, "/acc/con/z"));
+        assert!(
+            covers(directory("x/y"), blob, "/acc/con/x/y/z") && covers(directory(""), blob, "/acc/con/z")
+        );
         assert!(!covers(directory("x/y"), blob, "/acc/con/x/yz"));
         let messages = || Scope::Queue("que".into());
         assert!(covers(messages(), queue, "/acc/que/messages/1") && !covers(messages(), queue, "/acc/other"));

@@ -58,8 +58,8 @@ static NEVER: Requirement =
     Requirement { types: "sco", account: &[], resource: &[], anonymous: PublicAccess::None };
 
 use Access::{
-    Add, Append, BreakLease, Create, Delete, DeleteVersion, Filter, Immutability, List, PermanentDelete, Process,
-    Read, Tags, Update, Upsert, Write,
+    Add, Append, BreakLease, Create, Delete, DeleteVersion, Filter, Immutability, List, PermanentDelete,
+    Process, Read, Tags, Update, Upsert, Write,
 };
 use ServiceKind::{Blob, Queue, Table};
 
@@ -219,9 +219,8 @@ fn creates(asked: Asked) -> bool {
 fn check_roles(asked: Asked, head: &Head, identity: &super::Identity) -> Result<(), StorageError> {
     let Asked { service, level, access, .. } = asked;
     let resource = &head.target.resource;
-    let allows = |roles: &Arc<dyn Roles>| {
-        roles.allows(identity, &head.account, (service, level, access), resource)
-    };
+    let allows =
+        |roles: &Arc<dyn Roles>| roles.allows(identity, &head.account, (service, level, access), resource);
     if matches!(access, Access::Open) || head.caller.roles.as_ref().is_some_and(allows) {
         return Ok(());
     }
@@ -283,7 +282,8 @@ const fn service_letter(service: ServiceKind) -> &'static str {
 /// written with such a signature, which is better than writing without.
 fn check_encryption_scope(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageError> {
     let Some(scope) = &grant.encryption_scope else { return Ok(()) };
-    if asked.level != Level::Blob || !matches!(asked.access, Access::Create | Access::Write | Access::Append) {
+    if asked.level != Level::Blob || !matches!(asked.access, Access::Create | Access::Write | Access::Append)
+    {
         return Ok(());
     }
     match head.text(header::X_MS_ENCRYPTION_SCOPE)? {

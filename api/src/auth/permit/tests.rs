@@ -32,7 +32,13 @@ fn container(letters: &str) -> Grant {
 }
 
 /// What the request is answered with before anything is looked up; whether it may only create.
-fn judged(service: ServiceKind, method: &str, url: &str, headers: &[(&str, &str)], by: Caller) -> Result<bool, ErrorCode> {
+fn judged(
+    service: ServiceKind,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    by: Caller,
+) -> Result<bool, ErrorCode> {
     let mut head = testing::head(service, method, url, headers);
     head.caller = by;
     let asked = match service {
@@ -49,7 +55,8 @@ fn by(grant: Grant) -> Caller {
 
 /// Requests: service, verb, address, resource type and letters that suffice for an account's signature, and those that
 /// suffice for one on the resource.
-type Case = (ServiceKind, &'static str, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+type Case =
+    (ServiceKind, &'static str, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
 const CASES: &[Case] = &[
     (Blob, "GET", "/acc?comp=list", "s", &["l"], &[]),
@@ -152,7 +159,10 @@ fn half_of_an_upserts_rights_is_not_enough() {
     for letters in ["a", "u"] {
         let refused = judged(Table, "PUT", url, &[], by(resource(Table, letters)));
         assert_eq!(refused, Err(ErrorCode::AuthorizationPermissionMismatch));
-        assert_eq!(judged(Table, "PUT", url, &[("if-match", "*")], by(resource(Table, letters))).is_ok(), letters == "u");
+        assert_eq!(
+            judged(Table, "PUT", url, &[("if-match", "*")], by(resource(Table, letters))).is_ok(),
+            letters == "u"
+        );
     }
 }
 
@@ -251,7 +261,14 @@ fn a_delegated_signature_grants_what_it_says_and_its_user_may() {
 #[test]
 fn anybody_may_read_what_is_public_and_no_more() {
     let anybody = |public, method, url: &str| {
-        judged(Blob, method, url, &[("x-ms-version", "2021-12-02")], Caller::new(Principal::Anonymous(public), None)).is_ok()
+        judged(
+            Blob,
+            method,
+            url,
+            &[("x-ms-version", "2021-12-02")],
+            Caller::new(Principal::Anonymous(public), None),
+        )
+        .is_ok()
     };
     let (none, blob, container) = (PublicAccess::None, PublicAccess::Blob, PublicAccess::Container);
     for (method, url, least) in [
@@ -278,7 +295,10 @@ fn every_operation_has_a_requirement_and_no_line_stands_twice() {
         assert!(requirement(asked.service, asked.level, asked.access).is_some(), "{name}");
     }
     for (index, line) in REQUIREMENTS.iter().enumerate() {
-        let again = REQUIREMENTS.iter().skip(index + 1).any(|other| (other.0, other.1, other.2) == (line.0, line.1, line.2));
+        let again = REQUIREMENTS
+            .iter()
+            .skip(index + 1)
+            .any(|other| (other.0, other.1, other.2) == (line.0, line.1, line.2));
         assert!(!again, "{:?} {:?} {:?}", line.0, line.1, line.2);
         let known = Letters::of("rwdxylacuptfi");
         assert!(line.3.account.iter().chain(line.3.resource).all(|set| known.contains(Letters::of(set))));

@@ -141,7 +141,8 @@ fn signed_parameters(head: &Head, fields: &Fields<'_>) -> Result<String, Storage
     let mut text = String::new();
     for name in fields.some("srq").into_iter().flat_map(|names| names.split(',')) {
         let value = head.query.get(name);
-        let value = value.ok_or_else(|| failed(format!("The signed query parameter '{name}' is missing.")))?;
+        let value =
+            value.ok_or_else(|| failed(format!("The signed query parameter '{name}' is missing.")))?;
         let _ = write!(text, "\n{name}:{value}");
     }
     Ok(text)

@@ -156,17 +156,30 @@ mod tests {
         assert_eq!(arrival("spr=https,http", "", false), None);
         assert_eq!(arrival("", "", false), None);
         for bad in ["http", "http,https", "HTTPS", "ftp"] {
-            assert_eq!(arrival(&format!("spr={bad}"), "", true), Some(ErrorCode::AuthenticationFailed), "{bad}");
+            assert_eq!(
+                arrival(&format!("spr={bad}"), "", true),
+                Some(ErrorCode::AuthenticationFailed),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_read_is_refused() {
         let code = |query: &str| Fields::of(&head(query, "", false)).err().map(|error| error.code);
-        for good in ["", "sv=2012-02-12", "st=2026-01-01&se=2026-01-01T10:00Z", "se=2026-01-01T10:00:00.1234567Z"] {
+        for good in
+            ["", "sv=2012-02-12", "st=2026-01-01&se=2026-01-01T10:00Z", "se=2026-01-01T10:00:00.1234567Z"]
+        {
             assert_eq!(code(good), None, "{good}");
         }
-        for bad in ["sv=2012-02-11", "sv=new", "st=now", "se=2026-01-01T10:00:00", "se=2026-01-01T10:00%2B01:00", "sp=R"] {
+        for bad in [
+            "sv=2012-02-11",
+            "sv=new",
+            "st=now",
+            "se=2026-01-01T10:00:00",
+            "se=2026-01-01T10:00%2B01:00",
+            "sp=R",
+        ] {
             assert_eq!(code(bad), Some(ErrorCode::AuthenticationFailed), "{bad}");
         }
     }

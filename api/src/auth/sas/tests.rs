@@ -51,14 +51,21 @@ fn refusal(claim: Result<Claim, StorageError>, policy: Option<StoredPolicy>) -> 
 #[test]
 fn the_pages_own_examples_sign_what_the_pages_say() {
     let blob = |query: &str| {
-        expected(ServiceKind::Blob, &format!("http://myaccount.blob.core.windows.net/pictures/profile.jpg?{query}&sig=AA%3D%3D"))
+        expected(
+            ServiceKind::Blob,
+            &format!("http://myaccount.blob.core.windows.net/pictures/profile.jpg?{query}&sig=AA%3D%3D"),
+        )
     };
     let times = "st=2009-02-09&se=2009-02-10&sr=c&sp=r&si=YWJjZGVmZw%3d%3d";
     let host = [("host", "myaccount.blob.core.windows.net")];
     let url = format!("/pictures/profile.jpg?sv=2012-02-12&{times}&sig=AA%3D%3D");
     let head = testing::head(ServiceKind::Blob, "GET", &url, &host);
     let error = verify(&head, &keys()).unwrap_err();
-    assert!(error.details[0].1.ends_with("r\n2009-02-09\n2009-02-10\n/myaccount/pictures\nYWJjZGVmZw==\n2012-02-12"));
+    assert!(
+        error.details[0]
+            .1
+            .ends_with("r\n2009-02-09\n2009-02-10\n/myaccount/pictures\nYWJjZGVmZw==\n2012-02-12")
+    );
     let headers = "rsct=binary&rscd=file;%20attachment";
     assert_eq!(
         blob(&format!("sv=2013-08-15&{times}&{headers}")),
@@ -74,7 +81,8 @@ fn the_pages_own_examples_sign_what_the_pages_say() {
 
 #[test]
 fn what_is_signed_for_tables_and_accounts_ends_as_the_pages_have_it() {
-    let table = "/acc/Employees()?tn=Employees&sv=2012-02-12&sp=rau&spk=a&epk=b&erk=9&se=2013-02-01&sig=AA%3D%3D";
+    let table =
+        "/acc/Employees()?tn=Employees&sv=2012-02-12&sp=rau&spk=a&epk=b&erk=9&se=2013-02-01&sig=AA%3D%3D";
     assert_eq!(
         expected(ServiceKind::Table, table),
         "rau\n\n2013-02-01\n/acc/employees\n\n2012-02-12\na\n\nb\n9"
@@ -96,7 +104,10 @@ fn a_root_directory_is_spelled_in_two_ways() {
     let signature = STANDARD.encode(mac.finalize().into_bytes()).replace('+', "%2B");
     let url = format!("/acc/con/b?sv=2020-02-10&sr=d&sdd=0&sp=r&se=2026-11-23&sig={signature}");
     assert!(claim(ServiceKind::Blob, &url).is_ok());
-    assert!(expected(ServiceKind::Blob, "/acc/con/b?sv=2020-02-10&sr=d&sdd=2&sp=r&se=2026-11-23&sig=AA").contains("address"));
+    assert!(
+        expected(ServiceKind::Blob, "/acc/con/b?sv=2020-02-10&sr=d&sdd=2&sp=r&se=2026-11-23&sig=AA")
+            .contains("address")
+    );
 }
 
 #[test]
@@ -120,18 +131,25 @@ fn fields_that_a_version_or_a_kind_does_not_have_are_refused() {
         ("sv=2020-02-10&sr=b&skoid=o&sks=b", "skt cannot be read"),
         ("sv=2020-02-10&sr=b&skoid=o&sks=b&skt=2020-01-01&ske=2020-01-02", "not valid at this time"),
     ] {
-        assert!(expected(ServiceKind::Blob, &url(query)).contains(reason), "{query}: {}", expected(ServiceKind::Blob, &url(query)));
+        assert!(
+            expected(ServiceKind::Blob, &url(query)).contains(reason),
+            "{query}: {}",
+            expected(ServiceKind::Blob, &url(query))
+        );
     }
     let table = "/acc/tab?sv=2020-02-10&sp=r&se=2026-11-23&sig=AA%3D%3D";
     assert_eq!(expected(ServiceKind::Table, table), "tn is missing.");
     assert!(expected(ServiceKind::Table, &format!("{table}&tn=other")).contains("address"));
-    assert!(expected(ServiceKind::Table, &format!("{table}&tn=tab&srk=1")).contains("srk stands without spk"));
+    assert!(
+        expected(ServiceKind::Table, &format!("{table}&tn=tab&srk=1")).contains("srk stands without spk")
+    );
 }
 
 #[test]
 fn a_policy_gives_what_the_signature_leaves_open_and_nothing_else() {
     let base = [("sv", "2020-02-10"), ("sr", "b"), ("si", "read")];
-    let policy = || StoredPolicy { start: None, expiry: Some(at("2026-11-23")), permissions: Some("rw".into()) };
+    let policy =
+        || StoredPolicy { start: None, expiry: Some(at("2026-11-23")), permissions: Some("rw".into()) };
     assert_eq!(signed(&base).unwrap().policy(), Some((&PolicyHolder::Container("con".into()), "read")));
     let grant = signed(&base).unwrap().settle(Some(policy()), at(NOW)).unwrap();
     assert_eq!(grant.letters, Letters::of("rw"));
@@ -161,7 +179,10 @@ fn times_have_a_beginning_and_an_end_that_is_not_theirs() {
     assert!(!holds("2026-11-22", "2026-11-22T12:00:00Z"));
     assert!(holds("", "2026-11-22T12:01Z"));
     let reason = refusal(signed(&fields("", "2026-11-22")), None).1;
-    assert!(reason.contains("Expiry [Sun, 22 Nov 2026 00:00:00 GMT] - Current [Sun, 22 Nov 2026 12:00:00 GMT]"), "{reason}");
+    assert!(
+        reason.contains("Expiry [Sun, 22 Nov 2026 00:00:00 GMT] - Current [Sun, 22 Nov 2026 12:00:00 GMT]"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -193,10 +214,18 @@ fn letters_mean_nothing_before_they_were_made() {
 #[test]
 fn headers_of_the_answer_are_those_that_were_signed() {
     let fields = |version| {
-        [("sv", version), ("sr", "b"), ("sp", "r"), ("se", "2026-11-23"), ("rscd", "attachment"), ("rsct", "a b")]
+        [
+            ("sv", version),
+            ("sr", "b"),
+            ("sp", "r"),
+            ("se", "2026-11-23"),
+            ("rscd", "attachment"),
+            ("rsct", "a b"),
+        ]
     };
     let overrides = |version| signed(&fields(version)).unwrap().settle(None, at(NOW)).unwrap().overrides;
-    let given: Metadata = overrides("2020-02-10").into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let given: Metadata =
+        overrides("2020-02-10").into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(given, [pair("content-disposition", "attachment"), pair("content-type", "a b")]);
     assert_eq!(overrides("2012-02-12"), []);

@@ -1,13 +1,13 @@
-//! *Create Container*, perhaps one that anybody may read. An account that is closed to anonymous access says so when
-//! somebody comes, not here: it may be opened again, and the container keeps what it was given.
+//! *Create Container*, perhaps one that anybody may read. Whether the account allows that is judged with the rights of
+//! the caller, before this.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
-use crate::operation::Operation;
 use crate::metadata;
+use crate::operation::Operation;
 use storage_engine::blob::{PublicAccess, Stamp};
 use storage_engine::name::Metadata;
 
