@@ -108,6 +108,12 @@ fn python_does_every_table_operation() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_gets_in_with_signatures() {
+    run(&Kit::Python, "access.py");
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_moves_a_tree_of_files() {
     run(&Kit::JavaScript, "tree.mjs");
@@ -129,6 +135,12 @@ fn javascript_does_every_queue_operation() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_does_every_table_operation() {
     run(&Kit::JavaScript, "tables.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_gets_in_with_signatures() {
+    run(&Kit::JavaScript, "access.mjs");
 }
 
 #[test]
