@@ -233,7 +233,7 @@ impl Config {
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
             accounts: ConfiguredAccounts::parse(named)?
-                .closed_to_anybody(private_account.or(file.private_account).unwrap_or_default())?,
+                .closed_to_anybody(&private_account.or(file.private_account).unwrap_or_default())?,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
             silent: silent.or(file.silent).unwrap_or(false),

@@ -23,6 +23,7 @@ use crate::header;
 use crate::operation::{Access, Asked};
 use crate::target::{Level, Resource, ServiceKind};
 use crate::time::parse_rfc1123;
+use delegation::DelegationKeys;
 use grant::Grant;
 use hmac::{Hmac, KeyInit, Mac};
 use policy::Policies;
@@ -112,19 +113,20 @@ pub struct Gate {
     accounts: Arc<dyn Accounts>,
     policies: Arc<dyn Policies>,
     roles: Option<Arc<dyn Roles>>,
+    delegation: Option<Arc<DelegationKeys>>,
     blobs: BlobStore,
 }
 
 impl Gate {
     /// A gate to these accounts. Signatures may name these policies; `blobs` says which containers are public.
     pub fn new(accounts: Arc<dyn Accounts>, policies: Arc<dyn Policies>, blobs: BlobStore) -> Self {
-        Self { accounts, policies, roles: None, blobs }
+        Self { accounts, policies, roles: None, delegation: None, blobs }
     }
 
-    /// With what identities may do. Without, they may nothing.
+    /// With what identities may do and hand on. Without, they may nothing.
     #[must_use]
-    pub fn with_roles(mut self, roles: Arc<dyn Roles>) -> Self {
-        self.roles = Some(roles);
+    pub fn with_identities(mut self, roles: Arc<dyn Roles>, delegation: Arc<DelegationKeys>) -> Self {
+        (self.roles, self.delegation) = (Some(roles), Some(delegation));
         self
     }
 
@@ -156,7 +158,7 @@ impl Gate {
 
     async fn signature(&self, head: &Head) -> Result<Grant, StorageError> {
         let keys = self.accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
-        let claim = sas::verify(head, &keys)?;
+        let claim = sas::verify(head, &keys, self.delegation.as_deref())?;
         if let Some(user) = claim.bound_to() {
             match authenticate(head, &*self.accounts)? {
                 Principal::Identity(identity) if identity == *user => {}

@@ -9,6 +9,7 @@
 //! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
 //! each request in a task of its own was therefore left out.
 
+use crate::auth::delegation::DelegationKeys;
 use crate::auth::policy::NoPolicies;
 use crate::auth::{Accounts, Gate, Roles, sas};
 use crate::blob::BlobService;
@@ -110,10 +111,10 @@ impl Front {
         }
     }
 
-    /// With what holders of tokens and of user delegation keys may do. Without, they may nothing.
+    /// With what holders of tokens may do and hand on. Without, they may nothing.
     #[must_use]
-    pub fn with_roles(self, roles: Arc<dyn Roles>) -> Self {
-        Self { gate: self.gate.with_roles(roles), ..self }
+    pub fn with_identities(self, roles: Arc<dyn Roles>, delegation: Arc<DelegationKeys>) -> Self {
+        Self { gate: self.gate.with_identities(roles, delegation), ..self }
     }
 
     /// Answers a request that came to the port of `service`. Always answers.

@@ -79,7 +79,7 @@ pub fn authorization(data: &[u8]) {
     let parts = request.into_parts().0;
     if let Ok(head) = Head::read(ServiceKind::Blob, Arrival::default(), parts, "", Timestamp::MAX) {
         drop(crate::auth::authenticate(&head, &OneAccount));
-        drop(crate::auth::sas::verify(&head, &AccountKeys::new(vec![b"key".to_vec()])));
+        drop(crate::auth::sas::verify(&head, &AccountKeys::new(vec![b"key".to_vec()]), None));
     }
 }
 

@@ -65,7 +65,7 @@ impl ConfiguredAccounts {
     ///
     /// # Errors
     /// A sentence for the user, if there is no such account: a misspelled name must not leave one open.
-    pub(crate) fn closed_to_anybody(mut self, names: Vec<String>) -> Result<Self, String> {
+    pub(crate) fn closed_to_anybody(mut self, names: &[String]) -> Result<Self, String> {
         for name in names.iter().filter(|name| !name.is_empty()) {
             let account = AccountName::parse(name).ok().filter(|account| self.keys.contains_key(account));
             self.private.insert(
@@ -112,9 +112,9 @@ mod tests {
         let accounts =
             || ConfiguredAccounts::parse(Some(vec!["abc:aGk=".into(), "def:aGk=".into()])).unwrap();
         let name = |text| AccountName::parse(text).unwrap();
-        let closed = accounts().closed_to_anybody(vec!["def".into()]).unwrap();
+        let closed = accounts().closed_to_anybody(&["def".into()]).unwrap();
         assert!(closed.anonymous_allowed(&name("abc")) && !closed.anonymous_allowed(&name("def")));
-        assert!(accounts().closed_to_anybody(vec!["dfe".into()]).unwrap_err().contains("'dfe'"));
+        assert!(accounts().closed_to_anybody(&["dfe".into()]).unwrap_err().contains("'dfe'"));
     }
 
     #[test]

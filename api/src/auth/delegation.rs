@@ -5,17 +5,14 @@
 //! presents a signature repeats those facts, so the key is made again instead of being kept; changing any of them
 //! makes another key. The vendor's service must do much the same: it has no call to list or to read keys.
 //!
-//! # The secret
-//! It is made of the account's own key, so there is nothing more to configure, to keep safe or to copy between
-//! servers, and who holds the account's key gains nothing by being able to make keys that can do less. The price:
-//! an account key that is taken out of the configuration takes the delegation keys made with it along. With two
-//! keys configured both are tried, so rotating them one by one interrupts nobody.
+//! Rights are not part of it: they are what the user's roles say when the signature is used.
 
+use crate::target::ServiceKind;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Sets these MACs apart from all others that are made with an account's key: no string to sign begins like this.
-const PURPOSE: &str = "linarite user delegation key 1";
+/// Keeps this use of the secret apart from any other.
+const PURPOSE: &str = "user delegation key 1";
 
 /// What is said about a key. Texts are those of the wire: the same moment spelled in another way is another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,23 +36,21 @@ pub struct KeyFacts<'a> {
 }
 
 /// The keys that come from one secret. Never printed.
-pub struct DelegationKeys {
-    secret: Hmac<Sha256>,
-}
+pub struct DelegationKeys([u8; 32]);
 
 impl DelegationKeys {
-    /// The keys that come from one of an account's keys. None only for a key that no MAC takes.
-    pub fn of(account_key: &[u8]) -> Option<Self> {
-        Hmac::new_from_slice(account_key).ok().map(|secret| Self { secret })
+    /// The keys that come from this secret.
+    pub const fn new(secret: [u8; 32]) -> Self {
+        Self(secret)
     }
 
-    /// The key of these facts, 32 bytes: what *Get User Delegation Key* gives as `Value`, in Base64.
+    /// The key that was, or would be, given for these facts, 32 bytes: in Base64, what *Get User Delegation Key* gives
+    /// as `Value`.
     pub fn derive(&self, facts: &KeyFacts<'_>) -> [u8; 32] {
-        let mut mac = self.secret.clone();
-        mac.update(PURPOSE.as_bytes());
         let KeyFacts { account, object, tenant, start, expiry, service, version, delegated_tenant } = facts;
-        for text in [account, object, tenant, start, expiry, service, version, delegated_tenant] {
-            // Lengths keep two different lists of texts from being one text.
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("an HMAC takes a key of any length");
+        for text in [PURPOSE, account, object, tenant, start, expiry, service, version, delegated_tenant] {
+            // Lengths keep two lists of texts from being one text.
             mac.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
             mac.update(text.as_bytes());
         }
@@ -66,6 +61,15 @@ impl DelegationKeys {
 impl std::fmt::Debug for DelegationKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DelegationKeys")
+    }
+}
+
+/// The service as `sks` and `ss` spell it.
+pub const fn service_letter(service: ServiceKind) -> &'static str {
+    match service {
+        ServiceKind::Blob => "b",
+        ServiceKind::Queue => "q",
+        ServiceKind::Table => "t",
     }
 }
 
@@ -87,8 +91,8 @@ mod tests {
 
     #[test]
     fn the_same_facts_make_the_same_key_and_any_other_fact_another() {
-        let keys = DelegationKeys::of(b"secret").unwrap();
-        assert_eq!(keys.derive(&FACTS), DelegationKeys::of(b"secret").unwrap().derive(&FACTS));
+        let keys = DelegationKeys::new([7; 32]);
+        assert_eq!(keys.derive(&FACTS), DelegationKeys::new([7; 32]).derive(&FACTS));
         let others = [
             KeyFacts { account: "other", ..FACTS },
             KeyFacts { object: "ot", tenant: "", ..FACTS },
@@ -103,6 +107,6 @@ mod tests {
         ];
         let derived: HashSet<_> = others.iter().map(|facts| keys.derive(facts)).collect();
         assert_eq!(derived.len(), others.len());
-        assert!(!derived.contains(&DelegationKeys::of(b"another").unwrap().derive(&FACTS)));
+        assert!(!derived.contains(&DelegationKeys::new([8; 32]).derive(&FACTS)));
     }
 }

@@ -87,7 +87,8 @@ impl Scope {
                 || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         match (self, &head.target.resource) {
-            (Self::Account(..), _) => true,
+            // What the parts of a table's batch are about is judged part by part.
+            (Self::Account(..), _) | (Self::Table(_), Resource::Batch) => true,
             (Self::Container(scope), Resource::Container(name) | Resource::Blob(name, _)) => scope == name,
             (Self::Blob(container, blob), Resource::Blob(c, b)) => (container, blob) == (c, b),
             (Self::Past(container, blob, parameter, at), Resource::Blob(c, b)) => {
@@ -100,8 +101,6 @@ impl Scope {
             (Self::Table(scope), Resource::Table(table) | Resource::Entity(table, _)) => {
                 scope.eq_ignore_ascii_case(table)
             }
-            // What its parts are about is judged part by part.
-            (Self::Table(_), Resource::Batch) => true,
             _ => false,
         }
     }

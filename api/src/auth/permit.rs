@@ -8,6 +8,7 @@
 //!
 //! A row that has no line here is refused to everybody but the account's owner.
 
+use super::delegation::service_letter;
 use super::grant::{Grant, Letters, Scope};
 use super::{Principal, Roles};
 use crate::error::{ErrorCode, StorageError};
@@ -268,14 +269,6 @@ fn check_grant(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageEr
         return refuse(ErrorCode::AuthorizationPermissionMismatch);
     }
     check_encryption_scope(asked, head, grant)
-}
-
-const fn service_letter(service: ServiceKind) -> &'static str {
-    match service {
-        ServiceKind::Blob => "b",
-        ServiceKind::Queue => "q",
-        ServiceKind::Table => "t",
-    }
 }
 
 /// A signature may demand that what is written gets an encryption scope. There are none yet, so nothing can be

@@ -19,6 +19,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use super::delegation::DelegationKeys;
 use super::grant::{Grant, KeyRange, Letters, Scope};
 use super::policy::{PolicyHolder, StoredPolicy};
 use super::{AccountKeys, Identity, failed};
@@ -122,12 +123,16 @@ pub struct Claim {
 }
 
 /// Proves that the request's signature was made with the account's key, or one that a user was given, and that the
-/// request came by a way that it allows.
+/// request came by a way that it allows. Without `delegation_keys` no user was given any.
 ///
 /// # Errors
 /// `AuthenticationFailed` with what was expected to be signed, `AuthorizationSourceIPMismatch`,
 /// `AuthorizationProtocolMismatch`.
-pub fn verify(head: &Head, account_keys: &AccountKeys) -> Result<Claim, StorageError> {
+pub fn verify(
+    head: &Head,
+    account_keys: &AccountKeys,
+    delegation_keys: Option<&DelegationKeys>,
+) -> Result<Claim, StorageError> {
     let fields = Fields::of(head)?;
     let delegated = fields.some("skoid").is_some();
     let account = fields.some("ss").is_some() || fields.some("srt").is_some();
@@ -139,7 +144,7 @@ pub fn verify(head: &Head, account_keys: &AccountKeys) -> Result<Claim, StorageE
         }
     }
     let presented = match (delegated, account) {
-        (true, _) => delegation::read(head, &fields, account_keys)?,
+        (true, _) => delegation::read(head, &fields, delegation_keys)?,
         (false, true) => account::read(head, &fields)?,
         (false, false) => service::read(head, &fields)?,
     };

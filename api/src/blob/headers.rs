@@ -61,6 +61,28 @@ pub(super) fn set_unleased(headers: &mut HeaderMap) {
     set(headers, header::X_MS_LEASE_STATE, "available");
 }
 
+/// Tells anonymous access, if there is any.
+pub(super) fn set_public_access(headers: &mut HeaderMap, access: PublicAccess) {
+    match access {
+        PublicAccess::None => {}
+        PublicAccess::Blob => set(headers, header::X_MS_BLOB_PUBLIC_ACCESS, "blob"),
+        PublicAccess::Container => set(headers, header::X_MS_BLOB_PUBLIC_ACCESS, "container"),
+    }
+}
+
+/// The anonymous access that is asked for.
+///
+/// # Errors
+/// `InvalidHeaderValue`.
+pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
+    match head.text(header::X_MS_BLOB_PUBLIC_ACCESS)? {
+        None => Ok(PublicAccess::None),
+        Some(word) if word.eq_ignore_ascii_case("blob") => Ok(PublicAccess::Blob),
+        Some(word) if word.eq_ignore_ascii_case("container") => Ok(PublicAccess::Container),
+        Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
+    }
+}
+
 /// All headers of a blob's properties but its length and its MD5, which depend on what is answered.
 pub(super) fn set_properties(headers: &mut HeaderMap, properties: &BlobProperties) {
     set_stamp(headers, Stamp { etag: properties.etag, modified: properties.modified });
@@ -82,19 +104,6 @@ pub(super) fn set_properties(headers: &mut HeaderMap, properties: &BlobPropertie
 pub(super) fn set_md5(headers: &mut HeaderMap, name: &'static str, md5: Option<checksum::Md5Sum>) {
     if let Some(md5) = md5 {
         set(headers, name, &checksum::md5_text(md5));
-    }
-}
-
-/// Who may read a container without credentials, as the request wants it; nobody, if it says nothing.
-///
-/// # Errors
-/// `InvalidHeaderValue`.
-pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
-    match head.text(header::X_MS_BLOB_PUBLIC_ACCESS)? {
-        None => Ok(PublicAccess::None),
-        Some("blob") => Ok(PublicAccess::Blob),
-        Some("container" | "true") => Ok(PublicAccess::Container),
-        Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
     }
 }
 

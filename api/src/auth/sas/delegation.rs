@@ -7,7 +7,7 @@ use super::service::{Named, OVERRIDES, named};
 use super::{
     Presented, SINCE_2018_11_09, SINCE_2020_02_10, SINCE_2020_12_06, SINCE_2025_07_05, SINCE_2026_04_06,
 };
-use crate::auth::delegation::{DelegationKeys, KeyFacts};
+use crate::auth::delegation::{DelegationKeys, KeyFacts, service_letter};
 use crate::auth::{AccountKeys, Identity, failed};
 use crate::error::StorageError;
 use crate::head::Head;
@@ -18,11 +18,15 @@ use std::fmt::Write as _;
 ///
 /// # Errors
 /// `AuthenticationFailed` if it is no such thing, or its key is not of now or of another service.
-pub(super) fn read(head: &Head, fields: &Fields<'_>, keys: &AccountKeys) -> Result<Presented, StorageError> {
+pub(super) fn read(
+    head: &Head,
+    fields: &Fields<'_>,
+    keys: Option<&DelegationKeys>,
+) -> Result<Presented, StorageError> {
     let service = head.target.service;
-    let (since, letter) = match service {
-        ServiceKind::Blob => (SINCE_2018_11_09, "b"),
-        ServiceKind::Queue => (SINCE_2025_07_05, "q"),
+    let since = match service {
+        ServiceKind::Blob => SINCE_2018_11_09,
+        ServiceKind::Queue => SINCE_2025_07_05,
         ServiceKind::Table => return Err(failed("Tables have no user delegation signatures.")),
     };
     if fields.version < since {
@@ -34,7 +38,8 @@ pub(super) fn read(head: &Head, fields: &Fields<'_>, keys: &AccountKeys) -> Resu
     if fields.some("suoid").is_some() {
         return Err(failed("suoid needs a hierarchical namespace."));
     }
-    if fields.text("sks") != letter {
+    let keys = keys.ok_or_else(|| failed("This server gives no user delegation keys."))?;
+    if fields.text("sks") != service_letter(service) {
         return Err(failed("The key of the signature is not for this service."));
     }
     check_key_times(head, fields)?;
@@ -45,7 +50,7 @@ pub(super) fn read(head: &Head, fields: &Fields<'_>, keys: &AccountKeys) -> Resu
     };
     let tenant_of_user = fields.some("skdutid").unwrap_or_else(|| fields.text("sktid"));
     Ok(Presented {
-        signing_keys: Some(signing_keys(head, fields, keys)),
+        signing_keys: Some(AccountKeys::new(vec![signing_key(head, fields, keys)])),
         delegated_by: Some(identity(fields.text("skoid"), fields.text("sktid"))),
         bound_to: fields.some("sduoid").map(|object| identity(object, tenant_of_user)),
         ..Presented::by_account(named.scope, texts)
@@ -68,8 +73,8 @@ fn check_key_times(head: &Head, fields: &Fields<'_>) -> Result<(), StorageError>
     Ok(())
 }
 
-/// The key that the user was given, made again from each of the account's keys.
-fn signing_keys(head: &Head, fields: &Fields<'_>, keys: &AccountKeys) -> AccountKeys {
+/// The key that the user was given, made again.
+fn signing_key(head: &Head, fields: &Fields<'_>, keys: &DelegationKeys) -> Vec<u8> {
     let facts = KeyFacts {
         account: head.account.as_str(),
         object: fields.text("skoid"),
@@ -80,8 +85,7 @@ fn signing_keys(head: &Head, fields: &Fields<'_>, keys: &AccountKeys) -> Account
         version: fields.text("skv"),
         delegated_tenant: fields.text("skdutid"),
     };
-    let derived = keys.iter().filter_map(DelegationKeys::of).map(|keys| keys.derive(&facts).to_vec());
-    AccountKeys::new(derived.collect())
+    keys.derive(&facts).to_vec()
 }
 
 /// What both services sign first.

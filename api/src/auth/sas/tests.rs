@@ -15,7 +15,7 @@ fn keys() -> AccountKeys {
 }
 
 fn claim(service: ServiceKind, url: &str) -> Result<Claim, StorageError> {
-    verify(&testing::head(service, "GET", url, &[]), &keys())
+    verify(&testing::head(service, "GET", url, &[]), &keys(), Some(&DelegationKeys::new([7; 32])))
 }
 
 /// What was expected to be signed, as the refusal tells.
@@ -60,7 +60,7 @@ fn the_pages_own_examples_sign_what_the_pages_say() {
     let host = [("host", "myaccount.blob.core.windows.net")];
     let url = format!("/pictures/profile.jpg?sv=2012-02-12&{times}&sig=AA%3D%3D");
     let head = testing::head(ServiceKind::Blob, "GET", &url, &host);
-    let error = verify(&head, &keys()).unwrap_err();
+    let error = verify(&head, &keys(), None).unwrap_err();
     assert!(
         error.details[0]
             .1

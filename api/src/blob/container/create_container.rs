@@ -1,5 +1,4 @@
-//! *Create Container*, perhaps one that anybody may read. Whether the account allows that is judged with the rights of
-//! the caller, before this.
+//! *Create Container*, with the anonymous access that is asked for.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
@@ -25,9 +24,11 @@ impl Operation for CreateContainer {
     type Response = Stamp;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::container(head)?;
-        let public_access = headers::public_access(head)?;
-        Ok(Request { at, metadata: metadata::read(&head.headers)?, public_access })
+        Ok(Request {
+            at: address::container(head)?,
+            metadata: metadata::read(&head.headers)?,
+            public_access: headers::public_access(head)?,
+        })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
@@ -65,11 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn a_container_may_be_made_public() {
-        let access = |value| decode("/dev/con", &[("x-ms-blob-public-access", value)]);
-        assert_eq!(access("container").unwrap().public_access, PublicAccess::Container);
-        assert_eq!(access("blob").unwrap().public_access, PublicAccess::Blob);
-        assert_eq!(decode("/dev/con", &[]).unwrap().public_access, PublicAccess::None);
-        assert_eq!(access("everybody").err(), Some(ErrorCode::InvalidHeaderValue));
+    fn anonymous_access_is_one_of_two_words_or_none() {
+        let access = |value| {
+            let request = decode("/dev/con", &[("x-ms-blob-public-access", value)]);
+            request.map(|request| request.public_access)
+        };
+        assert_eq!(access("container"), Ok(PublicAccess::Container));
+        assert_eq!(access("blob"), Ok(PublicAccess::Blob));
+        assert_eq!(access("everybody"), Err(ErrorCode::InvalidHeaderValue));
+        assert_eq!(decode("/dev/con", &[]).map(|request| request.public_access), Ok(PublicAccess::None));
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{header, metadata};
-use storage_engine::blob::{Container, PublicAccess, Stamp};
+use storage_engine::blob::{Container, Stamp};
 
 pub(crate) struct GetContainerProperties;
 
@@ -33,11 +33,7 @@ impl Operation for GetContainerProperties {
         let map = response.headers_mut();
         metadata::write(&container.metadata, map);
         headers::set_unleased(map);
-        match container.public_access {
-            PublicAccess::None => {}
-            PublicAccess::Blob => headers::set(map, header::X_MS_BLOB_PUBLIC_ACCESS, "blob"),
-            PublicAccess::Container => headers::set(map, header::X_MS_BLOB_PUBLIC_ACCESS, "container"),
-        }
+        headers::set_public_access(map, container.public_access);
         headers::set(map, header::X_MS_HAS_IMMUTABILITY_POLICY, "false");
         headers::set(map, header::X_MS_HAS_LEGAL_HOLD, "false");
         response
@@ -47,6 +43,7 @@ impl Operation for GetContainerProperties {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use storage_engine::blob::PublicAccess;
     use storage_engine::clock::{Etag, Timestamp};
     use storage_engine::name::ContainerName;
 

@@ -27,8 +27,8 @@ function add(name, service, path, token, more = {}) {
 }
 
 function delegationKey(service, version, userTenant = "") {
-  const mac = createHmac("sha256", key).update("linarite user delegation key 1");
-  for (const text of [account, object, tenant, start, expiry, service, version, userTenant]) {
+  const mac = createHmac("sha256", Buffer.alloc(32, 7));
+  for (const text of ["user delegation key 1", account, object, tenant, start, expiry, service, version, userTenant]) {
     const length = Buffer.alloc(8);
     length.writeBigUInt64BE(BigInt(Buffer.byteLength(text)));
     mac.update(length).update(text);

@@ -33,8 +33,8 @@ ANSWER = {
 
 
 def delegation_value(service, version, delegated_tid=""):
-    mac = hmac.new(base64.b64decode(KEY), b"linarite user delegation key 1", hashlib.sha256)
-    for text in [ACCOUNT, OID, TID, START, EXPIRY, service, version, delegated_tid]:
+    mac = hmac.new(bytes([7] * 32), digestmod=hashlib.sha256)
+    for text in ["user delegation key 1", ACCOUNT, OID, TID, START, EXPIRY, service, version, delegated_tid]:
         mac.update(struct.pack(">Q", len(text.encode())) + text.encode())
     return base64.b64encode(mac.digest()).decode()
 
