@@ -130,12 +130,16 @@ impl Gate {
         self
     }
 
-    /// Finds out who a request comes from. `asked` is what its row asks for, if there is such a row.
+    /// Finds out who a request comes from. `asked` is what its row asks for, if there is such a row. What is open to
+    /// everybody asks nobody who they are.
     ///
     /// # Errors
     /// As [`authenticate`] and [`sas::verify`]; without credentials, what anonymous access is refused with.
     pub async fn enter(&self, head: &Head, asked: Option<Asked>) -> Result<Caller, StorageError> {
         let accounts = &*self.accounts;
+        if asked.is_some_and(|asked| asked.access == Access::Open) {
+            return Ok(Caller::default());
+        }
         let authorized = head.headers.contains_key(header::AUTHORIZATION);
         let principal = if authorized && !sas::is_bound_to_user(&head.query) {
             authenticate(head, accounts)?

@@ -13,7 +13,7 @@ use super::{Accounts, Principal, permit};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::header;
-use crate::operation::{Access, Asked};
+use crate::operation::Asked;
 use crate::target::{Level, Resource, ServiceKind};
 use crate::version::LARGE_BLOCKS;
 use storage_engine::EngineError;
@@ -32,9 +32,6 @@ pub(super) async fn enter(
     blobs: &BlobStore,
 ) -> Result<Principal, StorageError> {
     let Some(asked) = asked else { return Err(nobody(head)) };
-    if asked.access == Access::Open {
-        return Ok(Principal::Anonymous(PublicAccess::None));
-    }
     let required =
         permit::requirement(asked.service, asked.level, asked.access).map(|needed| needed.anonymous);
     let (Resource::Container(name) | Resource::Blob(name, _)) = &head.target.resource else {

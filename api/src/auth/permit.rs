@@ -190,6 +190,9 @@ impl fmt::Debug for Caller {
 /// # Errors
 /// `AuthorizationFailure` or one of its kin; `NoAuthenticationInformation` for nobody.
 pub fn admit(asked: Asked, head: &mut Head) -> Result<(), StorageError> {
+    if asked.access == Access::Open {
+        return Ok(());
+    }
     let create_only = match &head.caller.principal {
         Principal::Owner => false,
         Principal::Identity(identity) => {
@@ -222,7 +225,7 @@ fn check_roles(asked: Asked, head: &Head, identity: &super::Identity) -> Result<
     let resource = &head.target.resource;
     let allows =
         |roles: &Arc<dyn Roles>| roles.allows(identity, &head.account, (service, level, access), resource);
-    if matches!(access, Access::Open) || head.caller.roles.as_ref().is_some_and(allows) {
+    if head.caller.roles.as_ref().is_some_and(allows) {
         return Ok(());
     }
     Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))
@@ -233,7 +236,7 @@ fn check_anonymous(asked: Asked, head: &Head, public: PublicAccess) -> Result<()
     let enough = match (required, public) {
         (Some(PublicAccess::Blob), PublicAccess::Blob | PublicAccess::Container)
         | (Some(PublicAccess::Container), PublicAccess::Container) => asked_reads(asked),
-        _ => asked.access == Access::Open,
+        _ => false,
     };
     if enough { Ok(()) } else { Err(super::anonymous::nobody(head)) }
 }

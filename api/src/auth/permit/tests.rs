@@ -290,6 +290,17 @@ fn anybody_may_read_what_is_public_and_no_more() {
 }
 
 #[test]
+fn what_is_open_is_open_to_anybody() {
+    let asked =
+        Asked { service: Blob, method: "OPTIONS", level: Level::Blob, access: Access::Open, comp: None };
+    for caller in [Caller::default(), by(container("r")), by(account("q", "s", "r"))] {
+        let mut head = testing::head(Blob, "OPTIONS", "/acc/con/b", &[]);
+        head.caller = caller;
+        assert!(admit(asked, &mut head).is_ok());
+    }
+}
+
+#[test]
 fn every_operation_has_a_requirement_and_no_line_stands_twice() {
     for (name, asked) in crate::operations() {
         assert!(requirement(asked.service, asked.level, asked.access).is_some(), "{name}");
