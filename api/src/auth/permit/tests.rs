@@ -178,6 +178,33 @@ fn who_may_create_may_not_overwrite() {
 }
 
 #[test]
+fn a_snapshot_is_made_where_something_is() {
+    let asked =
+        |comp| Asked { service: Blob, method: "PUT", level: Level::Blob, access: Access::Create, comp };
+    for (comp, create_only) in [(Some("snapshot"), false), (Some("incrementalcopy"), true), (None, true)] {
+        let mut head = testing::head(Blob, "PUT", "/acc/con/b", &[]);
+        head.caller = by(container("c"));
+        admit(asked(comp), &mut head).unwrap();
+        assert_eq!(head.caller.create_only(), create_only, "{comp:?}");
+    }
+}
+
+#[test]
+fn a_grant_ends_at_its_resource() {
+    let get = |url: &str| judged(Blob, "GET", url, &[], by(container(LETTERS))).map(|_| ());
+    assert_eq!(get("/acc/con/b"), Ok(()));
+    assert_eq!(get("/acc/other/b"), Err(ErrorCode::AuthorizationFailure));
+    let part = judged(
+        Table,
+        "DELETE",
+        "/acc/other(PartitionKey='p',RowKey='r')",
+        &[("if-match", "*")],
+        by(resource(Table, LETTERS)),
+    );
+    assert_eq!(part, Err(ErrorCode::AuthorizationFailure));
+}
+
+#[test]
 fn a_header_may_ask_for_another_right() {
     let put = |letters, header: &str| {
         let headers = [("x-ms-blob-type", "BlockBlob"), (header, "x")];
