@@ -6,6 +6,7 @@
 
 use crate::md5::Lanes;
 use storage_engine::blob::BlobStore;
+use storage_engine::settings::SettingsStore;
 
 pub mod operations;
 
@@ -17,19 +18,22 @@ mod block;
 mod container;
 mod headers;
 mod listing;
+mod website;
 
 /// The Blob service.
 #[derive(Debug)]
 pub struct BlobService {
     /// The engine's part.
     pub store: BlobStore,
+    /// Settings of all services.
+    pub(crate) settings: SettingsStore,
     /// Hashes the bodies of all uploads.
     pub(crate) md5: Lanes,
 }
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore) -> Self {
-        Self { store, md5: Lanes::start() }
+    pub fn new(store: BlobStore, settings: SettingsStore) -> Self {
+        Self { store, settings, md5: Lanes::start() }
     }
 }

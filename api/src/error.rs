@@ -115,6 +115,16 @@ impl StorageError {
         .to_string()
     }
 
+    /// The form for people: a page, of websites.
+    pub fn to_html(&self, request_id: &str, time: &str) -> String {
+        let (status, code, message) = (self.code.status(), self.code.wire(), self.code.message());
+        format!(
+            "<!DOCTYPE html><html><head><title>{code}</title></head><body><h1>{message}</h1><ul>\
+             <li>HttpStatusCode: {status}</li><li>ErrorCode: {code}</li><li>RequestId: {request_id}</li>\
+             <li>TimeStamp: {time}</li></ul></body></html>"
+        )
+    }
+
     /// The answer without the common headers, which the front adds. `form` is its body.
     pub fn to_response(&self, content_type: &'static str, form: String) -> http::Response<Body> {
         let mut response = http::Response::new(Body::empty());

@@ -10,15 +10,17 @@
 //! each request in a task of its own was therefore left out.
 
 use crate::auth::delegation::DelegationKeys;
-use crate::auth::policy::NoPolicies;
+use crate::auth::policy::EnginePolicies;
 use crate::auth::{Accounts, Gate, Roles, sas};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
-use crate::error::{ErrorCode, StorageError, with_causes};
+use crate::cors::Actual;
+use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
+use crate::service;
 use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
 use crate::time;
@@ -30,6 +32,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use storage_engine::Engine;
 use storage_engine::clock::{Clock, Entropy, Timestamp};
+use storage_engine::settings::{ServiceSettings, SettingsStore};
 
 /// Most bytes of a refused request's body that are read to keep its connection.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
@@ -77,6 +80,7 @@ pub struct Front {
     blob: BlobService,
     queue: QueueService,
     table: TableService,
+    settings: SettingsStore,
     gate: Gate,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -101,10 +105,11 @@ impl Front {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            blob: BlobService::new(engine.blobs().clone()),
-            queue: QueueService::new(engine.queues().clone()),
-            table: TableService::new(engine.tables().clone()),
-            gate: Gate::new(accounts, Arc::new(NoPolicies), engine.blobs().clone()),
+            blob: BlobService::new(engine.blobs().clone(), engine.settings().clone()),
+            queue: QueueService::new(engine.queues().clone(), engine.settings().clone()),
+            table: TableService::new(engine.tables().clone(), engine.settings().clone()),
+            settings: engine.settings().clone(),
+            gate: Gate::new(accounts, Arc::new(EnginePolicies::new(engine)), engine.blobs().clone()),
             observer,
             clock,
             entropy,
@@ -129,13 +134,20 @@ impl Front {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
-        let Understood { head, service, request_id, version } = self.understand(service, arrival, parts);
+        let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
+        let mut cross_origin = None;
         let (operation, account, answer) = match head {
             Err(error) => ("Unknown", String::new(), Err(error)),
-            Ok(mut head) => {
-                let (operation, answer) = self.serve(service, &mut head, body).await;
-                (operation, head.target.account, answer)
-            }
+            Ok(mut head) => match self.settings_of(&head).await {
+                Err(error) => ("Unknown", head.target.account, Err(error)),
+                Ok(settings) => {
+                    version = service::version(&head, &settings);
+                    head.version = version;
+                    cross_origin = Actual::of(&head).map(|actual| (actual, settings));
+                    let (operation, answer) = self.serve(service, &mut head, body).await;
+                    (operation, head.target.account, answer)
+                }
+            },
         };
         let (mut response, error, cause) = match answer {
             Ok(response) => (response, None, None),
@@ -145,6 +157,9 @@ impl Front {
             }
         };
         self.stamp(&mut response, service, &request_id, version, client_request_id);
+        if let Some((actual, settings)) = cross_origin {
+            actual.mark(&settings.cors, response.headers_mut());
+        }
         self.observer.answered(&Summary {
             service,
             operation,
@@ -160,6 +175,12 @@ impl Front {
             elapsed: began.elapsed(),
         });
         response
+    }
+
+    /// The settings of the service that is addressed.
+    async fn settings_of(&self, head: &Head) -> Result<Arc<ServiceSettings>, StorageError> {
+        let settings = self.settings.get(&head.account, head.target.service.settings()).await;
+        settings.map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     /// Has the service answer. Also gives the operation's logged name.
@@ -255,6 +276,9 @@ impl Front {
     fn refusal(&self, service: ServiceKind, error: &StorageError, request_id: &str) -> Response<Body> {
         let now = time::iso8601(self.clock.now());
         let mut response = match service {
+            _ if error.code == ErrorCode::WebContentNotFound => {
+                error.to_response("text/html", error.to_html(request_id, &now))
+            }
             ServiceKind::Table => error.to_response(
                 "application/json;odata=minimalmetadata;charset=utf-8",
                 error.to_json(request_id, &now),
@@ -309,14 +333,18 @@ impl std::fmt::Debug for Front {
     }
 }
 
-/// The row, if the query can be read in one way only.
-fn readable<S>(
+/// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
+fn readable<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {
-    if let Some(name) = head.query.repeated() {
+    let any_query = row.as_ref().is_ok_and(|row| row.any_query);
+    if let Some(name) = head.query.repeated().filter(|_| !any_query) {
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
+    }
+    if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
+        return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
 }

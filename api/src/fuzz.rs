@@ -5,7 +5,9 @@ use crate::auth::AccountKeys;
 use crate::head::{Arrival, Head};
 use crate::multipart::{self, Batch};
 use crate::odata::{address, continuation, filter, json, tag};
+use crate::service::{policies, properties::Change};
 use crate::target::{ServiceKind, Target};
+use crate::version::LARGE_BLOCKS;
 use bytes::Bytes;
 use std::sync::Arc;
 use storage_engine::clock::Timestamp;
@@ -48,9 +50,11 @@ pub fn address(data: &[u8]) {
     drop(continuation::parse(text));
 }
 
-/// XML documents.
+/// XML documents: any, settings, and access policies.
 pub fn xml(data: &[u8]) {
     drop(crate::xml::parse(data));
+    drop(Change::read(data, ServiceKind::Blob, LARGE_BLOCKS));
+    drop(policies::read(data, policies::CONTAINER_LETTERS));
 }
 
 /// Addresses: the host is the first line.

@@ -11,6 +11,22 @@ names! {
     ACCEPT = "accept";
     /// `Accept-Ranges`
     ACCEPT_RANGES = "accept-ranges";
+    /// `Access-Control-Allow-Credentials`
+    ACCESS_CONTROL_ALLOW_CREDENTIALS = "access-control-allow-credentials";
+    /// `Access-Control-Allow-Headers`
+    ACCESS_CONTROL_ALLOW_HEADERS = "access-control-allow-headers";
+    /// `Access-Control-Allow-Methods`
+    ACCESS_CONTROL_ALLOW_METHODS = "access-control-allow-methods";
+    /// `Access-Control-Allow-Origin`
+    ACCESS_CONTROL_ALLOW_ORIGIN = "access-control-allow-origin";
+    /// `Access-Control-Expose-Headers`
+    ACCESS_CONTROL_EXPOSE_HEADERS = "access-control-expose-headers";
+    /// `Access-Control-Max-Age`
+    ACCESS_CONTROL_MAX_AGE = "access-control-max-age";
+    /// `Access-Control-Request-Headers`
+    ACCESS_CONTROL_REQUEST_HEADERS = "access-control-request-headers";
+    /// `Access-Control-Request-Method`
+    ACCESS_CONTROL_REQUEST_METHOD = "access-control-request-method";
     /// `Authorization`
     AUTHORIZATION = "authorization";
     /// `Cache-Control`
@@ -57,6 +73,8 @@ names! {
     LAST_MODIFIED = "last-modified";
     /// `Location`
     LOCATION = "location";
+    /// `Origin`: of the page that makes a request.
+    ORIGIN = "origin";
     /// `Prefer`
     PREFER = "prefer";
     /// `Preference-Applied`
@@ -67,6 +85,8 @@ names! {
     SERVER = "server";
     /// `Transfer-Encoding`
     TRANSFER_ENCODING = "transfer-encoding";
+    /// `Vary`
+    VARY = "vary";
     /// `WWW-Authenticate`
     WWW_AUTHENTICATE = "www-authenticate";
     /// `X-Content-Type-Options`
@@ -81,6 +101,8 @@ names! {
     X_MS_ACCESS_TIER_IF_MODIFIED_SINCE = "x-ms-access-tier-if-modified-since";
     /// A condition on when the tier was changed.
     X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE = "x-ms-access-tier-if-unmodified-since";
+    /// What kind of account it is.
+    X_MS_ACCOUNT_KIND = "x-ms-account-kind";
     /// Messages in a queue, roughly.
     X_MS_APPROXIMATE_MESSAGES_COUNT = "x-ms-approximate-messages-count";
     /// `Cache-Control` to keep with a blob.
@@ -151,6 +173,8 @@ names! {
     X_MS_IMMUTABILITY_POLICY_MODE = "x-ms-immutability-policy-mode";
     /// Until when a blob must not change.
     X_MS_IMMUTABILITY_POLICY_UNTIL_DATE = "x-ms-immutability-policy-until-date";
+    /// Whether the account has a hierarchical namespace.
+    X_MS_IS_HNS_ENABLED = "x-ms-is-hns-enabled";
     /// The lease that the client holds.
     X_MS_LEASE_ID = "x-ms-lease-id";
     /// `available`, `leased` and so on.
@@ -177,6 +201,8 @@ names! {
     X_MS_SEQUENCE_NUMBER_ACTION = "x-ms-sequence-number-action";
     /// Whether what is read is encrypted at rest by the service.
     X_MS_SERVER_ENCRYPTED = "x-ms-server-encrypted";
+    /// How the account's data is replicated.
+    X_MS_SKU_NAME = "x-ms-sku-name";
     /// Framing of a body with checksums.
     X_MS_STRUCTURED_BODY = "x-ms-structured-body";
     /// Bytes inside such a framing.

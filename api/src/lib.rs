@@ -38,6 +38,7 @@ pub mod xml;
 mod checksum;
 mod condition;
 mod content;
+mod cors;
 mod etag;
 mod guid;
 mod md5;
@@ -46,6 +47,7 @@ mod multipart;
 mod odata;
 mod range;
 mod reply;
+mod service;
 mod structured;
 #[cfg(test)]
 mod testing;

@@ -186,6 +186,8 @@ pub struct Row<S: 'static> {
     pub guards: &'static [Guard],
     /// The body it takes.
     pub body: BodyKind,
+    /// Whether the query means nothing to it.
+    pub any_query: bool,
     run: Run<S>,
     implementation: fn() -> &'static str,
 }
@@ -209,6 +211,7 @@ impl<S: Sync + 'static> Row<S> {
             comp: None,
             guards: &[],
             body: BodyKind::None,
+            any_query: false,
             run: run::<O>,
             implementation: std::any::type_name::<O>,
         }
@@ -248,6 +251,20 @@ impl<S: Sync + 'static> Row<S> {
         Asked { service, method, level, access, comp }
     }
 
+    /// Whatever the query says: for requests that are not made by a client of ours.
+    #[must_use]
+    pub const fn any_query(mut self) -> Self {
+        self.any_query = true;
+        self
+    }
+
+    /// Whether it changes something, and so is not for the secondary address. Handing out messages does.
+    pub fn writes(&self) -> bool {
+        let reads = matches!(self.method, "GET" | "HEAD" | "OPTIONS")
+            || matches!(self.access, Access::Read | Access::DelegationKey);
+        !reads || self.access == Access::Process
+    }
+
     /// The path of the type that implements it, for tests of the source's shape.
     pub fn implementation(&self) -> &'static str {
         (self.implementation)()
@@ -285,9 +302,14 @@ impl<S: Sync + 'static> Row<S> {
                 (None, None) => true,
                 _ => false,
             };
-        self.level == head.target.resource.level()
-            && same(self.restype, head.query.get("restype"))
-            && same(self.comp, head.query.get("comp"))
+        if self.level != head.target.resource.level() {
+            return false;
+        }
+        if self.any_query {
+            // A preflight may be sent to every address; other verbs do not find one there for that.
+            return (self.method == "OPTIONS") == (head.method == http::Method::OPTIONS);
+        }
+        same(self.restype, head.query.get("restype")) && same(self.comp, head.query.get("comp"))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::head::Head;
 use crate::target::Resource;
 use storage_engine::name::QueueName;
 use storage_engine::queue::{QueueAddress, QueueStore};
+use storage_engine::settings::SettingsStore;
 
 mod account;
 mod message;
@@ -17,12 +18,14 @@ mod queue;
 pub struct QueueService {
     /// The engine's part.
     pub store: QueueStore,
+    /// Settings of all services.
+    pub(crate) settings: SettingsStore,
 }
 
 impl QueueService {
     /// The service on this store.
-    pub fn new(store: QueueStore) -> Self {
-        Self { store }
+    pub fn new(store: QueueStore, settings: SettingsStore) -> Self {
+        Self { store, settings }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::head::Head;
 use crate::target::Resource;
 use storage_engine::EngineError;
 use storage_engine::name::TableName;
+use storage_engine::settings::SettingsStore;
 use storage_engine::table::{TableAddress, TableStore};
 
 mod account;
@@ -20,12 +21,14 @@ mod table;
 pub struct TableService {
     /// The engine's part.
     pub store: TableStore,
+    /// Settings of all services.
+    pub(crate) settings: SettingsStore,
 }
 
 impl TableService {
     /// The service on this store.
-    pub fn new(store: TableStore) -> Self {
-        Self { store }
+    pub fn new(store: TableStore, settings: SettingsStore) -> Self {
+        Self { store, settings }
     }
 }
 

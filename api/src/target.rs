@@ -3,11 +3,12 @@
 //!
 //! Two styles of address. *Path*: `http://127.0.0.1:10000/account/container/blob`; the port says which service.
 //! *Host*: `http://account.blob.localhost:10000/container/blob`; the host says it all. A host counts as one of
-//! ours only in the form `<account>[-secondary].<blob|queue|table>.<more>`, so that a container's or a pod's
+//! ours only in the form `<account>[-secondary].<blob|queue|table|web>.<more>`, so that a container's or a pod's
 //! name in front of us (`http://azurite.test.svc:10000/account`) stays path-style.
 
 use crate::error::{ErrorCode, StorageError};
 use crate::query::percent_decode;
+use storage_engine::settings::Service;
 
 /// One of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,15 @@ impl ServiceKind {
         }
     }
 
+    /// The service as settings know it.
+    pub const fn settings(self) -> Service {
+        match self {
+            Self::Blob => Service::Blob,
+            Self::Queue => Service::Queue,
+            Self::Table => Service::Table,
+        }
+    }
+
     /// The `Server` header.
     pub const fn server(self) -> &'static str {
         match self {
@@ -49,6 +59,8 @@ pub enum Resource {
     Container(String),
     /// A blob, by container and name.
     Blob(String, String),
+    /// A page of the account's static website, by path without the slash in front.
+    Website(String),
     /// A queue.
     Queue(String),
     /// A queue's messages.
@@ -74,6 +86,7 @@ pub enum Level {
     Service,
     Container,
     Blob,
+    Website,
     Queue,
     Messages,
     Message,
@@ -91,6 +104,7 @@ impl Resource {
             Self::Service => Level::Service,
             Self::Container(_) => Level::Container,
             Self::Blob(..) => Level::Blob,
+            Self::Website(_) => Level::Website,
             Self::Queue(_) => Level::Queue,
             Self::Messages(_) => Level::Messages,
             Self::Message(..) => Level::Message,
@@ -128,6 +142,11 @@ impl Target {
         if let Some((account, service)) = host.and_then(host_account) {
             return Self::new(service, account, true, rest);
         }
+        if let Some(account) = host.and_then(website_account) {
+            let mut target = Self::new(ServiceKind::Blob, account, true, "")?;
+            target.resource = Resource::Website(percent_decode(rest)?);
+            return Ok(target);
+        }
         let (account, rest) = rest.split_once('/').unwrap_or((rest, ""));
         if account.is_empty() {
             return Err(StorageError::new(ErrorCode::InvalidUri));
@@ -157,6 +176,17 @@ fn host_account(host: &str) -> Option<(&str, ServiceKind)> {
         .into_iter()
         .find(|kind| kind.label() == service)?;
     (!account.is_empty() && !suffix.is_empty()).then_some((account, service))
+}
+
+/// The account of a website's host: `<account>.web.<more>`, or `<account>.z<number>.web.<more>` as the vendor's are.
+fn website_account(host: &str) -> Option<&str> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let (account, rest) = name.split_once('.')?;
+    let (label, more) = rest.split_once('.')?;
+    let zone =
+        label.strip_prefix('z').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let suffix = if zone { more.strip_prefix("web.")? } else { (label == "web").then_some(more)? };
+    (!account.is_empty() && !suffix.is_empty()).then_some(account)
 }
 
 fn blob_resource(rest: &str) -> Result<Resource, StorageError> {
@@ -232,6 +262,23 @@ mod tests {
         assert_eq!(target.resource, Resource::Table("t".into()));
         let target = Target::parse(ServiceKind::Blob, Some("azurite.test.svc:10000"), "/dev/c").unwrap();
         assert_eq!(target.account, "dev");
+    }
+
+    #[test]
+    fn a_website_is_known_by_its_host_and_everything_in_it_is_a_page() {
+        for host in ["acc.web.localhost:10000", "acc.z13.web.core.windows.net", "acc-secondary.web.localhost"]
+        {
+            let target = Target::parse(ServiceKind::Blob, Some(host), "/a%20b/c/").unwrap();
+            assert_eq!((target.account.as_str(), target.host_style), ("acc", true), "{host}");
+            assert_eq!(target.resource, Resource::Website("a b/c/".into()), "{host}");
+        }
+        for host in ["web.localhost", "acc.web", "acc.zx.web.localhost", "acc.z1.localhost"] {
+            assert_eq!(
+                Target::parse(ServiceKind::Blob, Some(host), "/dev/c").unwrap().account,
+                "dev",
+                "{host}"
+            );
+        }
     }
 
     #[test]

@@ -10,14 +10,26 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u16, u8, u8);
 
+/// `x-ms-version: 2011-08-18`: the default version of the Blob service.
+pub const DEFAULT_VERSION: Version = Version(2011, 8, 18);
+/// `x-ms-version: 2013-08-15`: cross-origin rules, metrics by hour and by minute, settings one by one.
+pub const CORS: Version = Version(2013, 8, 15);
 /// `x-ms-version: 2015-02-21`: an empty body is signed as an empty length, not as `0`.
 pub const EMPTY_LENGTH_SIGNED_EMPTY: Version = Version(2015, 2, 21);
 /// `x-ms-version: 2016-05-31`: headers with empty values are signed; Put Message answers with a body; 256 MiB blobs.
 pub const EMPTY_HEADERS_SIGNED: Version = Version(2016, 5, 31);
 /// `x-ms-version: 2017-07-29`: messages may live for any time, or for ever.
 pub const LONG_LIVED_MESSAGES: Version = Version(2017, 7, 29);
+/// `x-ms-version: 2017-07-29`: deleted blobs can come back.
+pub const SOFT_DELETE: Version = LONG_LIVED_MESSAGES;
+/// `x-ms-version: 2018-03-28`: static websites.
+pub const STATIC_WEBSITE: Version = Version(2018, 3, 28);
+/// `x-ms-version: 2019-07-07`: accounts say whether they have a hierarchical namespace.
+pub const HIERARCHICAL_NAMESPACE: Version = Version(2019, 7, 7);
 /// `x-ms-version: 2019-12-12`: challenges, 5,000 MiB blobs and 4,000 MiB blocks.
 pub const LARGE_BLOCKS: Version = Version(2019, 12, 12);
+/// `x-ms-version: 2020-04-08`: deleted snapshots and versions may be deleted for good.
+pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
 /// What a request without the header is taken for.
 pub const OLDEST: Version = Version(2009, 9, 19);
 

@@ -20,6 +20,7 @@ use crate::meta::MetaStore;
 use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
 
+mod access;
 mod block;
 pub mod condition;
 mod container;
@@ -34,6 +35,7 @@ mod read;
 mod record;
 mod sweep;
 mod write;
+pub use access::ContainerAccess;
 pub use condition::{Conditions, EtagMatch};
 pub(crate) use sweep::sweep;
 

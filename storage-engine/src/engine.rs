@@ -17,6 +17,7 @@ use crate::keeper::Keeper;
 use crate::meta::MetaStore;
 use crate::meta::rocks::{RocksMeta, RocksOptions};
 use crate::queue::QueueStore;
+use crate::settings::SettingsStore;
 use crate::table::TableStore;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -32,6 +33,7 @@ pub struct Engine {
     blobs: BlobStore,
     queues: QueueStore,
     tables: TableStore,
+    settings: SettingsStore,
     ground: Option<Ground>,
 }
 
@@ -74,6 +76,7 @@ impl Engine {
         Self {
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
             queues: QueueStore::new(Arc::clone(&meta), entropy),
+            settings: SettingsStore::new(Arc::clone(&meta)),
             tables: TableStore::new(meta),
             ground: None,
         }
@@ -115,6 +118,11 @@ impl Engine {
     /// Tables and entities.
     pub fn tables(&self) -> &TableStore {
         &self.tables
+    }
+
+    /// Settings of accounts' services.
+    pub fn settings(&self) -> &SettingsStore {
+        &self.settings
     }
 }
 

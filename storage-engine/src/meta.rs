@@ -51,11 +51,13 @@ pub enum Family {
     Entity,
     /// Chunks that some record names, by place: what is not here is free space.
     Chunk,
+    /// Settings of accounts' services.
+    Settings,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::System,
         Self::Catalog,
         Self::Remains,
@@ -65,6 +67,7 @@ impl Family {
         Self::Message,
         Self::Entity,
         Self::Chunk,
+        Self::Settings,
     ];
 }
 

@@ -19,8 +19,10 @@ use crate::clock::{Entropy, Timestamp};
 use crate::error::{EngineError, Result};
 use crate::meta::{self, MetaStore, Scope, Transaction, Weight};
 use crate::name::{AccountName, Metadata, QueueName};
+use crate::policy::{self, StoredPolicy};
 use active::{ActiveQueue, ActiveQueues};
 use bytes::Bytes;
+use record::QueueRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,13 +124,14 @@ impl QueueStore {
     /// [`EngineError::QueueExists`] if there is one with other metadata.
     pub async fn create(&self, at: &QueueAddress, metadata: Metadata) -> Result<Creation> {
         let name = name_scope(at);
+        let record = QueueRecord { metadata, policies: Vec::new() };
         let verb = move |transaction: &mut dyn Transaction, scope: &Scope| {
             let Some(entry) = catalog::find(transaction, scope)? else {
                 let id = transaction.now().ticks();
-                catalog::write(transaction, scope, id, &record::encode_metadata(&metadata));
+                catalog::write(transaction, scope, id, &record.encode());
                 return Ok(Creation::Created);
             };
-            let same = sorted(&record::decode_metadata(&entry.payload)?) == sorted(&metadata);
+            let same = sorted(&QueueRecord::decode(&entry.payload)?.metadata) == sorted(&record.metadata);
             if same { Ok(Creation::AlreadyThere) } else { Err(EngineError::QueueExists) }
         };
         let scope = name.clone();
@@ -144,6 +147,7 @@ impl QueueStore {
         self.change_queue(at, move |transaction, scope, entry| {
             catalog::remove(transaction, scope, entry.id);
             active.remove(entry.id);
+            Ok(())
         })
         .await
     }
@@ -155,7 +159,7 @@ impl QueueStore {
     pub async fn queue(&self, at: &QueueAddress) -> Result<(Queue, u64)> {
         let name = at.queue.clone();
         self.run(at, Needs::AllMessages, move |transaction, entry, active| {
-            let metadata = record::decode_metadata(&entry.payload)?;
+            let metadata = QueueRecord::decode(&entry.payload)?.metadata;
             Ok((Queue { name: name.clone(), metadata }, message::count(transaction, active)))
         })
         .await
@@ -167,7 +171,43 @@ impl QueueStore {
     /// [`EngineError::QueueNotFound`].
     pub async fn set_metadata(&self, at: &QueueAddress, metadata: Metadata) -> Result<()> {
         self.change_queue(at, move |transaction, scope, entry| {
-            catalog::write(transaction, scope, entry.id, &record::encode_metadata(&metadata));
+            let record = QueueRecord { metadata: metadata.clone(), ..QueueRecord::decode(&entry.payload)? };
+            catalog::write(transaction, scope, entry.id, &record.encode());
+            Ok(())
+        })
+        .await
+    }
+
+    /// The queue's stored access policies. *Get Queue ACL*.
+    ///
+    /// # Errors
+    /// [`EngineError::QueueNotFound`].
+    pub async fn policies(&self, at: &QueueAddress) -> Result<Vec<StoredPolicy>> {
+        let name = name_scope(at);
+        let read = meta::read(&*self.meta, Weight::Point, move |view| {
+            let entry = catalog::find(view, &name)?.ok_or(EngineError::QueueNotFound)?;
+            Ok(QueueRecord::decode(&entry.payload)?.policies)
+        });
+        read.await
+    }
+
+    /// The policy of this name, if the queue has it: what a signature refers to.
+    ///
+    /// # Errors
+    /// [`EngineError::QueueNotFound`].
+    pub async fn policy(&self, at: &QueueAddress, id: &str) -> Result<Option<StoredPolicy>> {
+        Ok(policy::named(self.policies(at).await?, id))
+    }
+
+    /// Replaces the queue's stored access policies. *Set Queue ACL*.
+    ///
+    /// # Errors
+    /// [`EngineError::QueueNotFound`].
+    pub async fn set_policies(&self, at: &QueueAddress, policies: Vec<StoredPolicy>) -> Result<()> {
+        self.change_queue(at, move |transaction, scope, entry| {
+            let record = QueueRecord { policies: policies.clone(), ..QueueRecord::decode(&entry.payload)? };
+            catalog::write(transaction, scope, entry.id, &record.encode());
+            Ok(())
         })
         .await
     }
@@ -189,7 +229,7 @@ impl QueueStore {
                     return Ok(false);
                 }
                 let name = QueueName::parse(name).map_err(|_| EngineError::corrupt("the name of a queue"))?;
-                page.entries.push(Queue { name, metadata: record::decode_metadata(&entry.payload)? });
+                page.entries.push(Queue { name, metadata: QueueRecord::decode(&entry.payload)?.metadata });
                 Ok(true)
             })?;
             Ok(page)
@@ -272,6 +312,7 @@ impl QueueStore {
             catalog::write(transaction, scope, id, &entry.payload);
             catalog::discard(transaction, scope, entry.id);
             active.remove(entry.id);
+            Ok(())
         })
         .await
     }
@@ -325,14 +366,13 @@ impl QueueStore {
     /// Runs a verb on the queue's own record, in the scope of its name.
     async fn change_queue<F>(&self, at: &QueueAddress, verb: F) -> Result<()>
     where
-        F: Fn(&mut dyn Transaction, &Scope, &Entry) + Send + 'static,
+        F: Fn(&mut dyn Transaction, &Scope, &Entry) -> Result<()> + Send + 'static,
     {
         let scope = name_scope(at);
         let name = scope.clone();
         let checked = move |transaction: &mut dyn Transaction| {
             let entry = catalog::find(transaction, &name)?.ok_or(EngineError::QueueNotFound)?;
-            verb(transaction, &name, &entry);
-            Ok(())
+            verb(transaction, &name, &entry)
         };
         meta::commit(&*self.meta, scope, None, checked).await
     }

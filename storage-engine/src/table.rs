@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, MetaStore, Scope, Transaction, View, Weight};
 use crate::name::{AccountName, TableName};
+use crate::policy::{self, StoredPolicy};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 pub use filter::{Comparison, Filter, Operand};
+use record::TableRecord;
 
 /// Most bytes of an entity (page "Understanding the Table service data model").
 pub const ENTITY_BYTES_MAX: usize = 1 << 20;
@@ -149,7 +151,8 @@ impl TableStore {
     /// [`EngineError::TableExists`].
     pub async fn create(&self, at: &TableAddress) -> Result<()> {
         let scope = name_scope(at);
-        let (name, payload) = (scope.clone(), record::encode_name(at.table.as_str()));
+        let record = TableRecord { name: at.table.as_str().to_owned(), policies: Vec::new() };
+        let (name, payload) = (scope.clone(), record.encode());
         let verb = move |transaction: &mut dyn Transaction| {
             if catalog::find(transaction, &name)?.is_some() {
                 return Err(EngineError::TableExists);
@@ -182,6 +185,38 @@ impl TableStore {
     /// [`EngineError::TableNotFound`].
     pub async fn table(&self, at: &TableAddress) -> Result<TableName> {
         self.read(at, Weight::Point, |_, entry| table_name(&entry)).await
+    }
+
+    /// The table's stored access policies. *Get Table ACL*.
+    ///
+    /// # Errors
+    /// [`EngineError::TableNotFound`].
+    pub async fn policies(&self, at: &TableAddress) -> Result<Vec<StoredPolicy>> {
+        self.read(at, Weight::Point, |_, entry| Ok(TableRecord::decode(&entry.payload)?.policies)).await
+    }
+
+    /// The policy of this name, if the table has it: what a signature refers to.
+    ///
+    /// # Errors
+    /// [`EngineError::TableNotFound`].
+    pub async fn policy(&self, at: &TableAddress, id: &str) -> Result<Option<StoredPolicy>> {
+        Ok(policy::named(self.policies(at).await?, id))
+    }
+
+    /// Replaces the table's stored access policies. *Set Table ACL*.
+    ///
+    /// # Errors
+    /// [`EngineError::TableNotFound`].
+    pub async fn set_policies(&self, at: &TableAddress, policies: Vec<StoredPolicy>) -> Result<()> {
+        let scope = name_scope(at);
+        let name = scope.clone();
+        let verb = move |transaction: &mut dyn Transaction| {
+            let entry = catalog::find(transaction, &name)?.ok_or(EngineError::TableNotFound)?;
+            let record = TableRecord { policies: policies.clone(), ..TableRecord::decode(&entry.payload)? };
+            catalog::write(transaction, &name, entry.id, &record.encode());
+            Ok(())
+        };
+        meta::commit(&*self.meta, scope, None, verb).await
     }
 
     /// Tables of an account by name for which `filter` (on `TableName`) is true, behind `after`, at most
@@ -300,7 +335,7 @@ fn name_scope(at: &TableAddress) -> Scope {
 }
 
 fn table_name(entry: &Entry) -> Result<TableName> {
-    let name = record::decode_name(&entry.payload)?;
+    let name = TableRecord::decode(&entry.payload)?.name;
     TableName::parse(&name).map_err(|_| EngineError::corrupt("the name of a table"))
 }
 

@@ -189,7 +189,9 @@ impl Client {
 
     /// The bytes of a request, signed, with the headers every client sends.
     pub(crate) fn encode(&self, request: &Request) -> Vec<u8> {
-        let target = format!("{}{}", self.base, request.target);
+        // Whoever names a host means one that names the account.
+        let base = if request.has("host") { "" } else { &self.base };
+        let target = format!("{base}{}", request.target);
         let mut headers = request.headers.clone();
         let mut add = |name: &str, value: &str| {
             if !request.has(name) {
@@ -208,6 +210,7 @@ impl Client {
         if self.service == Service::Table {
             add("accept", "application/json;odata=minimalmetadata");
         }
+        headers.retain(|(_, value)| value != "{absent}");
         if !request.has("authorization")
             && let Some(value) = self.authorization(request, &target, &headers)
         {

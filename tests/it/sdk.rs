@@ -114,6 +114,18 @@ fn python_gets_in_with_signatures() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_does_what_the_services_share() {
+    run(&Kit::Python, "services.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_does_what_the_services_share() {
+    run(&Kit::JavaScript, "services.mjs");
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_moves_a_tree_of_files() {
     run(&Kit::JavaScript, "tree.mjs");

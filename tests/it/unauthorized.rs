@@ -70,6 +70,8 @@ fn refuse(run: &mut Run, service: Service, exchange: &Exchange) -> Vec<String> {
 fn is_refusal_of_nobody(answer: &Response, service: Service, exchange: &Exchange) -> bool {
     let version = exchange.headers.iter().find(|(name, _)| name == "x-ms-version");
     let version = version.map_or(service.version(), |(_, value)| value.as_str());
+    // One that names none is of its service's own default, which may be any.
+    let version = if version == "{absent}" { "" } else { version };
     let challenged = answer.status == 401
         && answer.code() == "NoAuthenticationInformation"
         && answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer"));

@@ -2,14 +2,18 @@
 
 mod create_container;
 mod delete_container;
+mod get_container_acl;
 mod get_container_metadata;
 mod get_container_properties;
 mod list_blobs;
+mod set_container_acl;
 mod set_container_metadata;
 
 pub(super) use create_container::CreateContainer;
 pub(super) use delete_container::DeleteContainer;
+pub(super) use get_container_acl::GetContainerAcl;
 pub(super) use get_container_metadata::GetContainerMetadata;
 pub(super) use get_container_properties::GetContainerProperties;
 pub(super) use list_blobs::ListBlobs;
+pub(super) use set_container_acl::SetContainerAcl;
 pub(super) use set_container_metadata::SetContainerMetadata;

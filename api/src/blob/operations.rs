@@ -1,20 +1,25 @@
 //! The map of the Blob service: one line, one logged operation.
 
 use super::BlobService;
-use super::account::ListContainers;
+use super::account::{
+    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, ListContainers,
+    PreflightBlobRequest, SetBlobServiceProperties,
+};
 use super::blob::{
     DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, SetBlobMetadata, SetBlobProperties,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
-    CreateContainer, DeleteContainer, GetContainerMetadata, GetContainerProperties, ListBlobs,
-    SetContainerMetadata,
+    CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
+    ListBlobs, SetContainerAcl, SetContainerMetadata,
 };
+use super::website::GetWebContent;
 use crate::body::BodyKind;
 use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
 use crate::header;
 use crate::operation::Guard::{Is, IsNot, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
+use crate::service::DOCUMENT_BYTES_MAX;
 use crate::structured::FRAMING_BYTES_MAX;
 use crate::target::Level;
 
@@ -28,6 +33,21 @@ const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListContainers>("ListContainers", "GET", Level::Service, Access::List, 200).comp("list"),
+    Row::new::<SetBlobServiceProperties>("SetBlobServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
+    Row::new::<GetBlobServiceProperties>("GetBlobServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetBlobServiceStats>("GetBlobServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Service, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Service, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Container, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Container, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
+    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
+    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Website, Access::Open, 200).any_query(),
+    Row::new::<GetWebContent>("GetWebContent", "GET", Level::Website, Access::Open, 200).any_query(),
+    Row::new::<GetWebContent>("GetWebContent", "HEAD", Level::Website, Access::Open, 200).any_query(),
 
     Row::new::<CreateContainer>("CreateContainer", "PUT", Level::Container, Access::Create, 201).restype("container"),
     Row::new::<GetContainerProperties>("GetContainerProperties", "GET", Level::Container, Access::Read, 200).restype("container"),
@@ -35,6 +55,9 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetContainerMetadata>("GetContainerMetadata", "GET", Level::Container, Access::Read, 200).restype("container").comp("metadata"),
     Row::new::<GetContainerMetadata>("GetContainerMetadata", "HEAD", Level::Container, Access::Read, 200).restype("container").comp("metadata"),
     Row::new::<SetContainerMetadata>("SetContainerMetadata", "PUT", Level::Container, Access::Write, 200).restype("container").comp("metadata"),
+    Row::new::<GetContainerAcl>("GetContainerAcl", "GET", Level::Container, Access::Policies, 200).restype("container").comp("acl"),
+    Row::new::<GetContainerAcl>("GetContainerAcl", "HEAD", Level::Container, Access::Policies, 200).restype("container").comp("acl"),
+    Row::new::<SetContainerAcl>("SetContainerAcl", "PUT", Level::Container, Access::Policies, 200).restype("container").comp("acl").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
     Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
 

@@ -59,11 +59,13 @@ error_codes! {
     ConditionNotMetOnWrite 412 "ConditionNotMet" "The condition specified using HTTP conditional header(s) is not met.";
     ContainerAlreadyExists 409 "ContainerAlreadyExists" "The specified container already exists.";
     ContainerNotFound 404 "ContainerNotFound" "The specified container does not exist.";
+    CorsPreflightFailure 403 "CorsPreflightFailure" "CORS not enabled or no matching rule found for this request.";
     Crc64Mismatch 400 "Crc64Mismatch" "The CRC64 value specified in the request did not match with the CRC64 value calculated by the server.";
     DuplicatePropertiesSpecified 400 "DuplicatePropertiesSpecified" "A property is specified more than one time.";
     EmptyMetadataKey 400 "EmptyMetadataKey" "The key for one of the metadata key-value pairs is empty.";
     EntityAlreadyExists 409 "EntityAlreadyExists" "The specified entity already exists.";
     EntityTooLarge 400 "EntityTooLarge" "The entity is larger than the maximum size permitted.";
+    InsufficientAccountPermissions 403 "InsufficientAccountPermissions" "Write operations are not allowed.";
     InternalError 500 "InternalError" "The server encountered an internal error. Please retry the request.";
     InvalidAuthenticationInfo 400 "InvalidAuthenticationInfo" "Authentication information is not given in the correct format. Check the value of Authorization header.";
     InvalidBlobOrBlock 400 "InvalidBlobOrBlock" "The specified blob or block content is invalid.";
@@ -123,6 +125,7 @@ error_codes! {
     UnsupportedHttpVerb 405 "UnsupportedHttpVerb" "The resource doesn't support specified Http Verb.";
     UnsupportedQueryParameter 400 "UnsupportedQueryParameter" "One of the query parameters specified in the request URI is not supported.";
     UpdateConditionNotSatisfied 412 "UpdateConditionNotSatisfied" "The update condition specified in the request was not satisfied.";
+    WebContentNotFound 404 "WebContentNotFound" "The requested content does not exist.";
     XMethodIncorrectValue 400 "XMethodIncorrectValue" "The value specified for X-HTTP-Method is not valid.";
     XMethodNotUsingPost 400 "XMethodNotUsingPost" "The request uses X-HTTP-Method with an HTTP verb other than POST.";
 }

@@ -1,20 +1,34 @@
 //! The map of the Queue service: one line, one logged operation.
 
 use super::QueueService;
-use super::account::ListQueues;
+use super::account::{
+    GetQueueServiceProperties, GetQueueServiceStats, ListQueues, PreflightQueueRequest,
+    SetQueueServiceProperties,
+};
 use super::message::{
     ClearMessages, DOCUMENT_BYTES_MAX, DeleteMessage, GetMessages, PeekMessages, PutMessage, UpdateMessage,
 };
-use super::queue::{CreateQueue, DeleteQueue, GetQueueMetadata, SetQueueMetadata};
+use super::queue::{CreateQueue, DeleteQueue, GetQueueAcl, GetQueueMetadata, SetQueueAcl, SetQueueMetadata};
 use crate::body::BodyKind::Whole;
 use crate::operation::Guard::{IsNotQuery, IsQuery};
 use crate::operation::{Access, Row};
+use crate::service;
 use crate::target::Level;
 
 /// All operations of the service.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<QueueService>] = &[
     Row::new::<ListQueues>("ListQueues", "GET", Level::Service, Access::List, 200).comp("list"),
+    Row::new::<SetQueueServiceProperties>("SetQueueServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetQueueServiceProperties>("GetQueueServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetQueueServiceStats>("GetQueueServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Queue, Access::Open, 200).any_query(),
+    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Messages, Access::Open, 200).any_query(),
+    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Message, Access::Open, 200).any_query(),
+    Row::new::<GetQueueAcl>("GetQueueAcl", "GET", Level::Queue, Access::Policies, 200).comp("acl"),
+    Row::new::<GetQueueAcl>("GetQueueAcl", "HEAD", Level::Queue, Access::Policies, 200).comp("acl"),
+    Row::new::<SetQueueAcl>("SetQueueAcl", "PUT", Level::Queue, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
     Row::new::<CreateQueue>("CreateQueue", "PUT", Level::Queue, Access::Create, 201),
     Row::new::<DeleteQueue>("DeleteQueue", "DELETE", Level::Queue, Access::Delete, 204),
     Row::new::<GetQueueMetadata>("GetQueueMetadata", "GET", Level::Queue, Access::Read, 200).comp("metadata"),
@@ -41,9 +55,21 @@ mod tests {
     }
 
     #[test]
+    fn taking_messages_is_no_read_and_peeking_is() {
+        let writes = |name| OPERATIONS.iter().find(|row| row.name == name).map(crate::operation::Row::writes);
+        assert_eq!((writes("GetMessages"), writes("PeekMessages")), (Some(true), Some(false)));
+    }
+
+    #[test]
     fn the_pages_own_examples_mean_their_operations() {
         for (method, url, name) in [
             ("GET", "/acc?comp=list&prefix=a", "ListQueues"),
+            ("PUT", "/acc?restype=service&comp=properties", "SetQueueServiceProperties"),
+            ("GET", "/acc/?restype=service&comp=properties", "GetQueueServiceProperties"),
+            ("GET", "/acc-secondary?restype=service&comp=stats", "GetQueueServiceStats"),
+            ("OPTIONS", "/acc/que/messages?peekonly=true", "PreflightQueueRequest"),
+            ("HEAD", "/acc/que?comp=acl", "GetQueueAcl"),
+            ("PUT", "/acc/que?comp=acl", "SetQueueAcl"),
             ("PUT", "/acc/que", "CreateQueue"),
             ("DELETE", "/acc/que", "DeleteQueue"),
             ("HEAD", "/acc/que?comp=metadata", "GetQueueMetadata"),

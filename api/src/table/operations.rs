@@ -1,17 +1,21 @@
 //! The map of the Table service: one line, one logged operation.
 
 use super::TableService;
-use super::account::{BATCH_BYTES_MAX, EntityGroupTransaction, QueryTables};
+use super::account::{
+    BATCH_BYTES_MAX, EntityGroupTransaction, GetTableServiceProperties, GetTableServiceStats,
+    PreflightTableRequest, QueryTables, SetTableServiceProperties,
+};
 use super::change::DOCUMENT_BYTES_MAX;
 use super::entity::{
     DeleteEntity, GetEntity, InsertEntity, InsertOrMergeEntity, InsertOrReplaceEntity, MergeEntity,
     QueryEntities, UpdateEntity,
 };
-use super::table::{CreateTable, DeleteTable, GetTable};
+use super::table::{CreateTable, DeleteTable, GetTable, GetTableAcl, SetTableAcl};
 use crate::body::BodyKind::{self, Whole};
 use crate::header::IF_MATCH;
 use crate::operation::Guard::{Has, Lacks};
 use crate::operation::{Access, Row};
+use crate::service;
 use crate::target::Level;
 
 /// The document of a table to be made.
@@ -22,6 +26,18 @@ const ENTITY: BodyKind = Whole(DOCUMENT_BYTES_MAX);
 /// All operations of the service.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<TableService>] = &[
+    Row::new::<SetTableServiceProperties>("SetTableServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetTableServiceProperties>("GetTableServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetTableServiceStats>("GetTableServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Tables, Access::Open, 200).any_query(),
+    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::TableItem, Access::Open, 200).any_query(),
+    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Table, Access::Open, 200).any_query(),
+    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Entity, Access::Open, 200).any_query(),
+    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Batch, Access::Open, 200).any_query(),
+    Row::new::<GetTableAcl>("GetTableAcl", "GET", Level::Table, Access::Policies, 200).comp("acl"),
+    Row::new::<GetTableAcl>("GetTableAcl", "HEAD", Level::Table, Access::Policies, 200).comp("acl"),
+    Row::new::<SetTableAcl>("SetTableAcl", "PUT", Level::Table, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
     Row::new::<QueryTables>("QueryTables", "GET", Level::Tables, Access::List, 200),
     Row::new::<GetTable>("QueryTable", "GET", Level::TableItem, Access::List, 200),
     Row::new::<CreateTable>("CreateTable", "POST", Level::Tables, Access::Create, 201).body(TABLE),
@@ -58,6 +74,12 @@ mod tests {
         let any = [("if-match", "*")];
         for (method, url, headers, name) in [
             ("GET", "/acc/Tables?$top=5", &[][..], "QueryTables"),
+            ("PUT", "/acc?restype=service&comp=properties", &[], "SetTableServiceProperties"),
+            ("GET", "/acc/?restype=service&comp=properties", &[], "GetTableServiceProperties"),
+            ("GET", "/acc-secondary?restype=service&comp=stats", &[], "GetTableServiceStats"),
+            ("OPTIONS", "/acc/tab(PartitionKey='p',RowKey='r')?$select=a", &[], "PreflightTableRequest"),
+            ("GET", "/acc/tab?comp=acl", &[], "GetTableAcl"),
+            ("PUT", "/acc/tab?comp=acl", &[], "SetTableAcl"),
             ("GET", "/acc/Tables()", &[], "QueryTables"),
             ("GET", "/acc/Tables('tab')", &[], "QueryTable"),
             ("POST", "/acc/Tables", &[], "CreateTable"),

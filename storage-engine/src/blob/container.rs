@@ -22,7 +22,8 @@ impl BlobStore {
                 return Err(EngineError::ContainerExists);
             }
             let stamp = record::stamp(transaction);
-            let record = ContainerRecord { stamp, metadata: metadata.clone(), public_access };
+            let record =
+                ContainerRecord { stamp, metadata: metadata.clone(), public_access, policies: Vec::new() };
             catalog::write(transaction, &scope, stamp.modified.ticks(), &record.encode());
             Ok(stamp)
         })
@@ -111,16 +112,16 @@ fn page(view: &dyn View, account: &AccountName, list: &ListContainers) -> Result
     Ok(Page { entries, next })
 }
 
-fn scope(account: &AccountName, name: &ContainerName) -> Scope {
+pub(super) fn scope(account: &AccountName, name: &ContainerName) -> Scope {
     catalog::scope(account, Kind::Container, name.as_str())
 }
 
-fn find(view: &dyn View, scope: &Scope) -> Result<(u64, ContainerRecord)> {
+pub(super) fn find(view: &dyn View, scope: &Scope) -> Result<(u64, ContainerRecord)> {
     let Entry { id, payload } = catalog::find(view, scope)?.ok_or(EngineError::ContainerNotFound)?;
     Ok((id, ContainerRecord::decode(&payload)?))
 }
 
-fn find_to_write(
+pub(super) fn find_to_write(
     transaction: &dyn Transaction,
     scope: &Scope,
     conditions: &Conditions,

@@ -2,7 +2,7 @@
 //!
 //! | record | fields behind the version |
 //! |---|---|
-//! | container | etag, modified, access, metadata |
+//! | container | etag, modified, access, metadata, policies |
 //! | blob | etag, created, modified, length, headers, metadata, where its content is |
 //! | mark | when a block was staged last, bytes of a block id, number of staged blocks |
 //! | staged block | length, chunks |
@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::meta::Transaction;
 use crate::meta::record::{Decoder, Encoder};
 use crate::name::{ContainerName, Metadata};
+use crate::policy::{self, StoredPolicy};
 
 /// The newest version of each record of this file.
 const VERSION: u8 = 1;
@@ -151,6 +152,7 @@ pub(super) struct ContainerRecord {
     pub(super) stamp: Stamp,
     pub(super) metadata: Metadata,
     pub(super) public_access: PublicAccess,
+    pub(super) policies: Vec<StoredPolicy>,
 }
 
 impl ContainerRecord {
@@ -163,6 +165,7 @@ impl ContainerRecord {
             PublicAccess::Container => 2,
         });
         encode_metadata(&mut fields, &self.metadata);
+        policy::encode(&mut fields, &self.policies);
         fields.finish()
     }
 
@@ -176,8 +179,9 @@ impl ContainerRecord {
             _ => return Err(fields.damaged()),
         };
         let metadata = decode_metadata(&mut fields)?;
+        let policies = policy::decode(&mut fields)?;
         fields.finish()?;
-        Ok(Self { stamp, metadata, public_access })
+        Ok(Self { stamp, metadata, public_access, policies })
     }
 
     /// The container of this name.
@@ -239,6 +243,7 @@ pub(super) fn stamp(transaction: &dyn Transaction) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::tests::some_policies;
     use proptest::prelude::*;
 
     fn metadata() -> impl Strategy<Value = Metadata> {
@@ -276,7 +281,7 @@ mod tests {
             let public_access =
                 [PublicAccess::None, PublicAccess::Blob, PublicAccess::Container][usize::try_from(access).unwrap()];
             let stamp = Stamp { etag: Etag(etag), modified: Timestamp::from_ticks(modified) };
-            let record = ContainerRecord { stamp, metadata, public_access };
+            let record = ContainerRecord { stamp, metadata, public_access, policies: some_policies() };
             prop_assert_eq!(ContainerRecord::decode(&record.encode()).unwrap(), record);
         }
 

@@ -2,7 +2,7 @@
 //!
 //! | record | family | key | fields, version 1 |
 //! |---|---|---|---|
-//! | a queue's payload | `Catalog` | see [`crate::catalog`] | pairs of metadata: their count, then name and value of each |
+//! | a queue's payload | `Catalog` | see [`crate::catalog`] | pairs of metadata: their count, then name and value of each; policies |
 //! | a message | `Message` | queue id, message id | inserted, expires, visible, receipt, dequeued, text to the end |
 
 use super::index::Times;
@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::meta::key::{KeyBuilder, KeyReader};
 use crate::meta::record::{Decoder, Encoder};
 use crate::name::Metadata;
+use crate::policy::{self, StoredPolicy};
 use bytes::Bytes;
 
 const VERSION: u8 = 1;
@@ -58,29 +59,41 @@ pub(super) fn decode_times(record: &[u8]) -> Result<Times> {
     Ok(Times { expires: fields.timestamp()?, visible: fields.timestamp()? })
 }
 
-/// A queue's payload in the catalogue.
-pub(super) fn encode_metadata(metadata: &Metadata) -> Vec<u8> {
-    let mut fields = Encoder::new(VERSION);
-    fields.count(metadata.len());
-    for (name, value) in metadata {
-        fields.str(name).str(value);
-    }
-    fields.finish()
+/// What the catalogue keeps about a queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct QueueRecord {
+    pub(super) metadata: Metadata,
+    pub(super) policies: Vec<StoredPolicy>,
 }
 
-/// The metadata in a queue's payload.
-pub(super) fn decode_metadata(payload: &[u8]) -> Result<Metadata> {
-    let (_, mut fields) = Decoder::versioned("queue", VERSION, payload)?;
-    let pairs = (0..fields.count()?).map(|_| Ok((fields.str()?.to_owned(), fields.str()?.to_owned())));
-    let metadata = pairs.collect::<Result<_>>()?;
-    fields.finish()?;
-    Ok(metadata)
+impl QueueRecord {
+    /// A queue's payload in the catalogue.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut fields = Encoder::new(VERSION);
+        fields.count(self.metadata.len());
+        for (name, value) in &self.metadata {
+            fields.str(name).str(value);
+        }
+        policy::encode(&mut fields, &self.policies);
+        fields.finish()
+    }
+
+    /// The queue in a payload.
+    pub(super) fn decode(payload: &[u8]) -> Result<Self> {
+        let (_, mut fields) = Decoder::versioned("queue", VERSION, payload)?;
+        let pairs = (0..fields.count()?).map(|_| Ok((fields.str()?.to_owned(), fields.str()?.to_owned())));
+        let metadata = pairs.collect::<Result<_>>()?;
+        let policies = policy::decode(&mut fields)?;
+        fields.finish()?;
+        Ok(Self { metadata, policies })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
+    use crate::policy::tests::some_policies;
     use proptest::prelude::{any, proptest};
     use proptest::{collection, prop_assert_eq};
 
@@ -103,13 +116,14 @@ mod tests {
         #[test]
         fn damaged_records_are_errors_or_values_but_never_panics(record in collection::vec(any::<u8>(), 0..60)) {
             let _ = (decode_message(MessageId(1), &record.clone().into()), decode_times(&record));
-            let _ = (decode_metadata(&record), message_id(&record));
+            let _ = (QueueRecord::decode(&record), message_id(&record));
         }
     }
 
     #[test]
-    fn metadata_comes_back_in_its_order() {
+    fn a_queue_comes_back_with_its_metadata_in_their_order() {
         let metadata = vec![("b".to_owned(), "1".to_owned()), ("a".to_owned(), String::new())];
-        assert_eq!(decode_metadata(&encode_metadata(&metadata)).unwrap(), metadata);
+        let record = QueueRecord { metadata, policies: some_policies() };
+        assert_eq!(QueueRecord::decode(&record.encode()).unwrap(), record);
     }
 }

@@ -531,3 +531,17 @@ fn the_verbs_may_be_awaited_on_any_thread() {
     assert_eq!(got, []);
     block_on(sendable(bench.queues.expire_once(bench.clock.now()))).unwrap();
 }
+
+#[test]
+fn a_queue_keeps_its_policies_when_its_metadata_change_and_its_messages_go() {
+    let Bench { queues, at, .. } = Bench::new();
+    assert_eq!(block_on(queues.policies(&at)).unwrap(), []);
+    let policies = crate::policy::tests::some_policies();
+    block_on(queues.set_policies(&at, policies.clone())).unwrap();
+    block_on(queues.set_metadata(&at, vec![("k".to_owned(), "v".to_owned())])).unwrap();
+    block_on(queues.clear(&at)).unwrap();
+    assert_eq!(block_on(queues.policies(&at)).unwrap(), policies);
+    assert_eq!(block_on(queues.policy(&at, "empty")).unwrap().as_ref(), policies.last());
+    let missing = block_on(queues.set_policies(&address("other"), policies));
+    assert!(matches!(missing, Err(EngineError::QueueNotFound)));
+}

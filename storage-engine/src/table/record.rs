@@ -2,7 +2,7 @@
 //!
 //! | record | family | key | fields, version 1 |
 //! |---|---|---|---|
-//! | a table's payload | `Catalog` | see [`crate::catalog`] | its name as it was created |
+//! | a table's payload | `Catalog` | see [`crate::catalog`] | its name as it was created; policies |
 //! | an entity | `Entity` | table id, partition key, row key | timestamp; count of properties; name, type, value of each |
 //!
 //! Names stand in every row: a dictionary per table would save a few bytes each and be shared by all
@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::meta::key::{KeyBuilder, KeyReader};
 use crate::meta::record::{Decoder, Encoder};
+use crate::policy::{self, StoredPolicy};
 use bytes::Bytes;
 
 const VERSION: u8 = 1;
@@ -70,19 +71,31 @@ pub(super) fn decode_entity(key: EntityKey, record: &[u8]) -> Result<Entity> {
     Ok(Entity { key, timestamp, properties })
 }
 
-/// A table's payload in the catalogue.
-pub(super) fn encode_name(name: &str) -> Vec<u8> {
-    let mut fields = Encoder::new(VERSION);
-    fields.str(name);
-    fields.finish()
+/// What the catalogue keeps about a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TableRecord {
+    /// Its name as it was given when it was made.
+    pub(super) name: String,
+    pub(super) policies: Vec<StoredPolicy>,
 }
 
-/// The name in a table's payload.
-pub(super) fn decode_name(payload: &[u8]) -> Result<String> {
-    let (_, mut fields) = Decoder::versioned("table", VERSION, payload)?;
-    let name = fields.str()?.to_owned();
-    fields.finish()?;
-    Ok(name)
+impl TableRecord {
+    /// A table's payload in the catalogue.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut fields = Encoder::new(VERSION);
+        fields.str(&self.name);
+        policy::encode(&mut fields, &self.policies);
+        fields.finish()
+    }
+
+    /// The table in a payload.
+    pub(super) fn decode(payload: &[u8]) -> Result<Self> {
+        let (_, mut fields) = Decoder::versioned("table", VERSION, payload)?;
+        let name = fields.str()?.to_owned();
+        let policies = policy::decode(&mut fields)?;
+        fields.finish()?;
+        Ok(Self { name, policies })
+    }
 }
 
 fn encode_value(fields: &mut Encoder, value: &Value) {
@@ -115,6 +128,7 @@ fn decode_value(fields: &mut Decoder<'_>) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::tests::some_policies;
     use crate::table::tests::{any_key, any_properties};
     use proptest::prelude::{any, proptest};
     use proptest::{collection, prop_assert_eq};
@@ -133,8 +147,14 @@ mod tests {
         #[test]
         fn damaged_records_are_errors_or_values_but_never_panics(record in collection::vec(any::<u8>(), 0..60)) {
             let key = EntityKey { partition: String::new(), row: String::new() };
-            let _ = (decode_entity(key, &record), decode_name(&record), decode_key(&record));
+            let _ = (decode_entity(key, &record), TableRecord::decode(&record), decode_key(&record));
         }
+    }
+
+    #[test]
+    fn a_table_comes_back_with_its_policies() {
+        let record = TableRecord { name: "Tab".to_owned(), policies: some_policies() };
+        assert_eq!(TableRecord::decode(&record.encode()).unwrap(), record);
     }
 
     #[test]

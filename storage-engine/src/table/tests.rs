@@ -499,3 +499,15 @@ fn a_batch_that_fails_names_the_change_and_changes_nothing() {
     assert!(matches!(*source, EngineError::EntityNotFound));
     assert_eq!(bench.rows(), 0);
 }
+
+#[test]
+fn a_table_keeps_its_policies_whatever_case_it_is_addressed_in() {
+    let Bench { tables, .. } = Bench::new();
+    let policies = crate::policy::tests::some_policies();
+    block_on(tables.set_policies(&address("pEOPLE"), policies.clone())).unwrap();
+    assert_eq!(block_on(tables.policies(&address("People"))).unwrap(), policies);
+    assert_eq!(block_on(tables.policy(&address("people"), "full")).unwrap().as_ref(), policies.first());
+    assert_eq!(block_on(tables.table(&address("people"))).unwrap().as_str(), "People");
+    let missing = block_on(tables.set_policies(&address("other"), policies));
+    assert!(matches!(missing, Err(EngineError::TableNotFound)));
+}

@@ -24,6 +24,18 @@ fn the_vendors_example_requests_mean_their_operations() {
     for (method, path, headers, name) in [
         ("GET", "/?comp=list&maxresults=3", &[][..], "ListContainers"),
         ("GET", "/?comp=list&include=metadata&timeout=30", &[], "ListContainers"),
+        ("PUT", "/?restype=service&comp=properties", &[], "SetBlobServiceProperties"),
+        ("GET", "/?restype=service&comp=properties", &[], "GetBlobServiceProperties"),
+        ("GET", "/?restype=service&comp=stats", &[], "GetBlobServiceStats"),
+        ("HEAD", "/?restype=account&comp=properties", &[], "GetAccountInformation"),
+        ("GET", "/mycontainer?restype=account&comp=properties", &[], "GetAccountInformation"),
+        ("GET", "/mycontainer/myblob?restype=account&comp=properties", &[], "GetAccountInformation"),
+        ("OPTIONS", "/", &[], "PreflightBlobRequest"),
+        ("OPTIONS", "/mycontainer?restype=container&comp=anything", &[], "PreflightBlobRequest"),
+        ("OPTIONS", "/mycontainer/myblob?snapshot=x", &[], "PreflightBlobRequest"),
+        ("GET", "/mycontainer?restype=container&comp=acl", &[], "GetContainerAcl"),
+        ("HEAD", "/mycontainer?restype=container&comp=acl", &[], "GetContainerAcl"),
+        ("PUT", "/mycontainer?restype=container&comp=acl", &[], "SetContainerAcl"),
         ("PUT", "/mycontainer?restype=container", &[("x-ms-meta-name", "x")], "CreateContainer"),
         ("GET", "/mycontainer?restype=container", &[], "GetContainerProperties"),
         ("HEAD", "/mycontainer?restype=container", &[], "GetContainerProperties"),
@@ -70,10 +82,29 @@ fn what_is_not_built_is_said_not_to_be() {
         ("DELETE", "/c/b?deletetype=permanent"),
         ("PUT", "/c/b?comp=lease"),
         ("PUT", "/c/b?comp=snapshot"),
-        ("PUT", "/c?restype=container&comp=acl"),
         ("GET", "/b"),
     ] {
         assert_eq!(named(method, path, &[]), Err(ErrorCode::InvalidQueryParameterValue), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_website_has_pages_whatever_the_query_says_and_nothing_else() {
+    let named = |method: &str, path: &str| {
+        let head = testing::head(ServiceKind::Blob, method, &format!("http://acc.web.localhost{path}"), &[]);
+        resolve(OPERATIONS, &head).map(|row| row.name).map_err(|error| error.code)
+    };
+    assert_eq!(named("GET", "/"), Ok("GetWebContent"));
+    assert_eq!(named("HEAD", "/a/b.html?comp=list&v=1"), Ok("GetWebContent"));
+    assert_eq!(named("OPTIONS", "/a"), Ok("PreflightBlobRequest"));
+    assert_eq!(named("PUT", "/a"), Err(ErrorCode::UnsupportedHttpVerb));
+}
+
+#[test]
+fn only_reads_are_for_the_secondary_address() {
+    for row in OPERATIONS {
+        let reads = matches!(row.method, "GET" | "HEAD" | "OPTIONS");
+        assert_eq!(row.writes(), !reads, "{}", row.name);
     }
 }
 

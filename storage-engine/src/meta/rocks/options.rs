@@ -123,5 +123,6 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::Message => "message",
         Family::Entity => "entity",
         Family::Chunk => "chunk",
+        Family::Settings => "settings",
     }
 }

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta, timezone
 
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
-from azure.data.tables import TableClient, TableServiceClient, generate_table_sas
+from azure.data.tables import TableAccessPolicy, TableClient, TableServiceClient, generate_table_sas
 from azure.data.tables import generate_account_sas as generate_table_account_sas
 from azure.data.tables import ResourceTypes as TableResourceTypes
 from azure.storage.blob import (
+    AccessPolicy,
     BlobClient,
     BlobServiceClient,
     ContainerClient,
@@ -18,6 +19,7 @@ from azure.storage.blob import (
     generate_blob_sas,
     generate_container_sas,
 )
+from azure.storage.queue import AccessPolicy as QueueAccessPolicy
 from azure.storage.queue import QueueClient, QueueServiceClient, generate_queue_sas
 
 import runner
@@ -184,6 +186,40 @@ def test_an_accounts_signature_makes_tables():
     service.create_table(name).create_entity({"PartitionKey": "p", "RowKey": "r"})
     assert name in [table.name for table in service.list_tables()]
     service.delete_table(name)
+
+
+def test_a_policy_opens_and_closes_what_was_signed_before():
+    full = container()
+    policy = AccessPolicy(permission="r", expiry=soon())
+    full.set_container_access_policy({"readers": policy})
+    sas = generate_container_sas(ACCOUNT, full.container_name, KEY, policy_id="readers")
+    reader = ContainerClient.from_container_url(f"{full.url}?{sas}")
+    assert reader.download_blob("dir/a b.txt").readall() == b"hello"
+    raises(HttpResponseError, reader.upload_blob, "new", b"x", code=MISMATCH)
+    both = narrowed(full, "r", policy_id="readers")
+    raises(HttpResponseError, both.download_blob, "dir/a b.txt", code="AuthenticationFailed")
+    full.set_container_access_policy({"readers": AccessPolicy(permission="rw", expiry=soon())})
+    reader.upload_blob("new", b"x")
+    full.set_container_access_policy({})
+    raises(HttpResponseError, reader.download_blob, "dir/a b.txt", code="AuthenticationFailed")
+    raises(HttpResponseError, reader.get_container_access_policy, code="AuthenticationFailed")
+    raises(HttpResponseError, narrowed(full, "rwdl").get_container_access_policy, code="AuthorizationFailure")
+
+
+def test_queues_and_tables_have_policies_too():
+    queue = QUEUES.create_queue(unique("q"))
+    queue.set_queue_access_policy({"senders": QueueAccessPolicy(permission="a", expiry=soon())})
+    sas = generate_queue_sas(ACCOUNT, queue.queue_name, KEY, policy_id="senders")
+    sender = QueueClient.from_queue_url(f"{queue.url}?{sas}")
+    sender.send_message("one")
+    raises(HttpResponseError, sender.receive_message, code=MISMATCH)
+    table = TABLES.create_table(unique("t"))
+    start = datetime.now(timezone.utc) - timedelta(hours=1)
+    table.set_table_access_policy({"adders": TableAccessPolicy(start=start, expiry=soon(), permission="a")})
+    sas = generate_table_sas(AzureNamedKeyCredential(ACCOUNT, KEY), table.table_name, policy_id="adders")
+    adder = TableClient(TABLES.url, table.table_name, credential=AzureSasCredential(sas))
+    adder.create_entity({"PartitionKey": "p", "RowKey": "r"})
+    raises(HttpResponseError, adder.get_entity, "p", "r", code=MISMATCH)
 
 
 def test_a_public_container_is_read_by_anybody():

@@ -1,0 +1,47 @@
+//! *Get Table Service Stats*: until when the secondary address has everything, told by that address alone.
+
+use crate::body::{Body, Payload};
+use crate::error::StorageError;
+use crate::head::Head;
+use crate::operation::Operation;
+use crate::service;
+use crate::table::TableService;
+use storage_engine::clock::Timestamp;
+
+/// *Get Table Service Stats*.
+pub(crate) struct GetTableServiceStats;
+
+impl Operation for GetTableServiceStats {
+    type Service = TableService;
+    type Request = Timestamp;
+    type Response = Timestamp;
+
+    fn decode(head: &Head, _: Payload) -> Result<Timestamp, StorageError> {
+        service::last_sync(head)
+    }
+
+    async fn execute(_: &TableService, last_sync: Timestamp) -> Result<Timestamp, StorageError> {
+        Ok(last_sync)
+    }
+
+    fn encode(last_sync: Timestamp) -> http::Response<Body> {
+        service::stats(last_sync)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ServiceKind;
+    use crate::testing::head;
+
+    #[test]
+    fn only_the_secondary_address_tells() {
+        let decode = |account: &str| {
+            let url = format!("/{account}?restype=service&comp=stats");
+            GetTableServiceStats::decode(&head(ServiceKind::Table, "GET", &url, &[]), Payload::None)
+        };
+        assert!(decode("acc").is_err());
+        assert!(decode("acc-secondary").is_ok());
+    }
+}
