@@ -1,34 +1,72 @@
-//! The admin port: `/healthz` and `/metrics`. No credentials, so it listens on the same address as the
-//! services, by default loopback only, and changes nothing.
+//! The admin port. `/healthz` and `/metrics` are open, like those of any server, and change nothing; everything
+//! else asks for the token of [`access`] and is found in [`Subjects`]: another subject is one field, one arm and one file.
+//!
+//! What is administered runs in a task of its own. It changes the store and then what the server knows of it, and a
+//! caller that hangs up in between must not keep the second from happening.
 
 use crate::listener::Answer;
 use crate::telemetry::Telemetry;
-use api::Body;
-use http::{Request, Response, StatusCode};
+use access::Access;
+use api::{Arrival, Body};
+use http::{Method, Request, Response, StatusCode};
+use reply::{Answered, Refusal};
+use role::RoleAdmin;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+pub(crate) mod access;
+mod reply;
+pub(crate) mod role;
 
 /// Answers on the admin port.
 pub(crate) struct Admin {
     telemetry: Arc<Telemetry>,
+    access: Arc<Access>,
+    subjects: Arc<Subjects>,
+}
+
+/// What can be administered.
+pub(crate) struct Subjects {
+    pub(crate) roles: RoleAdmin,
+}
+
+impl Subjects {
+    async fn answer(&self, request: Request<Body>) -> Answered {
+        let path = request.uri().path().to_owned();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match segments.split_first() {
+            Some((&"roles", rest)) => self.roles.answer(rest, request).await,
+            _ => Err(Refusal::not_found()),
+        }
+    }
 }
 
 impl Admin {
-    /// Shows what `telemetry` counts.
-    pub(crate) fn new(telemetry: Arc<Telemetry>) -> Self {
-        Self { telemetry }
+    /// Shows what `telemetry` counts to all, and the subjects to whom `access` lets in.
+    pub(crate) fn new(telemetry: Arc<Telemetry>, access: Arc<Access>, subjects: Subjects) -> Self {
+        Self { telemetry, access, subjects: Arc::new(subjects) }
+    }
+
+    async fn administer(&self, arrival: Arrival, request: Request<Body>) -> Answered {
+        self.access.check(arrival, &request)?;
+        let subjects = Arc::clone(&self.subjects);
+        let answered = tokio::spawn(async move { subjects.answer(request).await }).await;
+        let stopped = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+        answered.unwrap_or_else(|error| Err(stopped(error)))
     }
 }
 
 impl Answer for Admin {
-    async fn answer(&self, _peer: SocketAddr, request: Request<Body>) -> Response<Body> {
-        let (status, text) = match (request.method(), request.uri().path()) {
-            (&http::Method::GET | &http::Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
-            (&http::Method::GET, "/metrics") => (StatusCode::OK, self.telemetry.metrics()),
-            _ => (StatusCode::NOT_FOUND, "here are /healthz and /metrics\n".to_owned()),
+    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
+        let open = match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/healthz") => Some("ok\n".to_owned()),
+            (&Method::GET, "/metrics") => Some(self.telemetry.metrics()),
+            _ => None,
         };
-        let mut response = Response::new(Body::full(text));
-        *response.status_mut() = status;
-        response
+        let arrival = Arrival { peer: Some(peer), secure: false };
+        match open {
+            Some(text) => Response::new(Body::full(text)),
+            None => self.administer(arrival, request).await.unwrap_or_else(Response::from),
+        }
     }
 }

@@ -3,13 +3,15 @@
 //! A setting has one name everywhere: `--blob-port`, `LINARITE_BLOB_PORT`, `blob-port = …` (only the variable for
 //! several accounts is plural, as Azurite's is). Azurite's spelling
 //! of a flag is understood too, so that its command lines keep working; what such a flag asks for and we do not
-//! have (TLS, OAuth) is refused rather than ignored, because the client would trust in it.
+//! have (TLS) is refused rather than ignored, because the client would trust in it.
 
 mod accounts;
 
 pub(crate) use accounts::{ConfiguredAccounts, Shown};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use crate::command::Command;
+use crate::identity::{IssuerSettings, TokenSettings};
+use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ pub(crate) struct Flags {
     pub(crate) command: Option<Command>,
 
     /// Reads settings from this TOML file; flags and environment win over it
-    #[arg(long, env = "LINARITE_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "LINARITE_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
     #[command(flatten)]
@@ -41,13 +43,6 @@ pub(crate) struct Flags {
     version: Option<bool>,
 }
 
-/// What to do instead of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub(crate) enum Command {
-    /// Prints every operation that is served: service, logged name, verb, access it needs
-    Operations,
-}
-
 /// When a write is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +51,35 @@ enum DurabilityName {
     Sync,
     /// When it is in the page cache: for test doubles
     Os,
+}
+
+/// Which tokens are believed without asking anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OauthName {
+    /// All that are made for storage and not expired, whoever made them: no signature is checked
+    Basic,
+}
+
+/// An issuer on the command line. In a file, issuers are tables: `[[issuer]]` with `url`, `keys` and `tenant`.
+#[derive(Debug, Default, clap::Args)]
+struct IssuerFlags {
+    /// Believes tokens of this issuer: their `iss`, to the letter
+    #[arg(long, env = "LINARITE_ISSUER", value_name = "URL")]
+    issuer: Option<String>,
+    /// The issuer's keys, a JSON Web Key Set [default: where its discovery document says]
+    #[arg(long, env = "LINARITE_ISSUER_KEYS", value_name = "FILE|URL", requires = "issuer")]
+    issuer_keys: Option<String>,
+    /// The only tenant (`tid`) whose tokens of this issuer count
+    #[arg(long, env = "LINARITE_ISSUER_TENANT", value_name = "ID", requires = "issuer")]
+    issuer_tenant: Option<String>,
+}
+
+impl IssuerFlags {
+    fn into_settings(self) -> Option<Vec<IssuerSettings>> {
+        let url = self.issuer?;
+        Some(vec![IssuerSettings { url, keys: self.issuer_keys, tenant: self.issuer_tenant }])
+    }
 }
 
 /// Everything that can be set, each perhaps not.
@@ -69,7 +93,8 @@ struct Settings {
         short_alias = 'l',
         env = "LINARITE_DISK",
         value_name = "PATH",
-        value_delimiter = ','
+        value_delimiter = ',',
+        global = true
     )]
     #[serde(default, deserialize_with = "one_or_many")]
     disk: Option<Vec<PathBuf>>,
@@ -121,6 +146,17 @@ struct Settings {
     /// Writes no line per request
     #[arg(long, short, env = "LINARITE_SILENT", num_args = 0, default_missing_value = "true")]
     silent: Option<bool>,
+    #[command(flatten)]
+    #[serde(skip)]
+    issuer_flags: IssuerFlags,
+    #[arg(skip)]
+    issuer: Option<Vec<IssuerSettings>>,
+    /// Believes tokens as Azurite does, WITHOUT checking who signed them. Anybody can make such a token: for tests only
+    #[arg(long, env = "LINARITE_OAUTH", value_enum)]
+    oauth: Option<OauthName>,
+    /// Takes tokens also over plain HTTP, from this machine
+    #[arg(long, env = "LINARITE_OAUTH_OVER_HTTP", num_args = 0, default_missing_value = "true")]
+    oauth_over_http: Option<bool>,
 }
 
 /// Flags of Azurite that change nothing here, or that we do not have.
@@ -161,8 +197,18 @@ struct AzuriteFlags {
     key: Option<PathBuf>,
     #[arg(long, hide = true)]
     pwd: Option<String>,
-    #[arg(long, hide = true)]
-    oauth: Option<String>,
+}
+
+impl Flags {
+    /// The folder whose server a command is for.
+    ///
+    /// # Errors
+    /// A sentence for the user, if the configuration file cannot be read.
+    pub(crate) fn data_folder(&self) -> Result<PathBuf, String> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let disks = self.settings.disk.clone().or(file.disk).unwrap_or(EngineConfig::default().disks);
+        disks.into_iter().next().ok_or_else(|| "no disk is configured".to_owned())
+    }
 }
 
 /// The whole configuration, with nothing left open.
@@ -175,6 +221,7 @@ pub(crate) struct Config {
     pub(crate) table_port: u16,
     pub(crate) admin_port: u16,
     pub(crate) accounts: ConfiguredAccounts,
+    pub(crate) tokens: TokenSettings,
     pub(crate) connections_max: usize,
     pub(crate) drain_seconds: u64,
     pub(crate) silent: bool,
@@ -206,7 +253,19 @@ impl Config {
             connections_max,
             drain_seconds,
             silent,
+            issuer_flags,
+            issuer: _,
+            oauth,
+            oauth_over_http,
         } = settings;
+        let tokens = TokenSettings {
+            unsigned: oauth.or(file.oauth).is_some(),
+            over_http: oauth_over_http.or(file.oauth_over_http).unwrap_or(false),
+            issuers: issuer_flags.into_settings().or(file.issuer).unwrap_or_default(),
+        };
+        if tokens.unsigned && !tokens.issuers.is_empty() {
+            return Err("--oauth basic believes everybody's tokens: name no --issuer beside it".to_owned());
+        }
         let defaults = EngineConfig::default();
         let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
         let durability = match durability.or(file.durability).unwrap_or(DurabilityName::Sync) {
@@ -234,6 +293,7 @@ impl Config {
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
             accounts: ConfiguredAccounts::parse(named)?
                 .closed_to_anybody(&private_account.or(file.private_account).unwrap_or_default())?,
+            tokens,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
             silent: silent.or(file.silent).unwrap_or(false),
@@ -247,9 +307,6 @@ impl AzuriteFlags {
     fn judge(&self) -> Result<Option<tempfile::TempDir>, String> {
         if self.cert.is_some() || self.key.is_some() || self.pwd.is_some() {
             return Err("TLS is not built yet: start without --cert, --key and --pwd".to_owned());
-        }
-        if self.oauth.is_some() {
-            return Err("token authorization is not built yet: start without --oauth".to_owned());
         }
         if !self.in_memory_persistence {
             return Ok(None);
@@ -314,10 +371,30 @@ mod tests {
 
     #[test]
     fn what_would_only_seem_safe_is_refused() {
-        assert!(config(&["--oauth", "basic"]).unwrap_err().contains("not built"));
+        assert!(config(&["--oauth", "none"]).is_err());
+        assert!(config(&["--oauth", "basic", "--issuer", "https://id.example"]).is_err());
+        assert!(config(&["--issuer-keys", "keys.json"]).is_err());
         assert!(config(&["--cert", "a.pem"]).unwrap_err().contains("not built"));
         assert!(config(&["--account", "bad"]).is_err());
         assert!(config(&["--disk", "a", "--disk", "b"]).is_err());
+    }
+
+    #[test]
+    fn issuers_are_tables_of_the_file_or_one_on_the_command_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("linarite.toml");
+        let text = "oauth-over-http = true\n[[issuer]]\nurl = \"https://a\"\nkeys = \"k\"\n[[issuer]]\nurl = \"b\"\ntenant = \"t\"\n";
+        std::fs::write(&path, text).unwrap();
+        let text = path.to_str().unwrap();
+        let urls =
+            |config: Config| config.tokens.issuers.into_iter().map(|issuer| issuer.url).collect::<Vec<_>>();
+        let config = config(&["--config", text]).unwrap();
+        assert!(config.tokens.over_http && !config.tokens.unsigned);
+        assert_eq!(urls(config), ["https://a", "b"]);
+        assert_eq!(urls(self::config(&["--config", text, "--issuer", "c"]).unwrap()), ["c"]);
+        assert!(self::config(&["--oauth", "basic"]).unwrap().tokens.unsigned);
+        std::fs::write(&path, "[[issuer]]\nurl = \"a\"\nkey = \"k\"\n").unwrap();
+        assert!(self::config(&["--config", text]).is_err());
     }
 
     #[test]

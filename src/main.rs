@@ -1,11 +1,16 @@
 //! Linarite: Azure Storage's own APIs on local disks, in one binary.
 //!
-//! Arguments become a [`config::Config`], the configuration a running [`node::Node`]; a signal stops it.
+//! Arguments become a [`config::Config`], the configuration a running [`node::Node`]; a signal stops it. With a
+//! [`command`] they ask a running server, or nobody, for something else.
 
 mod admin;
+mod command;
 mod config;
+mod files;
+mod identity;
 mod listener;
 mod node;
+mod outbound;
 mod telemetry;
 
 use clap::Parser;
@@ -21,9 +26,12 @@ use tokio::signal::unix::{SignalKind, signal};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    if flags.command == Some(config::Command::Operations) {
-        return print_operations();
+    let mut flags = Flags::parse();
+    if let Some(command) = flags.command.take() {
+        return match command.run(&flags) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
     }
     let config = match Config::from_flags(flags) {
         Ok(config) => config,
@@ -61,14 +69,6 @@ async fn serve(config: Config) -> Result<(), String> {
     }
     node.stop().await;
     Ok(())
-}
-
-/// Every operation that is built, one line each: what tests of coverage and the curious read.
-fn print_operations() -> ExitCode {
-    for (name, asked) in api::operations() {
-        println!("{}\t{name}\t{}\t{:?}", asked.service.label(), asked.method, asked.access);
-    }
-    ExitCode::SUCCESS
 }
 
 fn fail(error: &str) -> ExitCode {

@@ -1,9 +1,17 @@
 //! The running server: disks, engine, services and listeners put together, and taken apart in reverse.
 
-use crate::admin::Admin;
+use crate::admin::access::Access;
+use crate::admin::role::RoleAdmin;
+use crate::admin::{Admin, Subjects};
 use crate::config::{Config, ConfiguredAccounts, Shown};
+use crate::files::ServerFolder;
+use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
 use crate::telemetry::{Log, Telemetry};
+use api::auth::Identities;
+use api::auth::bearer::Bearer;
+use api::auth::delegation::DelegationKeys;
+use api::auth::role::{AssignedRoles, EveryRole, Roles};
 use api::error::with_causes;
 use api::{Arrival, Body, Front, Observer, ServiceKind};
 use http::{Request, Response};
@@ -24,6 +32,9 @@ pub(crate) struct Node {
     door: Door,
     admin_door: Door,
     engine: Engine,
+    access: Arc<Access>,
+    /// Whether everybody's tokens are believed.
+    unsigned_tokens: bool,
     addresses: Addresses,
     shown_account: Shown,
     disks: Vec<PathBuf>,
@@ -72,9 +83,14 @@ impl Node {
         };
         let engine = Engine::open(&config.engine, Arc::new(SystemClock), Arc::new(SystemEntropy))
             .map_err(|error| cannot_open(&error))?;
+        // From here on the folder is ours: another server would have been refused by the lock that the engine took.
+        let folder = config.engine.disks.first().map(|disk| ServerFolder::of(disk));
+        let access = Arc::new(Access::open(addresses.admin, folder.ok_or("no disk is configured")?)?);
         let telemetry = Arc::new(Telemetry::new((!config.silent).then(|| log.writer())));
         let shown_account = config.accounts.shown.clone();
-        let front = Arc::new(front(&engine, config.accounts, &telemetry));
+        let identities = identities(&engine, &config.tokens).await?;
+        let accounts = Arc::new(config.accounts);
+        let front = Arc::new(front(&engine, &accounts, identities, &telemetry));
         let door = Door::new(config.connections_max);
         for (listener, service) in
             [(blob, ServiceKind::Blob), (queue, ServiceKind::Queue), (table, ServiceKind::Table)]
@@ -83,11 +99,14 @@ impl Node {
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
-        admin_door.serve(admin, Arc::new(Admin::new(telemetry)));
+        let subjects = Subjects { roles: RoleAdmin::new(engine.assignments().clone(), accounts) };
+        admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)));
         Ok(Self {
             door,
             admin_door,
             engine,
+            access,
+            unsigned_tokens: config.tokens.unsigned,
             addresses,
             shown_account,
             disks: config.engine.disks,
@@ -120,12 +139,19 @@ impl Node {
              BlobEndpoint=http://{blob}/{name};QueueEndpoint=http://{queue}/{name};\
              TableEndpoint=http://{table}/{name};"
         )?;
+        if self.unsigned_tokens {
+            writeln!(
+                out,
+                "ATTENTION: --oauth basic checks no signatures: whoever reaches this server can make a token for it"
+            )?;
+        }
         writeln!(out, "stop with Ctrl-C or SIGTERM")?;
         writeln!(out, "ready")
     }
 
     /// Lets running requests come to their end and closes the store.
     pub(crate) async fn stop(self) {
+        self.access.close();
         self.admin_door.close(Duration::ZERO).await;
         if !self.door.close(self.drain).await {
             tracing::warn!("requests still ran at the end of the drain time and were cut off");
@@ -136,9 +162,29 @@ impl Node {
     }
 }
 
-fn front(engine: &Engine, accounts: ConfiguredAccounts, telemetry: &Arc<Telemetry>) -> Front {
+fn front(
+    engine: &Engine,
+    accounts: &Arc<ConfiguredAccounts>,
+    identities: Identities,
+    telemetry: &Arc<Telemetry>,
+) -> Front {
     let observer: Arc<dyn Observer> = Arc::<Telemetry>::clone(telemetry);
-    Front::new(engine, Arc::new(accounts), observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+    let accounts = Arc::<ConfiguredAccounts>::clone(accounts);
+    Front::new(engine, accounts, identities, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+}
+
+/// What tokens mean here.
+async fn identities(engine: &Engine, settings: &TokenSettings) -> Result<Identities, String> {
+    let secret = engine.secret().await.map_err(|error| cannot_open(&error))?;
+    let (bearer, roles): (_, Arc<dyn Roles>) = if settings.unsigned {
+        tracing::warn!("tokens are believed without checking their signatures (--oauth basic)");
+        (Bearer::unsigned(settings.over_http), Arc::new(EveryRole))
+    } else {
+        let issuers = Arc::new(KnownIssuers::open(&settings.issuers)?);
+        let roles = AssignedRoles::new(engine.assignments().clone());
+        (Bearer::signed(issuers, settings.over_http), Arc::new(roles))
+    };
+    Ok(Identities { bearer, roles, delegation: Arc::new(DelegationKeys::new(secret)) })
 }
 
 async fn bind(host: IpAddr, port: u16, setting: &str) -> Result<TcpListener, String> {

@@ -8,10 +8,12 @@
 //! user needs both.
 
 mod anonymous;
+pub mod bearer;
 pub mod delegation;
 pub mod grant;
 pub mod permit;
 pub mod policy;
+pub mod role;
 pub mod sas;
 pub mod shared_key;
 
@@ -21,12 +23,14 @@ use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
 use crate::operation::{Access, Asked};
-use crate::target::{Level, Resource, ServiceKind};
+use crate::target::Level;
 use crate::time::parse_rfc1123;
+use bearer::Bearer;
 use delegation::DelegationKeys;
 use grant::Grant;
 use hmac::{Hmac, KeyInit, Mac};
 use policy::Policies;
+use role::Roles;
 use sha2::Sha256;
 use shared_key::Scheme;
 use std::sync::Arc;
@@ -67,18 +71,6 @@ pub trait Accounts: Send + Sync + 'static {
     fn anonymous_allowed(&self, account: &AccountName) -> bool;
 }
 
-/// What identities may do: the roles that they were given.
-pub trait Roles: Send + Sync + 'static {
-    /// Whether `identity` may do this to `resource`. `right` is service, level and access of the operation's row.
-    fn allows(
-        &self,
-        identity: &Identity,
-        account: &AccountName,
-        right: (ServiceKind, Level, Access),
-        resource: &Resource,
-    ) -> bool;
-}
-
 /// Who a request comes from, once that is proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
@@ -108,26 +100,58 @@ pub struct Identity {
     pub tenant: String,
 }
 
+/// All that makes tokens mean something.
+pub struct Identities {
+    /// Whose tokens are believed.
+    pub bearer: Bearer,
+    /// What their holders may do.
+    pub roles: Arc<dyn Roles>,
+    /// What they may hand on.
+    pub delegation: Arc<DelegationKeys>,
+}
+
+impl Identities {
+    /// Proves who a request comes from: by its token, if it has one, else as [`authenticate`] does.
+    ///
+    /// # Errors
+    /// As [`authenticate`] and [`Bearer::identify`].
+    pub async fn prove(&self, head: &Head, accounts: &dyn Accounts) -> Result<Principal, StorageError> {
+        let Some(token) = bearer::credentials(head) else { return authenticate(head, accounts) };
+        let identity = self.bearer.identify(head, token).await?;
+        accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
+        Ok(Principal::Identity(identity))
+    }
+}
+
+impl std::fmt::Debug for Identities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identities")
+    }
+}
+
 /// Where requests come in.
 pub struct Gate {
     accounts: Arc<dyn Accounts>,
     policies: Arc<dyn Policies>,
-    roles: Option<Arc<dyn Roles>>,
-    delegation: Option<Arc<DelegationKeys>>,
+    identities: Identities,
     blobs: BlobStore,
 }
 
 impl Gate {
-    /// A gate to these accounts. Signatures may name these policies; `blobs` says which containers are public.
-    pub fn new(accounts: Arc<dyn Accounts>, policies: Arc<dyn Policies>, blobs: BlobStore) -> Self {
-        Self { accounts, policies, roles: None, delegation: None, blobs }
+    /// A gate to these accounts, and to the holders of tokens that `identities` knows. Signatures may name these policies;
+    /// `blobs` says which containers are public.
+    pub fn new(
+        accounts: Arc<dyn Accounts>,
+        identities: Identities,
+        policies: Arc<dyn Policies>,
+        blobs: BlobStore,
+    ) -> Self {
+        Self { accounts, policies, identities, blobs }
     }
 
-    /// With what identities may do and hand on. Without, they may nothing.
-    #[must_use]
-    pub fn with_identities(mut self, roles: Arc<dyn Roles>, delegation: Arc<DelegationKeys>) -> Self {
-        (self.roles, self.delegation) = (Some(roles), Some(delegation));
-        self
+    /// What a client without credentials that hold is told: `WWW-Authenticate`.
+    pub fn challenge(&self) -> String {
+        self.identities.bearer.challenge()
     }
 
     /// Finds out who a request comes from. `asked` is what its row asks for, if there is such a row. What is open to
@@ -144,13 +168,13 @@ impl Gate {
         }
         let authorized = head.headers.contains_key(header::AUTHORIZATION);
         let principal = if authorized && !sas::is_bound_to_user(&head.query) {
-            authenticate(head, accounts)?
+            self.identities.prove(head, accounts).await?
         } else if sas::is_in(&head.query) {
             Principal::Signature(Arc::new(self.signature(head).await?))
         } else {
             anonymous::enter(head, asked, accounts, &self.blobs).await?
         };
-        Ok(Caller::new(principal, self.roles.clone()))
+        Ok(Caller::new(principal, Some(Arc::clone(&self.identities.roles))))
     }
 
     /// Lets the caller, found out by [`Gate::enter`], do what they ask for.
@@ -164,9 +188,9 @@ impl Gate {
 
     async fn signature(&self, head: &Head) -> Result<Grant, StorageError> {
         let keys = self.accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
-        let claim = sas::verify(head, &keys, self.delegation.as_deref())?;
+        let claim = sas::verify(head, &keys, Some(&self.identities.delegation))?;
         if let Some(user) = claim.bound_to() {
-            match authenticate(head, &*self.accounts)? {
+            match self.identities.prove(head, &*self.accounts).await? {
                 Principal::Identity(identity) if identity == *user => {}
                 _ => return Err(sas::not_the_user()),
             }

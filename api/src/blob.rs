@@ -4,7 +4,9 @@
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
 //! spells properties, [`listing`] spells pages.
 
+use crate::auth::delegation::DelegationKeys;
 use crate::md5::Lanes;
+use std::sync::Arc;
 use storage_engine::blob::BlobStore;
 use storage_engine::settings::SettingsStore;
 
@@ -29,11 +31,13 @@ pub struct BlobService {
     pub(crate) settings: SettingsStore,
     /// Hashes the bodies of all uploads.
     pub(crate) md5: Lanes,
+    /// Makes user delegation keys.
+    pub(crate) delegation: Arc<DelegationKeys>,
 }
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore, settings: SettingsStore) -> Self {
-        Self { store, settings, md5: Lanes::start() }
+    pub fn new(store: BlobStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, settings, md5: Lanes::start(), delegation }
     }
 }

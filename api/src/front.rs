@@ -9,9 +9,8 @@
 //! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
 //! each request in a task of its own was therefore left out.
 
-use crate::auth::delegation::DelegationKeys;
 use crate::auth::policy::EnginePolicies;
-use crate::auth::{Accounts, Gate, Roles, sas};
+use crate::auth::{Accounts, Gate, Identities, sas};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
@@ -20,6 +19,7 @@ use crate::head::{Arrival, Head};
 use crate::header;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
+use crate::reply;
 use crate::service;
 use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
@@ -96,30 +96,38 @@ struct Understood {
 }
 
 impl Front {
-    /// The services of `engine`, for the accounts that `accounts` knows.
+    /// The services of `engine`, for the accounts that `accounts` knows and the holders of tokens that `identities` does.
     pub fn new(
         engine: &Engine,
         accounts: Arc<dyn Accounts>,
+        identities: Identities,
         observer: Arc<dyn Observer>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            blob: BlobService::new(engine.blobs().clone(), engine.settings().clone()),
-            queue: QueueService::new(engine.queues().clone(), engine.settings().clone()),
+            blob: BlobService::new(
+                engine.blobs().clone(),
+                engine.settings().clone(),
+                Arc::clone(&identities.delegation),
+            ),
+            queue: QueueService::new(
+                engine.queues().clone(),
+                engine.settings().clone(),
+                Arc::clone(&identities.delegation),
+            ),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
             settings: engine.settings().clone(),
-            gate: Gate::new(accounts, Arc::new(EnginePolicies::new(engine)), engine.blobs().clone()),
+            gate: Gate::new(
+                accounts,
+                identities,
+                Arc::new(EnginePolicies::new(engine)),
+                engine.blobs().clone(),
+            ),
             observer,
             clock,
             entropy,
         }
-    }
-
-    /// With what holders of tokens may do and hand on. Without, they may nothing.
-    #[must_use]
-    pub fn with_identities(self, roles: Arc<dyn Roles>, delegation: Arc<DelegationKeys>) -> Self {
-        Self { gate: self.gate.with_identities(roles, delegation), ..self }
     }
 
     /// Answers a request that came to the port of `service`. Always answers.
@@ -287,13 +295,8 @@ impl Front {
                 error.to_response("application/xml", error.to_xml(request_id, &now))
             }
         };
-        if error.code == ErrorCode::NoAuthenticationInformation {
-            response.headers_mut().insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(
-                    "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com",
-                ),
-            );
+        if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
+            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.gate.challenge());
         }
         response
     }

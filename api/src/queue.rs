@@ -1,8 +1,10 @@
 //! The Queue service: what its operations are given.
 
+use crate::auth::delegation::DelegationKeys;
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::target::Resource;
+use std::sync::Arc;
 use storage_engine::name::QueueName;
 use storage_engine::queue::{QueueAddress, QueueStore};
 use storage_engine::settings::SettingsStore;
@@ -20,12 +22,14 @@ pub struct QueueService {
     pub store: QueueStore,
     /// Settings of all services.
     pub(crate) settings: SettingsStore,
+    /// Makes user delegation keys.
+    pub(crate) delegation: Arc<DelegationKeys>,
 }
 
 impl QueueService {
     /// The service on this store.
-    pub fn new(store: QueueStore, settings: SettingsStore) -> Self {
-        Self { store, settings }
+    pub fn new(store: QueueStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
+        Self { store, settings, delegation }
     }
 }
 

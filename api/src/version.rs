@@ -26,6 +26,8 @@ pub const SOFT_DELETE: Version = LONG_LIVED_MESSAGES;
 pub const STATIC_WEBSITE: Version = Version(2018, 3, 28);
 /// `x-ms-version: 2019-07-07`: accounts say whether they have a hierarchical namespace.
 pub const HIERARCHICAL_NAMESPACE: Version = Version(2019, 7, 7);
+/// `x-ms-version: 2017-11-09`: tokens.
+pub const TOKENS: Version = Version(2017, 11, 9);
 /// `x-ms-version: 2019-12-12`: challenges, 5,000 MiB blobs and 4,000 MiB blocks.
 pub const LARGE_BLOCKS: Version = Version(2019, 12, 12);
 /// `x-ms-version: 2020-04-08`: deleted snapshots and versions may be deleted for good.

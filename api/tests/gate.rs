@@ -7,9 +7,11 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+use api::auth::bearer::Bearer;
 use api::auth::delegation::DelegationKeys;
 use api::auth::policy::{Policies, PolicyHolder, StoredPolicy};
-use api::auth::{AccountKeys, Accounts, Gate, Identity, Principal, Roles};
+use api::auth::role::Roles;
+use api::auth::{AccountKeys, Accounts, Gate, Identities, Identity, Principal};
 use api::error::{ErrorCode, StorageError};
 use api::head::Head;
 use api::operation::Access;
@@ -27,6 +29,7 @@ use storage_engine::Engine;
 use storage_engine::clock::{ManualClock, SeededEntropy, Timestamp};
 use storage_engine::config::EngineConfig;
 use storage_engine::name::AccountName;
+use storage_engine::secret::Secret;
 use tempfile::TempDir;
 
 const RECEIVED: u64 = 1_795_348_800;
@@ -162,17 +165,18 @@ fn answer(front: &Front, method: &str, sent: &Sent) -> (u16, String) {
     (answer.status().as_u16(), code.unwrap_or_default())
 }
 
-/// A front at the time of the fixtures.
-fn front(folder: &TempDir) -> (Engine, Front) {
-    let (engine, clock, entropy) = engine(folder);
-    let front = Front::new(&engine, Arc::new(Fixtures), Arc::new(Silence), clock, entropy);
-    (engine, front)
+/// What tokens and delegation keys mean: those of the fixtures come from a secret of sevens.
+fn identities(secret: u8) -> Identities {
+    let delegation = Arc::new(DelegationKeys::new(Secret::new([secret; 32])));
+    Identities { bearer: Bearer::unsigned(true), roles: Arc::new(Readers), delegation }
 }
 
-/// A front to users with delegation keys.
-fn front_to_users(folder: &TempDir) -> (Engine, Front) {
-    let (engine, front) = front(folder);
-    (engine, front.with_identities(Arc::new(Readers), Arc::new(DelegationKeys::new([7; 32]))))
+/// A front at the time of the fixtures.
+fn front(folder: &TempDir, secret: u8) -> (Engine, Front) {
+    let (engine, clock, entropy) = engine(folder);
+    let front =
+        Front::new(&engine, Arc::new(Fixtures), identities(secret), Arc::new(Silence), clock, entropy);
+    (engine, front)
 }
 
 fn delegated(sent: &Sent) -> bool {
@@ -186,7 +190,7 @@ fn bound_to_a_user(sent: &Sent) -> bool {
 #[test]
 fn what_the_clients_sign_gets_through_the_front() {
     let folder = tempfile::tempdir().unwrap();
-    let (_engine, front) = front_to_users(&folder);
+    let (_engine, front) = front(&folder, 7);
     for sent in sent().iter().filter(|sent| !bound_to_a_user(sent)) {
         let (status, code) = answer(&front, "GET", sent);
         assert!(status < 500 && ![401, 403].contains(&status), "{}: {status} {code}", sent.name);
@@ -196,7 +200,7 @@ fn what_the_clients_sign_gets_through_the_front() {
 #[test]
 fn what_is_handed_on_is_no_more_than_whoever_hands_it_on_has() {
     let folder = tempfile::tempdir().unwrap();
-    let (_engine, front) = front_to_users(&folder);
+    let (_engine, front) = front(&folder, 7);
     let deletes = |sent: &&Sent| {
         let whole = !sent.url.contains("snapshot=") && !sent.url.contains("versionid=");
         delegated(sent) && whole && !bound_to_a_user(sent) && sent.url.contains("sp=racwd")
@@ -209,9 +213,9 @@ fn what_is_handed_on_is_no_more_than_whoever_hands_it_on_has() {
 }
 
 #[test]
-fn nobody_hands_anything_on_where_no_keys_are_given() {
+fn nobody_hands_anything_on_with_the_keys_of_another_store() {
     let folder = tempfile::tempdir().unwrap();
-    let (_engine, front) = front(&folder);
+    let (_engine, front) = front(&folder, 8);
     for sent in sent().iter().filter(|sent| delegated(sent)) {
         let refused = (403, "AuthenticationFailed".to_owned());
         assert_eq!(answer(&front, "GET", sent), refused, "{}", sent.name);
@@ -221,7 +225,7 @@ fn nobody_hands_anything_on_where_no_keys_are_given() {
 #[test]
 fn what_is_for_one_user_is_for_nobody_without_a_token() {
     let folder = tempfile::tempdir().unwrap();
-    let (_engine, front) = front_to_users(&folder);
+    let (_engine, front) = front(&folder, 7);
     let all = sent();
     let bound: Vec<_> = all.iter().filter(|sent| bound_to_a_user(sent)).collect();
     assert!(bound.len() >= 3);
@@ -255,7 +259,12 @@ fn policies_are_looked_up_for_genuine_signatures_only() {
     let folder = tempfile::tempdir().unwrap();
     let (engine, ..) = engine(&folder);
     let policies = Arc::new(OnePolicy::default());
-    let gate = Gate::new(Arc::new(Fixtures), Arc::<OnePolicy>::clone(&policies), engine.blobs().clone());
+    let gate = Gate::new(
+        Arc::new(Fixtures),
+        identities(7),
+        Arc::<OnePolicy>::clone(&policies),
+        engine.blobs().clone(),
+    );
     let enter = |url: &str| run(gate.enter(&head(url, &[]), None));
     let forged = by_policy("readers").replace("con/b", "con/c");
     assert_eq!(enter(&forged).unwrap_err().code, ErrorCode::AuthenticationFailed);
@@ -270,7 +279,8 @@ fn policies_are_looked_up_for_genuine_signatures_only() {
 fn a_header_proves_more_than_an_address() {
     let folder = tempfile::tempdir().unwrap();
     let (engine, ..) = engine(&folder);
-    let gate = Gate::new(Arc::new(Fixtures), Arc::new(OnePolicy::default()), engine.blobs().clone());
+    let gate =
+        Gate::new(Arc::new(Fixtures), identities(7), Arc::new(OnePolicy::default()), engine.blobs().clone());
     let wrong =
         [("authorization", "SharedKey devaccount:AA=="), ("x-ms-date", "Sun, 22 Nov 2026 12:00:00 GMT")];
     let url = by_policy("readers");

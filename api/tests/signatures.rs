@@ -21,6 +21,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use storage_engine::clock::Timestamp;
+use storage_engine::secret::Secret;
 
 #[derive(Clone)]
 struct Vector {
@@ -86,7 +87,8 @@ fn grant_under(vector: &Vector, keys: Vec<Vec<u8>>) -> Result<Grant, StorageErro
     let received = Timestamp::from_unix_seconds(vector.received);
     let parts = request.body(()).unwrap().into_parts().0;
     let head = Head::read(vector.service, vector.arrival, parts, "", received)?;
-    verify(&head, &AccountKeys::new(keys), Some(&DelegationKeys::new([7; 32])))?.settle(None, received)
+    verify(&head, &AccountKeys::new(keys), Some(&DelegationKeys::new(Secret::new([7; 32]))))?
+        .settle(None, received)
 }
 
 fn parameters(url: &str) -> Vec<(String, String)> {

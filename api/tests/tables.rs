@@ -115,5 +115,5 @@ fn a_wire_code_stands_for_two_errors_only_where_the_protocol_has_it_so() {
     }
     let repeated: Vec<&str> =
         by_wire.iter().filter(|(_, codes)| codes.len() > 1).map(|(wire, _)| *wire).collect();
-    assert_eq!(repeated, ["ConditionNotMet", "ResourceNotFound"]);
+    assert_eq!(repeated, ["ConditionNotMet", "InvalidAuthenticationInfo", "ResourceNotFound"]);
 }

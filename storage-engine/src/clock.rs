@@ -3,6 +3,8 @@
 //! Nothing else in the engine asks the machine for either, so a test that holds a [`ManualClock`] and a
 //! [`SeededEntropy`] replays byte for byte.
 
+use crate::error::Result;
+use crate::secret::Secret;
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -73,6 +75,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 pub trait Entropy: fmt::Debug + Send + Sync + 'static {
     /// 128 random bits.
     fn bits(&self) -> u128;
+
+    /// 256 bits that nobody can guess.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Disk`] if the source cannot give any: then there is no secret.
+    fn secret(&self) -> Result<Secret>;
 }
 
 /// The machine's wall clock.
@@ -95,11 +103,17 @@ impl Entropy for SystemEntropy {
     fn bits(&self) -> u128 {
         let mut bytes = [0; 16];
         // The kernel's source fails only where the system call itself is missing or forbidden; an id made
-        // of the clock is then still unique within this process, and no secret is ever made here.
+        // of the clock is then still unique within this process, and no secret is ever made of it.
         if getrandom::fill(&mut bytes).is_err() {
             return u128::from(SystemClock.now().ticks());
         }
         u128::from_le_bytes(bytes)
+    }
+
+    fn secret(&self) -> Result<Secret> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(Secret::new(bytes))
     }
 }
 
@@ -108,7 +122,7 @@ pub use testing::{ManualClock, SeededEntropy};
 
 #[cfg(any(test, feature = "testing"))]
 mod testing {
-    use super::{Clock, Duration, Entropy, Timestamp};
+    use super::{Clock, Duration, Entropy, Result, Secret, Timestamp};
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -164,6 +178,14 @@ mod testing {
         fn bits(&self) -> u128 {
             let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             (u128::from(Self::next(&mut state)) << 64) | u128::from(Self::next(&mut state))
+        }
+
+        fn secret(&self) -> Result<Secret> {
+            let mut bytes = [0; 32];
+            for half in bytes.chunks_mut(16) {
+                half.copy_from_slice(&self.bits().to_le_bytes());
+            }
+            Ok(Secret::new(bytes))
         }
     }
 }

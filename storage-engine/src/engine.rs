@@ -4,6 +4,7 @@
 //! is not; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
+use crate::assignment::AssignmentStore;
 use crate::blob::BlobStore;
 use crate::chunk::local::{ChunkOptions, LocalChunks, NamedChunks};
 use crate::chunk::{ChunkRef, ChunkStore};
@@ -17,6 +18,7 @@ use crate::keeper::Keeper;
 use crate::meta::MetaStore;
 use crate::meta::rocks::{RocksMeta, RocksOptions};
 use crate::queue::QueueStore;
+use crate::secret::{self, Secret};
 use crate::settings::SettingsStore;
 use crate::table::TableStore;
 use std::io::{self, ErrorKind};
@@ -34,6 +36,9 @@ pub struct Engine {
     queues: QueueStore,
     tables: TableStore,
     settings: SettingsStore,
+    assignments: AssignmentStore,
+    meta: Arc<dyn MetaStore>,
+    entropy: Arc<dyn Entropy>,
     ground: Option<Ground>,
 }
 
@@ -75,9 +80,12 @@ impl Engine {
     pub fn on(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             blobs: BlobStore::new(Arc::clone(&meta), chunks),
-            queues: QueueStore::new(Arc::clone(&meta), entropy),
+            queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             settings: SettingsStore::new(Arc::clone(&meta)),
-            tables: TableStore::new(meta),
+            tables: TableStore::new(Arc::clone(&meta)),
+            assignments: AssignmentStore::new(Arc::clone(&meta)),
+            meta,
+            entropy,
             ground: None,
         }
     }
@@ -123,6 +131,19 @@ impl Engine {
     /// Settings of accounts' services.
     pub fn settings(&self) -> &SettingsStore {
         &self.settings
+    }
+
+    /// Who holds which role.
+    pub fn assignments(&self) -> &AssignmentStore {
+        &self.assignments
+    }
+
+    /// The store's own secret, the same as long as the store lives.
+    ///
+    /// # Errors
+    /// When it is made: if there is no randomness. Else the store's.
+    pub async fn secret(&self) -> Result<Secret> {
+        secret::get_or_make(&*self.meta, &*self.entropy).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Linarite's storage engine: accounts' blobs, messages and entities on local disks.
 
+pub mod assignment;
 pub mod blob;
 mod catalog;
 pub mod chunk;
@@ -15,6 +16,7 @@ pub mod page;
 pub mod policy;
 pub mod queue;
 pub mod settings;
+pub mod secret;
 pub mod sweep;
 pub mod table;
 mod wait;

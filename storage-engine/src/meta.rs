@@ -49,6 +49,8 @@ pub enum Family {
     Message,
     /// Entities.
     Entity,
+    /// Who may do what: role assignments, and the store's secret.
+    Access,
     /// Chunks that some record names, by place: what is not here is free space.
     Chunk,
     /// Settings of accounts' services.
@@ -57,7 +59,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::System,
         Self::Catalog,
         Self::Remains,
@@ -66,6 +68,7 @@ impl Family {
         Self::Staged,
         Self::Message,
         Self::Entity,
+        Self::Access,
         Self::Chunk,
         Self::Settings,
     ];

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::node::Node;
 use crate::random;
 use crate::sign::{Signable, http_date, percent_encoded};
+use crate::token;
 
 /// The account every node knows.
 pub(crate) const ACCOUNT: &str = "devstoreaccount1";
@@ -58,6 +59,8 @@ pub(crate) enum Credentials {
     Right,
     /// A signature of the right shape, made with another key.
     WrongKey,
+    /// A token that holds, of somebody who was given no role.
+    Stranger,
     None,
 }
 
@@ -228,6 +231,7 @@ impl Client {
     fn authorization(&self, request: &Request, target: &str, headers: &[(String, String)]) -> Option<String> {
         let key = match request.credentials {
             Credentials::None => return None,
+            Credentials::Stranger => return Some(format!("Bearer {}", token::of_role("stranger"))),
             Credentials::WrongKey => b"not the key of this account".to_vec(),
             Credentials::Right => STANDARD.decode(KEY).expect("the published key is Base64"),
         };

@@ -9,7 +9,7 @@
 //! [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`]
 //! kills the process under load, [`services`] sets what the services share across a kill and at once,
-//! [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
+//! [`token`] signs tokens and gives roles, [`big`] moves one large blob at a fixed memory cost, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
 #![expect(
@@ -30,5 +30,6 @@ mod sdk;
 mod services;
 mod sign;
 mod smoke;
+mod token;
 mod unauthorized;
 mod wire;

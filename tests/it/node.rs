@@ -28,6 +28,7 @@ pub(crate) struct Node {
     child: Child,
     endpoints: HashMap<String, String>,
     connection_string: String,
+    banner: Vec<String>,
     log: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
     running: bool,
@@ -51,6 +52,7 @@ impl Node {
             child: started.child,
             endpoints: started.endpoints,
             connection_string: started.connection_string,
+            banner: started.banner,
             log,
             readers: started.readers,
             running: true,
@@ -64,6 +66,16 @@ impl Node {
 
     pub(crate) fn connection_string(&self) -> &str {
         &self.connection_string
+    }
+
+    /// The data folder, as a command line names it.
+    pub(crate) fn folder(&self) -> &str {
+        self.folder.path().to_str().expect("a path that is text")
+    }
+
+    /// Whether what was printed before `ready` contains `text`.
+    pub(crate) fn announced(&self, text: &str) -> bool {
+        self.banner.iter().any(|line| line.contains(text))
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -85,6 +97,7 @@ impl Node {
         self.child = started.child;
         self.endpoints = started.endpoints;
         self.connection_string = started.connection_string;
+        self.banner = started.banner;
         self.readers = started.readers;
         self.running = true;
     }
@@ -150,6 +163,7 @@ struct Started {
     child: Child,
     endpoints: HashMap<String, String>,
     connection_string: String,
+    banner: Vec<String>,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -184,8 +198,13 @@ impl Started {
                 })
             },
         ];
-        let mut started =
-            Self { child, endpoints: HashMap::new(), connection_string: String::new(), readers };
+        let mut started = Self {
+            child,
+            endpoints: HashMap::new(),
+            connection_string: String::new(),
+            banner: Vec::new(),
+            readers,
+        };
         started.read_banner(&lines, log);
         started
     }
@@ -198,6 +217,7 @@ impl Started {
                 let log = log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
                 panic!("the process never said ready; its log:\n{log}");
             };
+            self.banner.push(line.clone());
             if line.starts_with("ready") {
                 return;
             }
@@ -224,6 +244,14 @@ pub(crate) fn output(arguments: &[&str]) -> String {
         Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary starts");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs the binary, which is to fail, and takes what it complains of.
+pub(crate) fn failure(arguments: &[&str]) -> String {
+    let output =
+        Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary starts");
+    assert!(!output.status.success(), "{arguments:?} succeeds");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn for_each_line(stream: impl Read, mut sink: impl FnMut(String)) {

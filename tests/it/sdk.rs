@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::node::Node;
+use crate::token;
 
 /// One kind of client and how its programs are started.
 enum Kit {
@@ -59,6 +60,7 @@ impl Kit {
     /// Runs one program against a node; its own report is shown when it fails.
     fn run(&self, node: &Node, program: &str, arguments: &[&str]) {
         let mut command = self.command(program, arguments);
+        command.env("LINARITE_TOKENS", token::of_all_roles());
         let output = command.env("LINARITE_CONNECTION_STRING", node.connection_string()).output();
         let output = output.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let text = String::from_utf8_lossy(&output.stdout);
@@ -123,6 +125,14 @@ fn python_does_what_the_services_share() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_does_what_the_services_share() {
     run(&Kit::JavaScript, "services.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_signs_in_with_a_token() {
+    let node = token::node();
+    token::assign_all(&node);
+    Kit::Python.run(&node, "tokens.py", &[]);
 }
 
 #[test]

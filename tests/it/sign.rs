@@ -177,6 +177,15 @@ pub(crate) fn http_date(seconds: u64) -> String {
     )
 }
 
+/// The same moment as documents have it: `2026-01-02T03:04:05Z`.
+pub(crate) fn iso_date(seconds: u64) -> String {
+    let text = http_date(seconds);
+    let words: Vec<&str> = text.split(' ').collect();
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months.iter().position(|month| *month == words[2]).expect("a month") + 1;
+    format!("{}-{month:02}-{}T{}Z", words[3], words[1], words[4])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +195,7 @@ mod tests {
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(http_date(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
         assert_eq!(http_date(1_767_225_599), "Wed, 31 Dec 2025 23:59:59 GMT");
+        assert_eq!(iso_date(951_782_400), "2000-02-29T00:00:00Z");
     }
 
     #[test]

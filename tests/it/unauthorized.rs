@@ -1,17 +1,19 @@
-//! Every request of every fixture, without a signature and with a wrong one.
+//! Every request of every fixture, without a signature, with a wrong one, and with a token of somebody without a role.
 //!
-//! Before an exchange of a fixture is sent as it is, it is sent twice without the right to it. Both must be refused
-//! the way the service refuses, and neither may do anything: the exchange itself, sent right after, still has to be
+//! Before an exchange of a fixture is sent as it is, it is sent without the right to it. That must be refused
+//! the way the service refuses, and may do nothing: the exchange itself, sent right after, still has to be
 //! answered as the fixture says. Because [`crate::coverage`] demands a fixture for every operation, no operation
 //! escapes this test.
 
 use crate::client::{Credentials, Response, Service};
-use crate::node::Node;
+use crate::token;
 use crate::wire::fixture::{Exchange, Fixture};
 use crate::wire::{Run, cases, operations, root};
 
 /// From this version on a request without credentials is told how to get some.
 const CHALLENGE_SINCE: &str = "2019-12-12";
+/// From this version on there are tokens.
+const TOKENS_SINCE: &str = "2017-11-09";
 
 #[test]
 fn no_blob_operation_works_without_a_valid_signature() {
@@ -29,7 +31,7 @@ fn no_table_operation_works_without_a_valid_signature() {
 }
 
 fn refuse_all(service: Service) {
-    let node = Node::start();
+    let node = token::node();
     let mut failures = Vec::new();
     for (number, path) in operations(service).iter().flat_map(|operation| cases(operation)).enumerate() {
         let text = std::fs::read_to_string(&path).expect("a readable fixture");
@@ -57,6 +59,11 @@ fn refuse(run: &mut Run, service: Service, exchange: &Exchange) -> Vec<String> {
         if !refused && !is_malformed_anyway(&answer, exchange) {
             failures.push(describe("with a wrong signature", &answer));
         }
+        let answer = run.send(exchange, Some(Credentials::Stranger)).expect("an answer");
+        let refused = is_refusal_of_a_stranger(&answer, exchange);
+        if !refused && !is_old(service, exchange) && !is_malformed_anyway(&answer, exchange) {
+            failures.push(describe("with a token of somebody without a role", &answer));
+        }
     }
     // Sent as it should be, it finds everything as it was. Only the status counts: the rest is for the wire tests.
     let answer = run.send(exchange, None).expect("an answer");
@@ -67,11 +74,32 @@ fn refuse(run: &mut Run, service: Service, exchange: &Exchange) -> Vec<String> {
     failures
 }
 
-fn is_refusal_of_nobody(answer: &Response, service: Service, exchange: &Exchange) -> bool {
+/// The version that an exchange asks for.
+fn version(service: Service, exchange: &Exchange) -> &str {
     let version = exchange.headers.iter().find(|(name, _)| name == "x-ms-version");
-    let version = version.map_or(service.version(), |(_, value)| value.as_str());
     // One that names none is of its service's own default, which may be any.
-    let version = if version == "{absent}" { "" } else { version };
+    version.map_or(service.version(), |(_, value)| if value == "{absent}" { "" } else { value })
+}
+
+/// Whether who holds no role was told so. Whoever they are, the account's kind may be known to them; the secondary
+/// address refuses all writes alike; and a batch of entities is answered with what its parts are refused with.
+fn is_refusal_of_a_stranger(answer: &Response, exchange: &Exchange) -> bool {
+    match answer.code().as_str() {
+        "AuthorizationPermissionMismatch" => answer.status == 403 || exchange.target.ends_with("/$batch"),
+        "InsufficientAccountPermissions" => {
+            answer.status == 403 && exchange.target.starts_with("-secondary/")
+        }
+        _ => answer.status == 200 && exchange.target.contains("restype=account"),
+    }
+}
+
+/// Whether the exchange is of a version without tokens.
+fn is_old(service: Service, exchange: &Exchange) -> bool {
+    version(service, exchange) < TOKENS_SINCE
+}
+
+fn is_refusal_of_nobody(answer: &Response, service: Service, exchange: &Exchange) -> bool {
+    let version = version(service, exchange);
     let challenged = answer.status == 401
         && answer.code() == "NoAuthenticationInformation"
         && answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer"));

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use crate::client::{Client, Credentials, Request, Response, Service};
 use crate::node::Node;
+use crate::sign::iso_date;
+use crate::token;
 use fixture::{Exchange, Expectation, Fixture};
 use pattern::{Variables, matches, substitute};
 
@@ -58,7 +60,7 @@ fn table_answers_are_those_of_the_fixtures() {
 }
 
 fn replay(service: Service) {
-    let node = Node::start();
+    let node = token::node();
     let wanted = std::env::var("LINARITE_WIRE").unwrap_or_default();
     let overwrite = std::env::var("LINARITE_OVERWRITE").is_ok_and(|value| value == "1");
     let mut failures = Vec::new();
@@ -91,6 +93,8 @@ fn replay(service: Service) {
 pub(crate) struct Run {
     client: Client,
     variables: Variables,
+    /// The data folder, where roles are given.
+    folder: String,
 }
 
 impl Run {
@@ -100,9 +104,12 @@ impl Run {
         let (host, path) = endpoint.split_once('/').unwrap_or((endpoint, ""));
         variables.insert("host".to_owned(), host.to_owned());
         variables.insert("account".to_owned(), path.to_owned());
+        let now = crate::random::now().as_secs();
+        variables.insert("tomorrow".to_owned(), iso_date(now + 86_400));
+        variables.insert("inaweek".to_owned(), iso_date(now + 7 * 86_400 + 60));
         // Letters and digits only, so that it is a name in every service; padded, so that none is another's prefix.
         variables.insert("name".to_owned(), format!("case{number:04}"));
-        Self { client: Client::new(node, service), variables }
+        Self { client: Client::new(node, service), variables, folder: node.folder().to_owned() }
     }
 
     fn all(&mut self, fixture: &mut Fixture, overwrite: bool) -> Vec<String> {
@@ -135,6 +142,13 @@ impl Run {
         for (name, value) in &exchange.headers {
             match (name.as_str(), value.as_str()) {
                 ("authorization", "none") => request.credentials = Credentials::None,
+                ("auth", bearer) => {
+                    let role = bearer.strip_prefix("bearer ").expect("auth: bearer, and a role");
+                    token::assign(&self.folder, role);
+                    request
+                        .headers
+                        .push(("authorization".to_owned(), format!("Bearer {}", token::of_role(role))));
+                }
                 ("authorization", "wrong") => request.credentials = Credentials::WrongKey,
                 _ => request.headers.push((name.clone(), substitute(value, &self.variables))),
             }

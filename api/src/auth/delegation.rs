@@ -1,20 +1,24 @@
-//! User delegation keys: what a user signs with instead of the account's key. Page "Get User Delegation Key".
+//! User delegation keys: what shared access signatures of token holders are signed with.
 //!
-//! # No state
-//! A key is a MAC over all that is said about it (who, from when to when, for which service and version). Whoever
-//! presents a signature repeats those facts, so the key is made again instead of being kept; changing any of them
-//! makes another key. The vendor's service must do much the same: it has no call to list or to read keys.
-//!
-//! Rights are not part of it: they are what the user's roles say when the signature is used.
+//! A key is not kept. It is an HMAC, under the store's secret, of all that it was issued for, each field behind its length.
+//! Whoever shows a signature names those fields in it, so its key can be made again; a field that is not the one of the
+//! issued key gives another key, under which the signature does not hold. Rights are not part of it: they are what the
+//! holder's roles say at the time of use. Page "Get User Delegation Key".
+
+mod document;
+
+pub(crate) use document::{Issued, KeyInfo};
 
 use crate::target::ServiceKind;
+use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use storage_engine::secret::Secret;
 
 /// Keeps this use of the secret apart from any other.
 const PURPOSE: &str = "user delegation key 1";
 
-/// What is said about a key. Texts are those of the wire: the same moment spelled in another way is another key.
+/// What a key was issued for. Texts are those of the wire: the same moment spelled in another way is another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyFacts<'a> {
     /// The account that the key is for.
@@ -35,20 +39,25 @@ pub struct KeyFacts<'a> {
     pub delegated_tenant: &'a str,
 }
 
-/// The keys that come from one secret. Never printed.
-pub struct DelegationKeys([u8; 32]);
+/// Makes user delegation keys.
+#[derive(Debug, Clone)]
+pub struct DelegationKeys(Secret);
 
 impl DelegationKeys {
-    /// The keys that come from this secret.
-    pub const fn new(secret: [u8; 32]) -> Self {
+    /// Keys that come from this secret.
+    pub const fn new(secret: Secret) -> Self {
         Self(secret)
     }
 
-    /// The key that was, or would be, given for these facts, 32 bytes: in Base64, what *Get User Delegation Key* gives
-    /// as `Value`.
+    /// The key that was, or would be, issued for these facts: 32 bytes.
     pub fn derive(&self, facts: &KeyFacts<'_>) -> [u8; 32] {
         let KeyFacts { account, object, tenant, start, expiry, service, version, delegated_tenant } = facts;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("an HMAC takes a key of any length");
+        // An HMAC fills its key up with zeros, so this is the HMAC under the secret itself.
+        let mut key = Key::<Hmac<Sha256>>::default();
+        for (byte, secret) in key.iter_mut().zip(self.0.expose()) {
+            *byte = *secret;
+        }
+        let mut mac = Hmac::<Sha256>::new(&key);
         for text in [PURPOSE, account, object, tenant, start, expiry, service, version, delegated_tenant] {
             // Lengths keep two lists of texts from being one text.
             mac.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -58,13 +67,7 @@ impl DelegationKeys {
     }
 }
 
-impl std::fmt::Debug for DelegationKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DelegationKeys")
-    }
-}
-
-/// The service as `sks` and `ss` spell it.
+/// The service as `sks` spells it.
 pub const fn service_letter(service: ServiceKind) -> &'static str {
     match service {
         ServiceKind::Blob => "b",
@@ -80,33 +83,33 @@ mod tests {
 
     const FACTS: KeyFacts<'_> = KeyFacts {
         account: "acc",
-        object: "o",
-        tenant: "t",
+        object: "me",
+        tenant: "us",
         start: "2026-01-01T00:00:00Z",
         expiry: "2026-01-02T00:00:00Z",
         service: "b",
-        version: "2021-12-02",
+        version: "2026-10-06",
         delegated_tenant: "",
     };
 
     #[test]
-    fn the_same_facts_make_the_same_key_and_any_other_fact_another() {
-        let keys = DelegationKeys::new([7; 32]);
-        assert_eq!(keys.derive(&FACTS), DelegationKeys::new([7; 32]).derive(&FACTS));
-        let others = [
-            KeyFacts { account: "other", ..FACTS },
-            KeyFacts { object: "ot", tenant: "", ..FACTS },
-            KeyFacts { object: "x", ..FACTS },
-            KeyFacts { tenant: "x", ..FACTS },
-            KeyFacts { start: "x", ..FACTS },
-            KeyFacts { expiry: "x", ..FACTS },
-            KeyFacts { service: "q", ..FACTS },
-            KeyFacts { version: "x", ..FACTS },
-            KeyFacts { delegated_tenant: "x", ..FACTS },
+    fn every_fact_counts_and_where_one_ends_too() {
+        let keys = DelegationKeys::new(Secret::new([7; 32]));
+        let all = [
             FACTS,
+            KeyFacts { account: "acc2", ..FACTS },
+            KeyFacts { object: "you", ..FACTS },
+            KeyFacts { object: "meu", tenant: "s", ..FACTS },
+            KeyFacts { start: "2026-01-01T00:00:01Z", ..FACTS },
+            KeyFacts { expiry: "2026-01-03T00:00:00Z", ..FACTS },
+            KeyFacts { service: "q", ..FACTS },
+            KeyFacts { version: "2026-10-07", ..FACTS },
+            KeyFacts { delegated_tenant: "them", ..FACTS },
         ];
-        let derived: HashSet<_> = others.iter().map(|facts| keys.derive(facts)).collect();
-        assert_eq!(derived.len(), others.len());
-        assert!(!derived.contains(&DelegationKeys::new([8; 32]).derive(&FACTS)));
+        let mut derived: HashSet<_> = all.iter().map(|facts| keys.derive(facts)).collect();
+        derived.insert(DelegationKeys::new(Secret::new([8; 32])).derive(&FACTS));
+        assert_eq!(derived.len(), all.len() + 1);
+        assert_eq!(keys.derive(&FACTS), keys.clone().derive(&FACTS));
+        assert_eq!(format!("{keys:?}"), "DelegationKeys(Secret)");
     }
 }

@@ -10,7 +10,8 @@
 
 use super::delegation::service_letter;
 use super::grant::{Grant, Letters, Scope};
-use super::{Principal, Roles};
+use super::role::Roles;
+use super::{Identity, Principal};
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
@@ -170,6 +171,11 @@ impl Caller {
         if let Principal::Signature(grant) = &self.principal { Some(grant) } else { None }
     }
 
+    /// Whose token the caller holds, if that is what they have.
+    pub fn identity(&self) -> Option<&Identity> {
+        if let Principal::Identity(identity) = &self.principal { Some(identity) } else { None }
+    }
+
     /// Whether what is written must not be there yet: the caller may create, but not overwrite.
     pub const fn create_only(&self) -> bool {
         self.create_only
@@ -220,7 +226,7 @@ fn creates(asked: Asked) -> bool {
     (asked.level, asked.access) == (Level::Blob, Access::Create) && asked.comp != Some("snapshot")
 }
 
-fn check_roles(asked: Asked, head: &Head, identity: &super::Identity) -> Result<(), StorageError> {
+fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), StorageError> {
     let Asked { service, level, access, .. } = asked;
     let resource = &head.target.resource;
     let allows =

@@ -2,8 +2,8 @@
 
 use super::BlobService;
 use super::account::{
-    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, ListContainers,
-    PreflightBlobRequest, SetBlobServiceProperties,
+    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
+    ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
 use super::blob::{
     DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, SetBlobMetadata, SetBlobProperties,
@@ -25,6 +25,9 @@ use crate::target::Level;
 
 /// A list of 50,000 ids of 64 bytes, each in its tags on a line of its own.
 const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
+
+/// What a delegation key is asked for.
+const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
 /// Snapshots and versions are not built: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
@@ -48,6 +51,10 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Website, Access::Open, 200).any_query(),
     Row::new::<GetWebContent>("GetWebContent", "GET", Level::Website, Access::Open, 200).any_query(),
     Row::new::<GetWebContent>("GetWebContent", "HEAD", Level::Website, Access::Open, 200).any_query(),
+    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
+        .restype("service")
+        .comp("userdelegationkey")
+        .body(BodyKind::Whole(KEY_INFO_BYTES_MAX)),
 
     Row::new::<CreateContainer>("CreateContainer", "PUT", Level::Container, Access::Create, 201).restype("container"),
     Row::new::<GetContainerProperties>("GetContainerProperties", "GET", Level::Container, Access::Read, 200).restype("container"),

@@ -81,6 +81,7 @@ error_codes! {
     InvalidPageRange 416 "InvalidPageRange" "The page range specified is invalid.";
     InvalidRange 416 "InvalidRange" "The range specified is invalid for the current size of the resource.";
     InvalidResourceName 400 "InvalidResourceName" "The specified resource name contains invalid characters.";
+    InvalidToken 401 "InvalidAuthenticationInfo" "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.";
     InvalidUri 400 "InvalidUri" "The requested URI does not represent any resource on the server.";
     InvalidValueType 400 "InvalidValueType" "The value specified is invalid.";
     InvalidXmlDocument 400 "InvalidXmlDocument" "XML specified is not syntactically valid.";
@@ -124,6 +125,7 @@ error_codes! {
     UnsupportedHeader 400 "UnsupportedHeader" "One of the HTTP headers specified in the request is not supported.";
     UnsupportedHttpVerb 405 "UnsupportedHttpVerb" "The resource doesn't support specified Http Verb.";
     UnsupportedQueryParameter 400 "UnsupportedQueryParameter" "One of the query parameters specified in the request URI is not supported.";
+    UnsupportedXmlNode 400 "UnsupportedXmlNode" "One of the XML nodes specified in the request body is not supported.";
     UpdateConditionNotSatisfied 412 "UpdateConditionNotSatisfied" "The update condition specified in the request was not satisfied.";
     WebContentNotFound 404 "WebContentNotFound" "The requested content does not exist.";
     XMethodIncorrectValue 400 "XMethodIncorrectValue" "The value specified for X-HTTP-Method is not valid.";

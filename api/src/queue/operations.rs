@@ -2,7 +2,7 @@
 
 use super::QueueService;
 use super::account::{
-    GetQueueServiceProperties, GetQueueServiceStats, ListQueues, PreflightQueueRequest,
+    GetQueueServiceProperties, GetQueueServiceStats, GetUserDelegationKey, ListQueues, PreflightQueueRequest,
     SetQueueServiceProperties,
 };
 use super::message::{
@@ -14,6 +14,9 @@ use crate::operation::Guard::{IsNotQuery, IsQuery};
 use crate::operation::{Access, Row};
 use crate::service;
 use crate::target::Level;
+
+/// What a delegation key is asked for.
+const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
 /// All operations of the service.
 #[rustfmt::skip]
@@ -29,6 +32,7 @@ pub static OPERATIONS: &[Row<QueueService>] = &[
     Row::new::<GetQueueAcl>("GetQueueAcl", "GET", Level::Queue, Access::Policies, 200).comp("acl"),
     Row::new::<GetQueueAcl>("GetQueueAcl", "HEAD", Level::Queue, Access::Policies, 200).comp("acl"),
     Row::new::<SetQueueAcl>("SetQueueAcl", "PUT", Level::Queue, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200).restype("service").comp("userdelegationkey").body(Whole(KEY_INFO_BYTES_MAX)),
     Row::new::<CreateQueue>("CreateQueue", "PUT", Level::Queue, Access::Create, 201),
     Row::new::<DeleteQueue>("DeleteQueue", "DELETE", Level::Queue, Access::Delete, 204),
     Row::new::<GetQueueMetadata>("GetQueueMetadata", "GET", Level::Queue, Access::Read, 200).comp("metadata"),
@@ -70,6 +74,7 @@ mod tests {
             ("OPTIONS", "/acc/que/messages?peekonly=true", "PreflightQueueRequest"),
             ("HEAD", "/acc/que?comp=acl", "GetQueueAcl"),
             ("PUT", "/acc/que?comp=acl", "SetQueueAcl"),
+            ("POST", "/acc?restype=service&comp=userdelegationkey", "GetUserDelegationKey"),
             ("PUT", "/acc/que", "CreateQueue"),
             ("DELETE", "/acc/que", "DeleteQueue"),
             ("HEAD", "/acc/que?comp=metadata", "GetQueueMetadata"),

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use storage_engine::name::Metadata;
+use storage_engine::secret::Secret;
 
 const KEY: &[u8] = b"key";
 
@@ -15,7 +16,11 @@ fn keys() -> AccountKeys {
 }
 
 fn claim(service: ServiceKind, url: &str) -> Result<Claim, StorageError> {
-    verify(&testing::head(service, "GET", url, &[]), &keys(), Some(&DelegationKeys::new([7; 32])))
+    verify(
+        &testing::head(service, "GET", url, &[]),
+        &keys(),
+        Some(&DelegationKeys::new(Secret::new([7; 32]))),
+    )
 }
 
 /// What was expected to be signed, as the refusal tells.

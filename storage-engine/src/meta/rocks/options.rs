@@ -122,6 +122,7 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::Staged => "staged",
         Family::Message => "message",
         Family::Entity => "entity",
+        Family::Access => "access",
         Family::Chunk => "chunk",
         Family::Settings => "settings",
     }

@@ -1,0 +1,56 @@
+//! What the program does instead of serving. Each command prints its answer on standard output, bare, so that a
+//! script can take it; what it did for people to read goes to standard error.
+
+use crate::config::Flags;
+use crate::files::ServerFolder;
+use clap::Subcommand;
+use std::io::Write;
+
+mod client;
+mod role;
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prints every operation that is served: service, logged name, verb
+    Operations,
+    /// Assigns roles to the holders of tokens, on a running server
+    ///
+    /// The server is found by its data folder (--disk), whose owner may administer it.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn run(self, flags: &Flags) -> Result<(), String> {
+        let folder = || flags.data_folder().map(|folder| ServerFolder::of(&folder));
+        match self {
+            Self::Operations => print(&operations()),
+            Self::Role(command) => command.run(&folder()?),
+        }
+    }
+}
+
+/// Every operation that is built, one line each: what tests of coverage and the curious read.
+fn operations() -> String {
+    let operations = api::operations().into_iter();
+    operations
+        .map(|(name, asked)| {
+            format!("{}\t{name}\t{}\t{:?}\n", asked.service.label(), asked.method, asked.access)
+        })
+        .collect()
+}
+
+/// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write the answer: {error}"))
+        }
+        _ => Ok(()),
+    }
+}

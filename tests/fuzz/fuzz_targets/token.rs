@@ -1,0 +1,6 @@
+//! Bearer tokens and key sets: three Base64 parts, two JSON documents.
+//!
+//! Whatever the bytes, the parser answers; it never panics, hangs or eats memory.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| api::fuzz::token(data));
