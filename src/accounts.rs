@@ -77,7 +77,7 @@ impl KnownAccounts {
     pub(crate) fn list(&self) -> Vec<KnownAccount> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         let kept = kept.values().map(|kept| known(&kept.account));
-        let configured = self.configured.names().map(|name| configured(name.clone()));
+        let configured = self.configured.names().map(|name| self.configured(name));
         let all: BTreeMap<_, _> =
             kept.chain(configured).map(|account| (account.name.clone(), account)).collect();
         all.into_values().collect()
@@ -86,7 +86,7 @@ impl KnownAccounts {
     /// One, if there is one of this name.
     pub(crate) fn find(&self, name: &AccountName) -> Option<KnownAccount> {
         if self.configured.keys(name).is_some() {
-            return Some(configured(name.clone()));
+            return Some(self.configured(name));
         }
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         kept.get(name).map(|kept| known(&kept.account))
@@ -160,6 +160,10 @@ impl KnownAccounts {
         Ok(self.assignments.remove_all(name).await?)
     }
 
+    fn configured(&self, name: &AccountName) -> KnownAccount {
+        KnownAccount { name: name.clone(), created: None, anonymous: self.configured.anonymous_allowed(name) }
+    }
+
     fn refuse_configured(&self, name: &AccountName) -> Result<(), AccountError> {
         if self.configured.keys(name).is_some() { Err(AccountError::Configured) } else { Ok(()) }
     }
@@ -194,9 +198,4 @@ impl Kept {
 fn known(account: &Account) -> KnownAccount {
     let Account { name, created, anonymous, keys: _ } = account;
     KnownAccount { name: name.clone(), created: Some(*created), anonymous: *anonymous }
-}
-
-/// A configured account. Public containers are left to whoever made them public, as Azurite leaves them.
-fn configured(name: AccountName) -> KnownAccount {
-    KnownAccount { name, created: None, anonymous: true }
 }

@@ -4,7 +4,6 @@
 use crate::config::Flags;
 use crate::files::ServerFolder;
 use clap::Subcommand;
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 mod account;
@@ -50,12 +49,12 @@ impl Command {
 
 /// Every operation that is built, one line each: what tests of coverage and the curious read.
 fn operations() -> String {
-    let mut text = String::new();
-    for (service, name, method) in api::operations() {
-        // Writing into a string cannot fail.
-        let _ = writeln!(text, "{}\t{name}\t{method}", service.label());
-    }
-    text
+    let operations = api::operations().into_iter();
+    operations
+        .map(|(name, asked)| {
+            format!("{}\t{name}\t{}\t{:?}\n", asked.service.label(), asked.method, asked.access)
+        })
+        .collect()
 }
 
 /// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.

@@ -138,6 +138,15 @@ struct Settings {
     /// The certificate's private key, a PEM file
     #[arg(long, env = "LINARITE_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
+    /// An account whose containers nobody may read without credentials, whatever they say; may be repeated
+    #[arg(
+        long = "private-account",
+        env = "LINARITE_PRIVATE_ACCOUNT",
+        value_name = "NAME",
+        value_delimiter = ';'
+    )]
+    #[serde(default, deserialize_with = "one_or_many")]
+    private_account: Option<Vec<String>>,
     /// When a write is acknowledged [default: sync]
     #[arg(long, env = "LINARITE_DURABILITY", value_enum)]
     durability: Option<DurabilityName>,
@@ -244,6 +253,7 @@ impl Config {
             tls_name,
             cert,
             key,
+            private_account,
             durability,
             cache_mib,
             connections_max,
@@ -286,7 +296,8 @@ impl Config {
             queue_port: queue_port.or(file.queue_port).unwrap_or(10_001),
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
             admin_port: admin_port.or(file.admin_port).unwrap_or(10_003),
-            accounts: ConfiguredAccounts::parse(named)?,
+            accounts: ConfiguredAccounts::parse(named)?
+                .closed_to_anybody(&private_account.or(file.private_account).unwrap_or_default())?,
             tokens,
             tls,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),

@@ -1,20 +1,40 @@
-//! Who asks. Answers before anything is looked up: a caller who may not enter learns nothing but that.
+//! Who asks, and whether they may.
+//!
+//! [`Gate::enter`] finds out who a request comes from: by an `Authorization` header, by a signature in its address, or
+//! nobody. [`permit`] judges whether they may do what they ask for, by the facts of the operation's row. Both answer
+//! before the operation looks anything up: a caller who may not enter learns nothing but that.
+//!
+//! An `Authorization` header wins over a signature in the address: it proves more. Only a signature that is bound to a
+//! user needs both.
 
+mod anonymous;
 pub mod bearer;
 pub mod delegation;
+pub mod grant;
+pub mod permit;
+pub mod policy;
 pub mod role;
+pub mod sas;
 pub mod shared_key;
+
+pub use permit::Caller;
 
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
-use crate::operation::Access;
+use crate::operation::{Access, Asked};
+use crate::target::Level;
 use crate::time::parse_rfc1123;
 use bearer::Bearer;
 use delegation::DelegationKeys;
+use grant::Grant;
+use hmac::{Hmac, KeyInit, Mac};
+use policy::Policies;
 use role::Roles;
+use sha2::Sha256;
 use shared_key::Scheme;
 use std::sync::Arc;
+use storage_engine::blob::{BlobStore, PublicAccess};
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
 
@@ -45,13 +65,10 @@ impl std::fmt::Debug for AccountKeys {
 /// Where accounts are known.
 pub trait Accounts: Send + Sync + 'static {
     /// The account's keys; none if there is no such account.
-    fn keys(&self, account: &AccountName) -> Option<std::sync::Arc<AccountKeys>>;
+    fn keys(&self, account: &AccountName) -> Option<Arc<AccountKeys>>;
 
-    /// Whether containers of the account may be public. Where nobody has decided, they may.
-    fn anonymous_allowed(&self, account: &AccountName) -> bool {
-        let _ = account;
-        true
-    }
+    /// Whether containers of the account may be public.
+    fn anonymous_allowed(&self, account: &AccountName) -> bool;
 }
 
 /// Who a request comes from, once that is proved.
@@ -61,6 +78,17 @@ pub enum Principal {
     Owner,
     /// A holder of a token: may do what its roles say.
     Identity(Identity),
+    /// A holder of a shared access signature: may do what it grants.
+    Signature(Arc<Grant>),
+    /// Anybody, with how public the container of the address is.
+    Anonymous(PublicAccess),
+}
+
+impl Default for Principal {
+    /// Nobody, who may nothing.
+    fn default() -> Self {
+        Self::Anonymous(PublicAccess::None)
+    }
 }
 
 /// Who a token speaks for, once its signature, audience and times hold.
@@ -93,19 +121,6 @@ impl Identities {
         accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
         Ok(Principal::Identity(identity))
     }
-
-    /// Whether who asks may do what needs `access`.
-    ///
-    /// # Errors
-    /// `AuthorizationPermissionMismatch` if not.
-    pub fn permit(&self, principal: &Principal, head: &Head, access: Access) -> Result<(), StorageError> {
-        let Principal::Identity(identity) = principal else { return Ok(()) };
-        let (service, resource) = (head.target.service, &head.target.resource);
-        if self.roles.allows(identity, &head.account, (service, resource.level(), access), resource) {
-            return Ok(());
-        }
-        Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))
-    }
 }
 
 impl std::fmt::Debug for Identities {
@@ -114,7 +129,87 @@ impl std::fmt::Debug for Identities {
     }
 }
 
-/// Proves who a request comes from.
+/// Where requests come in.
+pub struct Gate {
+    accounts: Arc<dyn Accounts>,
+    policies: Arc<dyn Policies>,
+    identities: Identities,
+    blobs: BlobStore,
+}
+
+impl Gate {
+    /// A gate to these accounts, and to the holders of tokens that `identities` knows. Signatures may name these policies;
+    /// `blobs` says which containers are public.
+    pub fn new(
+        accounts: Arc<dyn Accounts>,
+        identities: Identities,
+        policies: Arc<dyn Policies>,
+        blobs: BlobStore,
+    ) -> Self {
+        Self { accounts, policies, identities, blobs }
+    }
+
+    /// What a client without credentials that hold is told: `WWW-Authenticate`.
+    pub fn challenge(&self) -> String {
+        self.identities.bearer.challenge()
+    }
+
+    /// Finds out who a request comes from. `asked` is what its row asks for, if there is such a row. What is open to
+    /// everybody asks nobody who they are.
+    ///
+    /// # Errors
+    /// As [`authenticate`] and [`sas::verify`]; without credentials, what anonymous access is refused with.
+    pub async fn enter(&self, head: &Head, asked: Option<Asked>) -> Result<Caller, StorageError> {
+        let accounts = &*self.accounts;
+        // A website is for people: nobody proves anything there, whatever they ask.
+        let website = head.target.resource.level() == Level::Website;
+        if website || asked.is_some_and(|asked| asked.access == Access::Open) {
+            return Ok(Caller::default());
+        }
+        let authorized = head.headers.contains_key(header::AUTHORIZATION);
+        let principal = if authorized && !sas::is_bound_to_user(&head.query) {
+            self.identities.prove(head, accounts).await?
+        } else if sas::is_in(&head.query) {
+            Principal::Signature(Arc::new(self.signature(head).await?))
+        } else {
+            anonymous::enter(head, asked, accounts, &self.blobs).await?
+        };
+        Ok(Caller::new(principal, Some(Arc::clone(&self.identities.roles))))
+    }
+
+    /// Lets the caller, found out by [`Gate::enter`], do what they ask for.
+    ///
+    /// # Errors
+    /// As [`permit::admit`]; `PublicAccessNotPermitted` for what would make a container of a closed account public.
+    pub fn admit(&self, asked: Asked, head: &mut Head) -> Result<(), StorageError> {
+        permit::admit(asked, head)?;
+        anonymous::check_publication(asked, head, &*self.accounts)
+    }
+
+    async fn signature(&self, head: &Head) -> Result<Grant, StorageError> {
+        let keys = self.accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
+        let claim = sas::verify(head, &keys, Some(&self.identities.delegation))?;
+        if let Some(user) = claim.bound_to() {
+            match self.identities.prove(head, &*self.accounts).await? {
+                Principal::Identity(identity) if identity == *user => {}
+                _ => return Err(sas::not_the_user()),
+            }
+        }
+        let policy = match claim.policy() {
+            Some((holder, id)) => self.policies.policy(&head.account, holder, id).await?,
+            None => None,
+        };
+        claim.settle(policy, head.received)
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+/// Proves who a request comes from, by its `Authorization` header.
 ///
 /// # Errors
 /// `NoAuthenticationInformation` without credentials, `InvalidAuthenticationInfo` for ones that cannot be read,
@@ -134,6 +229,15 @@ pub fn authenticate(head: &Head, accounts: &dyn Accounts) -> Result<Principal, S
     let keys = accounts.keys(&head.account).ok_or_else(|| failed("The account does not exist."))?;
     check_date(head)?;
     shared_key::verify(head, scheme, signature, &keys).map(|()| Principal::Owner)
+}
+
+/// Whether `given` is the MAC of `text` under `key`.
+fn mac_is(key: &[u8], text: &str, given: &[u8]) -> bool {
+    // `verify_slice` compares in constant time.
+    Hmac::<Sha256>::new_from_slice(key).is_ok_and(|mut mac| {
+        mac.update(text.as_bytes());
+        mac.verify_slice(given).is_ok()
+    })
 }
 
 /// `AuthenticationFailed`, with the reason.

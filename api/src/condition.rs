@@ -24,7 +24,8 @@ pub(crate) fn of_read(head: &Head) -> Result<Conditions, StorageError> {
     Ok(conditions)
 }
 
-/// The conditions of a write: one tag or one date. A tag may stand beside the date that it makes superfluous.
+/// The conditions of a write: one tag or one date. A tag may stand beside the date that it makes superfluous. A
+/// caller who may only create writes under the condition that nothing is there, besides their own.
 ///
 /// # Errors
 /// `MultipleConditionHeadersNotSupported` for other pairs; `InvalidHeaderValue`, also for a list of tags.
@@ -51,6 +52,9 @@ pub(crate) fn of_write(head: &Head) -> Result<Conditions, StorageError> {
     ];
     if given.into_iter().filter(|given| *given).count() > 1 {
         return Err(StorageError::new(ErrorCode::MultipleConditionHeadersNotSupported));
+    }
+    if head.caller.create_only() {
+        conditions.if_none_match.push(EtagMatch::Any);
     }
     Ok(conditions)
 }

@@ -9,7 +9,8 @@
 //! effect whole whether anybody waits or not, and an upload that no verb names gives its chunks back. Running
 //! each request in a task of its own was therefore left out.
 
-use crate::auth::{Accounts, Identities, Principal};
+use crate::auth::policy::EnginePolicies;
+use crate::auth::{Accounts, Gate, Identities, sas};
 use crate::blob::BlobService;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
@@ -82,8 +83,7 @@ pub struct Front {
     queue: QueueService,
     table: TableService,
     settings: SettingsStore,
-    accounts: Arc<dyn Accounts>,
-    identities: Identities,
+    gate: Gate,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -120,8 +120,12 @@ impl Front {
             ),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
             settings: engine.settings().clone(),
-            accounts,
-            identities,
+            gate: Gate::new(
+                accounts,
+                identities,
+                Arc::new(EnginePolicies::new(engine)),
+                engine.blobs().clone(),
+            ),
             observer,
             clock,
             entropy,
@@ -229,13 +233,15 @@ impl Front {
         head: &mut Head,
         body: Body,
     ) -> Result<Response<Body>, StorageError> {
-        let row = match self.enter(row, head).await {
+        let row = match self.admit(row, head).await {
             Ok(row) => row,
             Err(error) => return Err(refuse(error, head, body).await),
         };
+        let head = &*head;
         let payload = payload(row, head, body).await?;
         let ended = if let Payload::Stream(incoming) = &payload { Some(incoming.ended()) } else { None };
-        row.run(services, head, payload).await.map_err(|mut error| {
+        let answer = row.run(services, head, payload).await.map(|response| overridden(row, head, response));
+        answer.map_err(|error| as_overwrite(error, head)).map_err(|mut error| {
             // What is left of the body stands between this request and the next, so there is no next.
             if ended.is_some_and(|ended| !ended.load(Ordering::Relaxed)) {
                 error.headers.push((header::CONNECTION, "close".to_owned()));
@@ -244,24 +250,18 @@ impl Front {
         })
     }
 
-    /// The row, if whoever sent the request may have it run.
-    async fn enter<S: Sync + 'static>(
+    /// The row, if whoever sent the request may have it carried out. Who it is and what they are held to is noted in
+    /// the head.
+    async fn admit<S: Sync + 'static>(
         &self,
         row: Result<&'static Row<S>, StorageError>,
         head: &mut Head,
     ) -> Result<&'static Row<S>, StorageError> {
-        // A website is for people: nobody proves anything there, whatever they ask.
-        if row.as_ref().is_ok_and(|row| row.access == Access::Open)
-            || head.target.resource.level() == Level::Website
-        {
-            return admit(row, head);
-        }
-        let principal = self.identities.prove(head, &*self.accounts).await?;
-        let row = admit(row, head)?;
-        self.identities.permit(&principal, head, row.access)?;
-        if let Principal::Identity(identity) = principal {
-            head.identity = Some(identity);
-        }
+        let service = head.target.service;
+        let asked = row.as_ref().ok().map(|row| row.asked(service));
+        head.caller = self.gate.enter(head, asked).await?;
+        let row = readable(row, head)?;
+        self.gate.admit(row.asked(service), head)?;
         Ok(row)
     }
 
@@ -308,7 +308,7 @@ impl Front {
             }
         };
         if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
-            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.identities.bearer.challenge());
+            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.gate.challenge());
         }
         response
     }
@@ -349,7 +349,7 @@ impl std::fmt::Debug for Front {
 }
 
 /// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
-fn admit<S: Sync + 'static>(
+fn readable<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {
@@ -362,6 +362,24 @@ fn admit<S: Sync + 'static>(
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
+}
+
+/// The answer, with the headers that a signature asks for if a blob was read.
+fn overridden<S: Sync + 'static>(row: &Row<S>, head: &Head, mut response: Response<Body>) -> Response<Body> {
+    let reads_blob = (row.level, row.access, row.comp) == (Level::Blob, Access::Read, None);
+    if let Some(grant) = head.caller.grant().filter(|_| reads_blob && response.status().is_success()) {
+        sas::override_headers(grant, response.headers_mut());
+    }
+    response
+}
+
+/// A caller who may only create is told so when there is something already, unless that was their own condition.
+fn as_overwrite(error: StorageError, head: &Head) -> StorageError {
+    let asked_for = head.headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
+    if head.caller.create_only() && error.code == ErrorCode::BlobAlreadyExists && !asked_for {
+        return StorageError::new(ErrorCode::UnauthorizedBlobOverwrite);
+    }
+    error
 }
 
 /// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else

@@ -87,6 +87,7 @@ pub fn authorization(data: &[u8]) {
     let parts = request.into_parts().0;
     if let Ok(head) = Head::read(ServiceKind::Blob, Arrival::default(), parts, "", Timestamp::MAX) {
         drop(crate::auth::authenticate(&head, &OneAccount));
+        drop(crate::auth::sas::verify(&head, &AccountKeys::new(vec![b"key".to_vec()]), None));
     }
 }
 
@@ -139,6 +140,10 @@ struct OneAccount;
 impl crate::auth::Accounts for OneAccount {
     fn keys(&self, _: &AccountName) -> Option<Arc<AccountKeys>> {
         Some(Arc::new(AccountKeys::new(vec![b"key".to_vec()])))
+    }
+
+    fn anonymous_allowed(&self, _: &AccountName) -> bool {
+        false
     }
 }
 

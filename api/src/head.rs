@@ -1,12 +1,12 @@
 //! A request without its body, parsed once. Operations read it through typed getters, so that a wrong header
 //! is refused in the same words everywhere.
 
-use crate::auth::Identity;
+use crate::auth::Caller;
 use crate::error::{ErrorCode, StorageError};
 use crate::header;
 use crate::query::Query;
 use crate::target::{ServiceKind, Target};
-use crate::version::{OLDEST, Version};
+use crate::version::Version;
 use std::net::SocketAddr;
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
@@ -48,8 +48,8 @@ pub struct Head {
     pub received: Timestamp,
     /// How it came.
     pub arrival: Arrival,
-    /// Who sent it, once a token of theirs has been found to hold; set by the front.
-    pub identity: Option<Identity>,
+    /// Who sent it, and what of it is allowed to them. Nobody, until that is proved.
+    pub caller: Caller,
 }
 
 impl Head {
@@ -60,10 +60,11 @@ impl Head {
     pub fn read(
         service: ServiceKind,
         arrival: Arrival,
-        parts: http::request::Parts,
+        mut parts: http::request::Parts,
         request_id: &str,
         received: Timestamp,
     ) -> Result<Self, StorageError> {
+        hide_secrets(&mut parts.headers);
         let head_bytes: usize =
             parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if head_bytes > HEADERS_BYTES_MAX {
@@ -73,23 +74,21 @@ impl Head {
         let target = Target::parse(service, host, parts.uri.path())?;
         let account =
             AccountName::parse(&target.account).map_err(|_| StorageError::new(ErrorCode::AccountNotFound))?;
-        let version = match parts.headers.get(header::X_MS_VERSION) {
-            None => OLDEST,
-            Some(value) => Version::parse(value.to_str().unwrap_or("?"))?,
-        };
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let version = Version::of_request(&parts.headers, &query)?;
         Ok(Self {
             method: meant_method(&target, &parts.method, &parts.headers)?,
             sent_method: parts.method,
             account,
             path: parts.uri.path().to_owned(),
-            query: Query::parse(parts.uri.query().unwrap_or_default())?,
+            query,
             target,
             headers: parts.headers,
             version,
             request_id: request_id.to_owned(),
             received,
             arrival,
-            identity: None,
+            caller: Caller::default(),
         })
     }
 
@@ -189,6 +188,15 @@ impl Head {
     /// `InvalidResourceName`, for a name of the address that breaks its rules.
     pub fn invalid_name(_: storage_engine::name::NameError) -> StorageError {
         StorageError::new(ErrorCode::InvalidResourceName)
+    }
+}
+
+/// Has values that open doors printed as such only, whoever prints the headers.
+fn hide_secrets(headers: &mut http::HeaderMap) {
+    for name in [header::AUTHORIZATION, header::X_MS_COPY_SOURCE, header::X_MS_ENCRYPTION_KEY] {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
     }
 }
 

@@ -7,7 +7,8 @@
 //! ```text
 //! target     which account, service and resource the address means
 //! row        which operation it is: one row of a service's table
-//! auth       who asks (SharedKey), or 401/403
+//! auth       who asks (Shared Key, shared access signature, anybody), or 401/403
+//! permit     whether they may
 //! decode     typed request; names, sizes, headers and bodies are judged here
 //! execute    the engine's verb
 //! encode     typed answer -> response; the common headers are stamped in front
@@ -57,10 +58,10 @@ pub use front::{Front, Observer, Summary};
 pub use head::Arrival;
 pub use target::ServiceKind;
 
-/// Every operation that is built: service, logged name, verb.
-pub fn operations() -> Vec<(ServiceKind, &'static str, &'static str)> {
-    let blob = blob::operations::OPERATIONS.iter().map(|row| (ServiceKind::Blob, row.name, row.method));
-    let queue = queue::operations::OPERATIONS.iter().map(|row| (ServiceKind::Queue, row.name, row.method));
-    let table = table::operations::OPERATIONS.iter().map(|row| (ServiceKind::Table, row.name, row.method));
+/// Every operation that is built: its logged name, and what it asks for.
+pub fn operations() -> Vec<(&'static str, operation::Asked)> {
+    let blob = blob::operations::OPERATIONS.iter().map(|row| (row.name, row.asked(ServiceKind::Blob)));
+    let queue = queue::operations::OPERATIONS.iter().map(|row| (row.name, row.asked(ServiceKind::Queue)));
+    let table = table::operations::OPERATIONS.iter().map(|row| (row.name, row.asked(ServiceKind::Table)));
     blob.chain(queue).chain(table).collect()
 }

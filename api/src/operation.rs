@@ -11,7 +11,7 @@
 use crate::body::{Body, BodyKind, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
-use crate::target::Level;
+use crate::target::{Level, ServiceKind};
 use futures_util::future::BoxFuture;
 use std::future::Future;
 
@@ -148,6 +148,21 @@ pub trait Operation: 'static {
     fn encode(response: Self::Response) -> http::Response<Body>;
 }
 
+/// What an operation asks for, as far as it decides who may: its row without how it is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The service.
+    pub service: ServiceKind,
+    /// The verb.
+    pub method: &'static str,
+    /// The resource.
+    pub level: Level,
+    /// What the caller must be allowed to do.
+    pub access: Access,
+    /// `comp`.
+    pub comp: Option<&'static str>,
+}
+
 type Run<S> =
     for<'a> fn(&'a S, &'a Head, Payload) -> BoxFuture<'a, Result<http::Response<Body>, StorageError>>;
 
@@ -228,6 +243,12 @@ impl<S: Sync + 'static> Row<S> {
     pub const fn body(mut self, body: BodyKind) -> Self {
         self.body = body;
         self
+    }
+
+    /// What it asks for, as a row of the table of `service`.
+    pub const fn asked(&self, service: ServiceKind) -> Asked {
+        let Self { method, level, access, comp, .. } = *self;
+        Asked { service, method, level, access, comp }
     }
 
     /// Whatever the query says: for requests that are not made by a client of ours.

@@ -4,10 +4,20 @@
 //! values, which signing needs; [`Query::get`] gives the first.
 
 use crate::error::{ErrorCode, StorageError};
+use std::fmt;
 
-/// A decoded query.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A decoded query. Printed without the value of `sig`, which opens doors.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = self
+            .pairs()
+            .map(|(name, value)| (name, if name.eq_ignore_ascii_case("sig") { "..." } else { value }));
+        f.debug_map().entries(pairs).finish()
+    }
+}
 
 impl Query {
     /// Decodes what stands behind the `?`.
@@ -93,6 +103,15 @@ mod tests {
     fn a_repeated_name_is_seen_whatever_its_case() {
         assert_eq!(Query::parse("a=1&b=2&A=3").unwrap().repeated(), Some("A"));
         assert_eq!(Query::parse("a=1&b=2").unwrap().repeated(), None);
+    }
+
+    #[test]
+    fn a_signature_is_not_printed() {
+        let printed = format!("{:?}", Query::parse("sp=r&Sig=c2VjcmV0").unwrap());
+        assert!(
+            printed.contains("sp") && printed.contains("Sig") && !printed.contains("c2VjcmV0"),
+            "{printed}"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Heads of requests, for the tests of this crate: read as the front reads them, without a socket.
+//! Heads of requests, for the tests of this crate: read as the front reads them, without a socket. They come from
+//! the account's owner.
 
+use crate::auth::{Caller, Principal};
 use crate::head::{Arrival, Head};
 use crate::target::ServiceKind;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,12 +19,8 @@ pub(crate) fn head(service: ServiceKind, method: &str, url: &str, headers: &[(&s
     let mut request = http::Request::builder().method(method).uri(uri).body(()).unwrap();
     *request.headers_mut() = map;
     let id = "00000000-0000-4000-8000-000000000000";
-    Head::read(
-        service,
-        Arrival::default(),
-        request.into_parts().0,
-        id,
-        Timestamp::from_unix_seconds(1_700_000_000),
-    )
-    .unwrap()
+    let received = Timestamp::from_unix_seconds(1_700_000_000);
+    let mut head = Head::read(service, Arrival::default(), request.into_parts().0, id, received).unwrap();
+    head.caller = Caller::new(Principal::Owner, None);
+    head
 }

@@ -3,6 +3,7 @@
 
 use crate::error::{ErrorCode, StorageError};
 use crate::header;
+use crate::query::Query;
 use std::fmt;
 
 /// A version of the protocol.
@@ -37,6 +38,33 @@ pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
 pub const OLDEST: Version = Version(2009, 9, 19);
 
 impl Version {
+    /// The version of this date, for constants.
+    pub(crate) const fn dated(year: u16, month: u8, day: u8) -> Self {
+        Self(year, month, day)
+    }
+
+    /// The version that a request is to be understood in. A shared access signature brings one along for clients
+    /// that set no headers: `api-version`, or else the version that it was signed in (`sv`).
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue`, `InvalidQueryParameterValue` for what is no version.
+    pub(crate) fn of_request(headers: &http::HeaderMap, query: &Query) -> Result<Self, StorageError> {
+        let signed = query.get("sig").is_some();
+        if let Some(text) = query.get("api-version").filter(|text| signed && !text.is_empty()) {
+            let reason = "The value is not a version of the service.";
+            return Self::parse(text).map_err(|_| StorageError::invalid_query("api-version", text, reason));
+        }
+        match headers.get(header::X_MS_VERSION) {
+            Some(value) => Self::parse(value.to_str().unwrap_or("?")),
+            // A bad `sv` is refused with the signature.
+            None => Ok(query
+                .get("sv")
+                .filter(|_| signed)
+                .and_then(|text| Self::parse(text).ok())
+                .unwrap_or(OLDEST)),
+        }
+    }
+
     /// Reads `YYYY-MM-DD`.
     ///
     /// # Errors
@@ -79,6 +107,27 @@ impl StorageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signature_says_which_version_its_request_is_in_unless_the_request_does() {
+        let of = |query: &str, sent: Option<&'static str>| {
+            let mut headers = http::HeaderMap::new();
+            if let Some(sent) = sent {
+                headers.insert(header::X_MS_VERSION, http::HeaderValue::from_static(sent));
+            }
+            Version::of_request(&headers, &Query::parse(query).unwrap()).map(|version| version.to_string())
+        };
+        assert_eq!(of("sv=2020-02-10&sig=x", None).unwrap(), "2020-02-10");
+        assert_eq!(of("sv=2020-02-10&sig=x", Some("2021-12-02")).unwrap(), "2021-12-02");
+        assert_eq!(
+            of("sv=2020-02-10&sig=x&api-version=2022-11-02", Some("2021-12-02")).unwrap(),
+            "2022-11-02"
+        );
+        assert_eq!(of("sv=2020-02-10", None).unwrap(), OLDEST.to_string());
+        assert_eq!(of("sv=nonsense&sig=x", None).unwrap(), OLDEST.to_string());
+        let refused = of("sv=2020-02-10&sig=x&api-version=new", None).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidQueryParameterValue);
+    }
 
     #[test]
     fn any_date_is_a_version_and_nothing_else_is() {

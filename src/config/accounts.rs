@@ -3,7 +3,7 @@
 use api::auth::AccountKeys;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use storage_engine::name::AccountName;
 
@@ -15,6 +15,8 @@ const DEVELOPMENT_ACCOUNT: &str = "devstoreaccount1:\
 #[derive(Debug)]
 pub(crate) struct ConfiguredAccounts {
     keys: HashMap<AccountName, Arc<AccountKeys>>,
+    /// Those whose containers cannot be public.
+    private: HashSet<AccountName>,
     /// The account of the connection string to show.
     pub(crate) shown: Shown,
 }
@@ -55,7 +57,22 @@ impl ConfiguredAccounts {
             shown = shown.or_else(|| Some(Shown { name: name.to_owned(), key }));
             keys.insert(account, Arc::new(AccountKeys::new(decoded)));
         }
-        shown.map(|shown| Self { keys, shown }).ok_or_else(|| "no account is configured".to_owned())
+        let private = HashSet::new();
+        shown.map(|shown| Self { keys, private, shown }).ok_or_else(|| "no account is configured".to_owned())
+    }
+
+    /// With these accounts closed to whoever has no credentials.
+    ///
+    /// # Errors
+    /// A sentence for the user, if there is no such account: a misspelled name must not leave one open.
+    pub(crate) fn closed_to_anybody(mut self, names: &[String]) -> Result<Self, String> {
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            let account = AccountName::parse(name).ok().filter(|account| self.keys.contains_key(account));
+            self.private.insert(
+                account.ok_or_else(|| format!("private account '{name}': there is no such account"))?,
+            );
+        }
+        Ok(self)
     }
 }
 
@@ -68,6 +85,11 @@ impl ConfiguredAccounts {
     /// The names of all, in no order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &AccountName> {
         self.keys.keys()
+    }
+
+    /// Whether its containers may be public.
+    pub(crate) fn anonymous_allowed(&self, account: &AccountName) -> bool {
+        !self.private.contains(account)
     }
 }
 
@@ -90,6 +112,16 @@ mod tests {
         assert_eq!(accounts.keys(&name("def")).unwrap().iter().count(), 1);
         assert!(accounts.keys(&name("devstoreaccount1")).is_none());
         assert_eq!((accounts.shown.name.as_str(), accounts.shown.key), ("abc", None));
+    }
+
+    #[test]
+    fn accounts_are_open_unless_they_are_closed_by_name() {
+        let accounts =
+            || ConfiguredAccounts::parse(Some(vec!["abc:aGk=".into(), "def:aGk=".into()])).unwrap();
+        let name = |text| AccountName::parse(text).unwrap();
+        let closed = accounts().closed_to_anybody(&["def".into()]).unwrap();
+        assert!(closed.anonymous_allowed(&name("abc")) && !closed.anonymous_allowed(&name("def")));
+        assert!(accounts().closed_to_anybody(&["dfe".into()]).unwrap_err().contains("'dfe'"));
     }
 
     #[test]

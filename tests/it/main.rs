@@ -7,7 +7,7 @@
 //!
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
 //! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
-//! without a valid signature, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
+//! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
 //! [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
 //! the commands that administer accounts, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
@@ -19,6 +19,7 @@
 )]
 #![expect(clippy::format_push_string, reason = "requests of a test are built for the eye, not for speed")]
 
+mod access;
 mod account;
 mod bad_input;
 mod big;

@@ -147,6 +147,12 @@ fn python_signs_in_with_a_token() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_gets_in_with_signatures() {
+    run(&Kit::Python, "access.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_does_what_the_services_share() {
     run(&Kit::Python, "services.py");
 }
@@ -197,6 +203,12 @@ fn javascript_does_every_table_operation() {
 #[ignore = "needs .ci/sdk-js"]
 fn older_javascript_does_every_table_operation() {
     run(&Kit::JavaScript, "tables_older.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_gets_in_with_signatures() {
+    run(&Kit::JavaScript, "access.mjs");
 }
 
 #[test]

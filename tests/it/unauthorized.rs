@@ -60,8 +60,7 @@ fn refuse(run: &mut Run, service: Service, exchange: &Exchange) -> Vec<String> {
             failures.push(describe("with a wrong signature", &answer));
         }
         let answer = run.send(exchange, Some(Credentials::Stranger)).expect("an answer");
-        // Mostly for the lack of a role; what the address or the version forbids is forbidden to everybody.
-        let refused = answer.status == 403 || needs_no_role(exchange);
+        let refused = is_refusal_of_a_stranger(&answer, exchange);
         if !refused && !is_old(service, exchange) && !is_malformed_anyway(&answer, exchange) {
             failures.push(describe("with a token of somebody without a role", &answer));
         }
@@ -78,12 +77,20 @@ fn refuse(run: &mut Run, service: Service, exchange: &Exchange) -> Vec<String> {
 /// The version that an exchange asks for.
 fn version(service: Service, exchange: &Exchange) -> &str {
     let version = exchange.headers.iter().find(|(name, _)| name == "x-ms-version");
-    version.map_or(service.version(), |(_, value)| value.as_str())
+    // One that names none is of its service's own default, which may be any.
+    version.map_or(service.version(), |(_, value)| if value == "{absent}" { "" } else { value })
 }
 
-/// Whether it is enough to be known: what kind of account it is everybody with a token may ask.
-fn needs_no_role(exchange: &Exchange) -> bool {
-    exchange.target.contains("restype=account")
+/// Whether who holds no role was told so. Whoever they are, the account's kind may be known to them; the secondary
+/// address refuses all writes alike; and a batch of entities is answered with what its parts are refused with.
+fn is_refusal_of_a_stranger(answer: &Response, exchange: &Exchange) -> bool {
+    match answer.code().as_str() {
+        "AuthorizationPermissionMismatch" => answer.status == 403 || exchange.target.ends_with("/$batch"),
+        "InsufficientAccountPermissions" => {
+            answer.status == 403 && exchange.target.starts_with("-secondary/")
+        }
+        _ => answer.status == 200 && exchange.target.contains("restype=account"),
+    }
 }
 
 /// Whether the exchange is of a version without tokens.
@@ -100,9 +107,10 @@ fn is_refusal_of_nobody(answer: &Response, service: Service, exchange: &Exchange
     challenged || (version < CHALLENGE_SINCE && (hidden || answer.status == 403))
 }
 
-/// What cannot be understood may be refused before anybody asks who sent it.
+/// What cannot be understood may be refused before anybody asks who sent it, and for what is no operation there is
+/// no right.
 fn is_malformed_anyway(answer: &Response, exchange: &Exchange) -> bool {
-    answer.status == 400 && exchange.expectation.status == 400
+    matches!(answer.status, 400 | 405) && exchange.expectation.status == answer.status
 }
 
 fn describe(what: &str, answer: &Response) -> String {

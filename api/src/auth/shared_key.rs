@@ -5,7 +5,7 @@
 //! `-` and `_` count last. The two differ only for unusual metadata names, so the second is tried only if the
 //! first does not hold.
 
-use super::{AccountKeys, failed};
+use super::{AccountKeys, failed, mac_is};
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::header;
@@ -13,8 +13,6 @@ use crate::target::ServiceKind;
 use crate::version::{EMPTY_HEADERS_SIGNED, EMPTY_LENGTH_SIGNED_EMPTY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use std::fmt::Write as _;
 
 /// Headers that are signed by value, in this order.
@@ -75,14 +73,6 @@ pub fn verify(head: &Head, scheme: Scheme, signature: &str, keys: &AccountKeys) 
         "The MAC signature found in the HTTP request '{signature}' is not the same as any computed signature. \
          Server used following string to sign: '{ordinal}'."
     )))
-}
-
-fn mac_is(key: &[u8], text: &str, given: &[u8]) -> bool {
-    // `verify_slice` compares in constant time.
-    Hmac::<Sha256>::new_from_slice(key).is_ok_and(|mut mac| {
-        mac.update(text.as_bytes());
-        mac.verify_slice(given).is_ok()
-    })
 }
 
 /// What the client is to have signed.

@@ -69,7 +69,7 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
     Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
 
-    Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Write, 201)
+    Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
         .when(&[
             Lacks(header::X_MS_COPY_SOURCE),
             IsNot(header::X_MS_BLOB_TYPE, "PageBlob"),

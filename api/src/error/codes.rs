@@ -42,7 +42,12 @@ error_codes! {
     AccountNotFound 404 "ResourceNotFound" "The specified resource does not exist.";
     AtomFormatNotSupported 415 "AtomFormatNotSupported" "Atom format is not supported.";
     AuthenticationFailed 403 "AuthenticationFailed" "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.";
+    AuthorizationFailure 403 "AuthorizationFailure" "This request is not authorized to perform this operation.";
     AuthorizationPermissionMismatch 403 "AuthorizationPermissionMismatch" "This request is not authorized to perform this operation using this permission.";
+    AuthorizationProtocolMismatch 403 "AuthorizationProtocolMismatch" "This request is not authorized to perform this operation using this protocol.";
+    AuthorizationResourceTypeMismatch 403 "AuthorizationResourceTypeMismatch" "This request is not authorized to perform this operation using this resource type.";
+    AuthorizationServiceMismatch 403 "AuthorizationServiceMismatch" "This request is not authorized to perform this operation using this service.";
+    AuthorizationSourceIPMismatch 403 "AuthorizationSourceIPMismatch" "This request is not authorized to perform this operation using this source IP.";
     BlobAlreadyExists 409 "BlobAlreadyExists" "The specified blob already exists.";
     BlobNotFound 404 "BlobNotFound" "The specified blob does not exist.";
     BlockCountExceedsLimit 409 "BlockCountExceedsLimit" "The uncommitted block count cannot exceed the maximum limit of 100,000 blocks.";
@@ -115,6 +120,7 @@ error_codes! {
     TableAlreadyExists 409 "TableAlreadyExists" "The table specified already exists.";
     TableNotFound 404 "TableNotFound" "The table specified does not exist.";
     TooManyProperties 400 "TooManyProperties" "The entity contains more properties than allowed.";
+    UnauthorizedBlobOverwrite 403 "UnauthorizedBlobOverwrite" "This request is not authorized to perform blob overwrites.";
     UnsatisfiableCondition 400 "UnsatisfiableCondition" "The request includes an unsatisfiable condition for this operation.";
     UnsupportedHeader 400 "UnsupportedHeader" "One of the HTTP headers specified in the request is not supported.";
     UnsupportedHttpVerb 405 "UnsupportedHttpVerb" "The resource doesn't support specified Http Verb.";

@@ -10,6 +10,7 @@ use super::entity::{
     DeleteEntity, InsertEntity, InsertOrMergeEntity, InsertOrReplaceEntity, MergeEntity, UpdateEntity,
 };
 use super::operations::OPERATIONS;
+use crate::auth::permit;
 use crate::body::Payload;
 use crate::error::{ErrorCode, StorageError};
 use crate::head::{Head, meant_method};
@@ -84,8 +85,10 @@ pub(super) fn changes(head: &Head, parts: &[Bytes]) -> Result<Changes, StorageEr
 
 fn decode(outer: &Head, request: SubRequest) -> Result<EntityChange, StorageError> {
     let body = Payload::Whole(request.body.clone());
-    let head = head(outer, request)?;
-    match resolve(OPERATIONS, &head)?.name {
+    let mut head = head(outer, request)?;
+    let row = resolve(OPERATIONS, &head)?;
+    permit::admit(row.asked(ServiceKind::Table), &mut head)?;
+    match row.name {
         "InsertEntity" => InsertEntity::decode(&head, body),
         "UpdateEntity" => UpdateEntity::decode(&head, body),
         "MergeEntity" => MergeEntity::decode(&head, body),
@@ -104,9 +107,10 @@ pub(super) fn query(
     outer: &Head,
     request: SubRequest,
 ) -> Result<(&'static Row<TableService>, Head), StorageError> {
-    let head = head(outer, request)?;
+    let mut head = head(outer, request)?;
     let row = resolve(OPERATIONS, &head)?;
     if matches!(row.name, "QueryEntity" | "QueryEntities") {
+        permit::admit(row.asked(ServiceKind::Table), &mut head)?;
         Ok((row, head))
     } else {
         Err(invalid("Outside a change set a batch may only have a query of entities."))
@@ -137,7 +141,7 @@ fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
         request_id: outer.request_id.clone(),
         received: outer.received,
         arrival: outer.arrival,
-        identity: outer.identity.clone(),
+        caller: outer.caller.clone(),
     })
 }
 

@@ -25,9 +25,25 @@ use crate::target::Resource;
 use storage_engine::table::EntityKey;
 
 /// The keys of the address.
+///
+/// # Errors
+/// What is wrong with them, or as [`permitted`].
 pub(super) fn key(head: &Head) -> Result<EntityKey, StorageError> {
     match &head.target.resource {
-        Resource::Entity(_, inner) => odata::address::parse(inner),
+        Resource::Entity(_, inner) => permitted(head, odata::address::parse(inner)?),
         _ => Err(StorageError::new(ErrorCode::InvalidUri)),
+    }
+}
+
+/// The key, if it is among those that the caller is limited to.
+///
+/// # Errors
+/// `AuthorizationFailure`.
+pub(super) fn permitted(head: &Head, key: EntityKey) -> Result<EntityKey, StorageError> {
+    match head.caller.grant() {
+        Some(grant) if grant.keys.as_ref().is_some_and(|range| !range.covers(&key)) => {
+            Err(grant.refusal(ErrorCode::AuthorizationFailure))
+        }
+        _ => Ok(key),
     }
 }

@@ -50,13 +50,13 @@ pub static OPERATIONS: &[Row<TableService>] = &[
     Row::new::<GetEntity>("QueryEntity", "HEAD", Level::Entity, Access::Read, 200),
     Row::new::<InsertEntity>("InsertEntity", "POST", Level::Table, Access::Add, 201).body(ENTITY),
     Row::new::<UpdateEntity>("UpdateEntity", "PUT", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
-    Row::new::<InsertOrReplaceEntity>("InsertOrReplaceEntity", "PUT", Level::Entity, Access::Update, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
+    Row::new::<InsertOrReplaceEntity>("InsertOrReplaceEntity", "PUT", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
     Row::new::<MergeEntity>("MergeEntity", "MERGE", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
     Row::new::<MergeEntity>("MergeEntity", "PATCH", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
-    Row::new::<InsertOrMergeEntity>("InsertOrMergeEntity", "MERGE", Level::Entity, Access::Update, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
-    Row::new::<InsertOrMergeEntity>("InsertOrMergeEntity", "PATCH", Level::Entity, Access::Update, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
+    Row::new::<InsertOrMergeEntity>("InsertOrMergeEntity", "MERGE", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
+    Row::new::<InsertOrMergeEntity>("InsertOrMergeEntity", "PATCH", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
     Row::new::<DeleteEntity>("DeleteEntity", "DELETE", Level::Entity, Access::Delete, 204).when(&[Has(IF_MATCH)]),
-    Row::new::<EntityGroupTransaction>("EntityGroupTransaction", "POST", Level::Batch, Access::Update, 202).body(Whole(BATCH_BYTES_MAX)),
+    Row::new::<EntityGroupTransaction>("EntityGroupTransaction", "POST", Level::Batch, Access::Batch, 202).body(Whole(BATCH_BYTES_MAX)),
 ];
 
 #[cfg(test)]

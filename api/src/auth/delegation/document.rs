@@ -41,7 +41,7 @@ impl KeyInfo {
     /// # Errors
     /// `AuthenticationFailed` without a token; what is wrong with the document or its times.
     pub(crate) fn read(head: &Head, document: &[u8]) -> Result<Self, StorageError> {
-        let Some(identity) = head.identity.clone() else {
+        let Some(identity) = head.caller.identity().cloned() else {
             return Err(failed("Only authentication scheme Bearer is supported."));
         };
         let root = xml::parse(document)?;
@@ -130,6 +130,7 @@ fn wrong(name: &'static str, value: &str) -> StorageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Caller, Principal};
     use crate::testing;
     use storage_engine::secret::Secret;
 
@@ -137,7 +138,8 @@ mod tests {
     fn read(document: &str) -> Result<KeyInfo, ErrorCode> {
         let url = "/acc?restype=service&comp=userdelegationkey";
         let mut head = testing::head(ServiceKind::Blob, "POST", url, &[("x-ms-version", "2022-11-02")]);
-        head.identity = Some(Identity { object: "me".into(), tenant: "us".into() });
+        let me = Identity { object: "me".into(), tenant: "us".into() };
+        head.caller = Caller::new(Principal::Identity(me), None);
         KeyInfo::read(&head, document.as_bytes()).map_err(|error| error.code)
     }
 

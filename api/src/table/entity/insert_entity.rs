@@ -1,5 +1,6 @@
 //! *Insert Entity*: makes an entity that is not there yet.
 
+use super::permitted;
 use crate::body::{Body, Payload};
 use crate::error::StorageError;
 use crate::head::Head;
@@ -27,7 +28,7 @@ impl Operation for InsertEntity {
         let (Some(partition), Some(row)) = (document.partition, document.row) else {
             return Err(keys_missing());
         };
-        let key = EntityKey { partition, row };
+        let key = permitted(head, EntityKey { partition, row })?;
         let echoed = preference != Some(Preference::NoContent);
         let inserted = Inserted {
             frame,

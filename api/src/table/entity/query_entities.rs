@@ -1,5 +1,6 @@
 //! *Query Entities*: entities in the order of their keys, a page at a time.
 
+use crate::auth::grant;
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
@@ -31,6 +32,8 @@ impl Operation for QueryEntities {
         let at = address(head)?;
         let frame = Frame::new(head, at.table.as_str())?;
         let filter = filter::parse(head.query.get("$filter").unwrap_or_default())?;
+        let keys = head.caller.grant().and_then(|grant| grant.keys.as_ref());
+        let filter = grant::narrowed(filter, keys);
         let from = continuation::entity_key(&head.query)?;
         let query = Query { filter, from, limit: top(head)?, properties: frame.select.clone() };
         Ok(Request { at, query, frame })

@@ -24,7 +24,7 @@ import urllib.parse
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.data.tables import TableServiceClient
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobClient, BlobServiceClient, generate_blob_sas
 from azure.storage.queue import QueueServiceClient
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -179,6 +179,32 @@ def test_a_user_delegation_key_is_made_for_who_asks():
     late = now + datetime.timedelta(days=8)
     error = raises(HttpResponseError, service.get_user_delegation_key, now, late)
     assert error.status_code == 400, error
+
+
+def test_what_is_handed_on_is_what_is_signed_and_held():
+    owner = blobs("storage-blob-data-contributor")
+    container = owner.create_container(unique("tokens"))
+    container.upload_blob("b", b"hello")
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    later = now + datetime.timedelta(hours=1)
+    account = ENDPOINTS["blob"].rstrip("/").rsplit("/", 1)[-1]
+
+    def handed_on(role, permission, **more):
+        key = blobs(role).get_user_delegation_key(now, later)
+        sas = generate_blob_sas(
+            account, container.container_name, "b", user_delegation_key=key, permission=permission, expiry=later, **more)
+        return BlobClient.from_blob_url(f"{container.url}/b?{sas}", connection_verify=AUTHORITY)
+
+    reader = handed_on("storage-blob-data-reader", "rwd")
+    assert reader.download_blob().readall() == b"hello"
+    raises(HttpResponseError, reader.delete_blob, code="AuthorizationPermissionMismatch")
+    writer = handed_on("storage-blob-data-contributor", "w")
+    writer.upload_blob(b"changed", overwrite=True)
+    raises(HttpResponseError, writer.download_blob, code="AuthorizationPermissionMismatch")
+    raises(HttpResponseError, handed_on("storage-blob-delegator", "r").download_blob,
+           code="AuthorizationPermissionMismatch")
+    stranger = handed_on("storage-blob-data-reader", "r", user_delegation_oid="00000000-0000-0000-0000-000000000009")
+    raises(HttpResponseError, stranger.download_blob, code="NoAuthenticationInformation")
 
 
 def test_senders_send_and_processors_take():
