@@ -63,16 +63,26 @@ impl Engine {
             chunks.sweep();
         }
         let mut engine =
-            Self::on(Arc::<RocksMeta>::clone(&meta), Arc::<LocalChunks>::clone(&chunks), entropy);
-        let keeper = Keeper::start(Arc::<RocksMeta>::clone(&meta), engine.queues.clone(), clock)?;
+            Self::on(Arc::<RocksMeta>::clone(&meta), Arc::<LocalChunks>::clone(&chunks), Arc::clone(&clock), entropy);
+        let keeper = Keeper::start(
+            Arc::<RocksMeta>::clone(&meta),
+            engine.blobs.clone(),
+            engine.queues.clone(),
+            clock,
+        )?;
         engine.ground = Some(Ground { keeper, meta, chunks, disk, closing: AtomicBool::new(false) });
         Ok(engine)
     }
 
     /// The stores on floors that are open already. Nothing is tidied up in the background.
-    pub fn on(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn on(
+        meta: Arc<dyn MetaStore>,
+        chunks: Arc<dyn ChunkStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         Self {
-            blobs: BlobStore::new(Arc::clone(&meta), chunks),
+            blobs: BlobStore::new(Arc::clone(&meta), chunks, clock),
             queues: QueueStore::new(Arc::clone(&meta), entropy),
             tables: TableStore::new(meta),
             ground: None,

@@ -4,6 +4,7 @@
 use super::{ErrorCode, StorageError};
 use crate::{etag, header, time};
 use storage_engine::EngineError;
+use storage_engine::blob::{LeaseError, Leased};
 
 /// What an operation was about, as far as it decides between codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,40 @@ impl StorageError {
             EngineError::BlockIdLength => ErrorCode::InvalidBlobOrBlock,
             EngineError::TooManyBlocks => ErrorCode::BlockCountExceedsLimit,
             EngineError::RangeNotSatisfiable { .. } => ErrorCode::InvalidRange,
+            EngineError::Lease(error) => of_lease(*error),
+            EngineError::CustomerKeyMismatch { encrypted: true } => {
+                ErrorCode::BlobUsesCustomerSpecifiedEncryption
+            }
+            EngineError::CustomerKeyMismatch { encrypted: false } => {
+                ErrorCode::BlobDoesNotUseCustomerSpecifiedEncryption
+            }
+            EngineError::SnapshotsPresent => ErrorCode::SnapshotsPresent,
+            EngineError::BlobKindMismatch => ErrorCode::InvalidBlobType,
+            EngineError::StateMismatch => ErrorCode::InvalidQueryParameterValue,
+            EngineError::CurrentVersion => ErrorCode::OperationNotAllowedOnRootBlob,
+            EngineError::PermanentDeleteRefused => ErrorCode::PermanentDeleteRefused,
+            EngineError::BlobArchived => ErrorCode::BlobArchived,
+            EngineError::BlobBeingRehydrated => ErrorCode::BlobBeingRehydrated,
+            EngineError::TierLowered => ErrorCode::CannotChangeToLowerTier,
+            EngineError::TierTooSmall => ErrorCode::BlobTierInadequateForContentLength,
+            EngineError::TierKindMismatch => ErrorCode::AccessTierNotSupportedForBlobType,
+            EngineError::ImmutableByPolicy => ErrorCode::BlobImmutableDueToPolicy,
+            EngineError::ImmutableByLegalHold => ErrorCode::BlobImmutableDueToLegalHold,
+            EngineError::AppendPositionMismatch => ErrorCode::AppendPositionConditionNotMet,
+            EngineError::AppendSizeExceeded => ErrorCode::MaxBlobSizeConditionNotMet,
+            EngineError::BlobSealed => ErrorCode::BlobIsSealed,
+            EngineError::TooManyAppends => ErrorCode::BlockCountExceedsLimit,
+            EngineError::SequenceNumberMismatch => ErrorCode::SequenceNumberConditionNotMet,
+            EngineError::SequenceNumberTooLarge => ErrorCode::SequenceNumberIncrementTooLarge,
+            EngineError::CopyPending => ErrorCode::PendingCopyOperation,
+            EngineError::NoCopyPending => ErrorCode::NoPendingCopyOperation,
+            EngineError::CopyIdMismatch => ErrorCode::CopyIdMismatch,
+            EngineError::IncrementalCopy => ErrorCode::OperationNotAllowedOnIncrementalCopyBlob,
+            EngineError::PreviousSnapshotNotFound => ErrorCode::PreviousSnapshotNotFound,
+            EngineError::PreviousSnapshotNewer => ErrorCode::PreviousSnapshotCannotBeNewer,
+            EngineError::BlobOverwritten => ErrorCode::BlobOverwritten,
+            EngineError::PagesUnavailable => ErrorCode::InvalidBlobType,
+            EngineError::DeletedContainerNotFound => ErrorCode::ContainerNotFound,
             EngineError::QueueNotFound => ErrorCode::QueueNotFound,
             EngineError::QueueExists => ErrorCode::QueueAlreadyExists,
             EngineError::MessageNotFound => ErrorCode::MessageNotFound,
@@ -64,6 +99,24 @@ impl StorageError {
             headers.push((header::LAST_MODIFIED, time::rfc1123(*modified)));
         }
         Self { headers, ..Self::new(code).caused_by(error) }
+    }
+}
+
+fn of_lease(error: LeaseError) -> ErrorCode {
+    match error {
+        LeaseError::AlreadyPresent => ErrorCode::LeaseAlreadyPresent,
+        LeaseError::IsBreakingAndCannotBeAcquired => ErrorCode::LeaseIsBreakingAndCannotBeAcquired,
+        LeaseError::IsBreakingAndCannotBeChanged => ErrorCode::LeaseIsBreakingAndCannotBeChanged,
+        LeaseError::IsBrokenAndCannotBeRenewed => ErrorCode::LeaseIsBrokenAndCannotBeRenewed,
+        LeaseError::NotPresentWithLeaseOperation => ErrorCode::LeaseNotPresentWithLeaseOperation,
+        LeaseError::IdMismatchWithLeaseOperation => ErrorCode::LeaseIdMismatchWithLeaseOperation,
+        LeaseError::IdMissing => ErrorCode::LeaseIdMissing,
+        LeaseError::IdMismatch(Leased::Blob) => ErrorCode::LeaseIdMismatchWithBlobOperation,
+        LeaseError::IdMismatch(Leased::Container) => ErrorCode::LeaseIdMismatchWithContainerOperation,
+        LeaseError::NotPresent(Leased::Blob) => ErrorCode::LeaseNotPresentWithBlobOperation,
+        LeaseError::NotPresent(Leased::Container) => ErrorCode::LeaseNotPresentWithContainerOperation,
+        LeaseError::Lost => ErrorCode::LeaseLost,
+        LeaseError::InfiniteDurationRequired => ErrorCode::InfiniteLeaseDurationRequired,
     }
 }
 

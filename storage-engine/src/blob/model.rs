@@ -123,6 +123,7 @@ fn commit(store: &Fixture, name: &str, blocks: &[(u8, &str)]) -> Result<Stamp, E
         blocks.collect(),
         NewBlob::default(),
         Conditions::default(),
+        Protection::default(),
     ))
 }
 
@@ -145,11 +146,11 @@ fn act(store: &Fixture, model: &mut Model, act: Act) {
         }
         Act::SetMetadata { name } => {
             let metadata = vec![("name".to_owned(), name.to_owned())];
-            let set = block_on(store.blobs.set_metadata(&store.at(name), metadata, Conditions::default()));
+            let set = block_on(store.blobs.set_metadata(&store.at(name), metadata, Conditions::default(), Protection::default()));
             (model.blobs.get(name).map(|_| ()).ok_or("no blob"), told(set))
         }
         Act::Delete { name } => {
-            let deleted = block_on(store.blobs.delete(&store.at(name), Conditions::default()));
+            let deleted = block_on(store.blobs.delete(&store.at(name), DeleteSnapshots::Refuse, Conditions::default()), Protection::default());
             (model.delete(name), told(deleted))
         }
         Act::DeleteContainer => {
@@ -183,7 +184,7 @@ fn check_blob(store: &Fixture, model: &Model, name: &'static str, first: u64, la
 }
 
 fn check_blocks(store: &Fixture, model: &Model, name: &'static str) {
-    let list = block_on(store.blobs.block_list(&store.at(name)));
+    let list = block_on(store.blobs.block_list(&store.at(name), Which::Base, Conditions::default()));
     let (blob, staged) = (model.blobs.get(name), model.staged.get(name));
     if blob.is_none() && staged.is_none() {
         assert!(matches!(list, Err(EngineError::BlobNotFound)));

@@ -47,7 +47,7 @@ impl Operation for ListContainers {
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { account, asked, after, metadata } = request;
         let prefix = asked.prefix.clone().unwrap_or_default();
-        let list = blob::ListContainers { prefix, after, limit: asked.limit };
+        let list = blob::ListContainers { prefix, after, limit: asked.limit, deleted: false };
         let page = service
             .store
             .list_containers(&account, list)

@@ -6,7 +6,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
-use storage_engine::blob::{BlobAddress, BlobProperties, Conditions};
+use storage_engine::blob::{BlobAddress, BlobProperties, Conditions, Which};
 
 pub(crate) struct GetBlobProperties;
 
@@ -27,7 +27,7 @@ impl Operation for GetBlobProperties {
     async fn execute(service: &BlobService, request: Request) -> Result<BlobProperties, StorageError> {
         service
             .store
-            .properties(&request.at, request.conditions)
+            .properties(&request.at, Which::Base, request.conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }

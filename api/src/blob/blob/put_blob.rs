@@ -8,7 +8,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{checksum, condition, header, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Stamp};
+use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Protection, Stamp};
 
 pub(crate) struct PutBlob;
 
@@ -35,7 +35,7 @@ impl Operation for PutBlob {
         let conditions = condition::of_write(head)?;
         let metadata = metadata::read(&head.headers)?;
         let body = Receiving::decode(head, body, blob_bytes_max(head.version))?.keeping_md5(headers.md5);
-        Ok(Request { at, new: NewBlob { headers, metadata }, conditions, body })
+        Ok(Request { at, new: NewBlob { headers, metadata, ..NewBlob::default() }, conditions, body })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
@@ -44,7 +44,7 @@ impl Operation for PutBlob {
         new.headers.md5 = received.md5;
         let stamp = service
             .store
-            .put_block_blob(&at, new, staged, conditions)
+            .put_block_blob(&at, new, staged, conditions, Protection::default())
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(Response { stamp, received })

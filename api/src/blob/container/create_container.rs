@@ -8,7 +8,7 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{header, metadata};
-use storage_engine::blob::{PublicAccess, Stamp};
+use storage_engine::blob::{NewContainer, Stamp};
 use storage_engine::name::Metadata;
 
 pub(crate) struct CreateContainer;
@@ -36,7 +36,7 @@ impl Operation for CreateContainer {
         let Request { at, metadata } = request;
         service
             .store
-            .create_container(&at.account, &at.container, metadata, PublicAccess::None)
+            .create_container(&at.account, &at.container, NewContainer { metadata, ..NewContainer::default() })
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }

@@ -23,13 +23,17 @@ impl Operation for GetContainerProperties {
     async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
         service
             .store
-            .container(&at.account, &at.container)
+            .container(&at.account, &at.container, None)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     fn encode(container: Container) -> http::Response<Body> {
-        let mut response = headers::stamped(Stamp { etag: container.etag, modified: container.modified });
+        let mut response = headers::stamped(Stamp {
+            etag: container.etag,
+            modified: container.modified,
+            version: None,
+        });
         let map = response.headers_mut();
         metadata::write(&container.metadata, map);
         headers::set_unleased(map);
