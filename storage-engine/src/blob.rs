@@ -55,6 +55,7 @@ mod write;
 pub use append::{AppendConditions, Appended};
 pub use attribute::{Expiry, TierChange, TierChanged};
 pub use condition::{Conditions, EtagMatch};
+pub use delete::{DeleteSnapshots, Deleted};
 pub use find::{FindBlobs, FoundBlob};
 pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{
@@ -65,10 +66,9 @@ pub use properties::{
     EncryptionKey, ImmutabilityPolicy, NewBlob, Protection, Rehydration, Tier, Which,
 };
 pub use read::BlobReader;
-pub use delete::{Deleted, DeleteSnapshots};
-pub use version::Snapshot;
-pub use tags::{TagComparison, TagExpression, Tags};
 pub(crate) use sweep::sweep;
+pub use tags::{TagComparison, TagExpression, Tags};
+pub use version::Snapshot;
 
 /// Most committed blocks of a block blob (page "Put Block List").
 pub const BLOCKS_MAX: usize = 50_000;
@@ -138,6 +138,25 @@ pub struct Container {
     pub deny_scope_override: bool,
     /// Whether blobs may have immutability policies of their own.
     pub versions_immutable: bool,
+}
+
+impl Container {
+    /// A container of this name and version without anything else.
+    pub const fn new(name: ContainerName, etag: Etag, modified: Timestamp) -> Self {
+        Self {
+            name,
+            etag,
+            modified,
+            metadata: Vec::new(),
+            public_access: PublicAccess::None,
+            lease: Lease::None,
+            deletion: None,
+            deleted_version: None,
+            encryption_scope: String::new(),
+            deny_scope_override: false,
+            versions_immutable: false,
+        }
+    }
 }
 
 /// The version that a write made.

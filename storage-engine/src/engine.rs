@@ -62,8 +62,12 @@ impl Engine {
         if !take_closed_mark(&*disk)? {
             chunks.sweep();
         }
-        let mut engine =
-            Self::on(Arc::<RocksMeta>::clone(&meta), Arc::<LocalChunks>::clone(&chunks), Arc::clone(&clock), entropy);
+        let mut engine = Self::on(
+            Arc::<RocksMeta>::clone(&meta),
+            Arc::<LocalChunks>::clone(&chunks),
+            Arc::clone(&clock),
+            entropy,
+        );
         let keeper = Keeper::start(
             Arc::<RocksMeta>::clone(&meta),
             engine.blobs.clone(),

@@ -183,7 +183,13 @@ impl BlobStore {
 
     /// Runs a change that touches neither content nor `ETag`, on any state that is there. The lease is asked only if
     /// the request brings an id.
-    async fn beside<T, F>(&self, at: &BlobAddress, which: Which, conditions: Conditions, change: F) -> Result<T>
+    async fn beside<T, F>(
+        &self,
+        at: &BlobAddress,
+        which: Which,
+        conditions: Conditions,
+        change: F,
+    ) -> Result<T>
     where
         T: Send + 'static,
         F: Fn(Timestamp, State, &mut BlobRecord) -> Result<T> + Send + 'static,
@@ -216,7 +222,8 @@ fn set_tier(record: &mut BlobRecord, change: TierChange, now: Timestamp) -> Resu
     {
         return Err(EngineError::CopyPending);
     }
-    if matches!(kind, BlobKind::Append { .. }) || matches!(kind, BlobKind::Page { .. }) != tier.bytes_max().is_some()
+    if matches!(kind, BlobKind::Append { .. })
+        || matches!(kind, BlobKind::Page { .. }) != tier.bytes_max().is_some()
     {
         return Err(EngineError::TierKindMismatch);
     }

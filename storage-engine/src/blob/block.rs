@@ -217,7 +217,9 @@ fn list(
         Which::Snapshot(_) | Which::Version(_) => Vec::new(),
     };
     match &record {
-        Some(record) if record.properties.kind != BlobKind::Block => return Err(EngineError::BlobKindMismatch),
+        Some(record) if record.properties.kind != BlobKind::Block => {
+            return Err(EngineError::BlobKindMismatch);
+        }
         Some(record) => guard::check_read(conditions, record, now)?,
         None if staged.is_empty() => return Err(EngineError::BlobNotFound),
         None => {}
@@ -263,7 +265,9 @@ fn committed_id_bytes(view: &dyn View, place: &Place, base: Option<&BlobRecord>)
 
 /// The mark that blocks are staged, if there are some.
 fn staging(view: &dyn View, place: &Place) -> Result<Option<StagingRecord>> {
-    view.get(Family::Blob, &place.state(State::Staging))?.map(|value| StagingRecord::decode(&value)).transpose()
+    view.get(Family::Blob, &place.state(State::Staging))?
+        .map(|value| StagingRecord::decode(&value))
+        .transpose()
 }
 
 /// The blocks staged for a name, by id.
@@ -404,8 +408,13 @@ mod tests {
         let put = store.put("blob", store.inline(b"x")).unwrap();
         let at = store.at("blob");
         let unless_there = Conditions { if_none_match: vec![EtagMatch::Any], ..Conditions::default() };
-        let refused =
-            block_on(store.blobs.commit_block_list(&at, Vec::new(), NewBlob::default(), unless_there, Protection::default()));
+        let refused = block_on(store.blobs.commit_block_list(
+            &at,
+            Vec::new(),
+            NewBlob::default(),
+            unless_there,
+            Protection::default(),
+        ));
         assert!(matches!(refused, Err(EngineError::BlobExists)));
         let commit = commit(&store, Vec::new()).unwrap();
         let now = block_on(store.blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
@@ -418,7 +427,13 @@ mod tests {
         store.stage("blob", "1", b"staged").unwrap();
         let there = Conditions { if_match: vec![EtagMatch::Any], ..Conditions::default() };
         let at = store.at("blob");
-        let refused = block_on(store.blobs.commit_block_list(&at, latest(&["1"]), NewBlob::default(), there, Protection::default()));
+        let refused = block_on(store.blobs.commit_block_list(
+            &at,
+            latest(&["1"]),
+            NewBlob::default(),
+            there,
+            Protection::default(),
+        ));
         assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
     }
 

@@ -139,7 +139,8 @@ impl BlobStore {
             let entry = catalog::buried(transaction, &scope, deleted_version)?;
             let entry = entry.ok_or(EngineError::DeletedContainerNotFound)?;
             let mut record = ContainerRecord::decode(&entry.payload)?;
-            let deletion = record.deletion.take().ok_or_else(|| EngineError::corrupt("a deleted container"))?;
+            let deletion =
+                record.deletion.take().ok_or_else(|| EngineError::corrupt("a deleted container"))?;
             if deletion.is_over(transaction.now()) {
                 return Err(EngineError::DeletedContainerNotFound);
             }
@@ -212,8 +213,7 @@ fn page(
         if more {
             return Ok(false);
         }
-        let name =
-            ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
+        let name = ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
         let deleted_version = buried.then_some(entry.id);
         entries.push(Container { deleted_version, ..record.named(name) });
         Ok(true)
@@ -262,9 +262,9 @@ mod tests {
     #[test]
     fn a_container_is_created_once_and_keeps_what_it_was_given() {
         let store = Fixture::new();
-        let create =
-            |access| {
-            let new = NewContainer { metadata: metadata("x"), public_access: access, ..NewContainer::default() };
+        let create = |access| {
+            let new =
+                NewContainer { metadata: metadata("x"), public_access: access, ..NewContainer::default() };
             store.blobs.create_container(&store.account, &store.container, new)
         };
         assert!(matches!(block_on(create(PublicAccess::None)), Err(EngineError::ContainerExists)));
@@ -298,7 +298,8 @@ mod tests {
     #[test]
     fn writes_of_a_container_keep_its_conditions() {
         let store = Fixture::new();
-        let created = block_on(store.blobs.container(&store.account, &store.container, None)).unwrap().modified;
+        let created =
+            block_on(store.blobs.container(&store.account, &store.container, None)).unwrap().modified;
         store.clock.advance(Duration::from_mins(1));
         let conditions =
             Conditions { if_modified_since: Some(created.whole_seconds()), ..Conditions::default() };
@@ -334,17 +335,11 @@ mod tests {
     fn containers_are_listed_by_name_in_pages_of_any_size() {
         let store = Fixture::new();
         for other in ["abc", "abc-d", "abc0", "zzz", "$web"] {
-            block_on(store.blobs.create_container(
-                &store.account,
-                &name(other),
-                Vec::new(),
-                PublicAccess::None,
-            ))
-            .unwrap();
+            let new = NewContainer::default();
+            block_on(store.blobs.create_container(&store.account, &name(other), new)).unwrap();
         }
         let neighbour = AccountName::parse("account0").unwrap();
-        block_on(store.blobs.create_container(&neighbour, &name("abc-z"), Vec::new(), PublicAccess::None))
-            .unwrap();
+        block_on(store.blobs.create_container(&neighbour, &name("abc-z"), NewContainer::default())).unwrap();
         for limit in 1..8 {
             for (prefix, expected) in [
                 ("", &["$web", "abc", "abc-d", "abc0", "container", "zzz"][..]),
@@ -360,7 +355,7 @@ mod tests {
         let mut names = Vec::new();
         let mut after = None;
         loop {
-            let list = ListContainers { prefix: prefix.to_owned(), after, limit };
+            let list = ListContainers { prefix: prefix.to_owned(), after, limit, deleted: false };
             let page = block_on(store.blobs.list_containers(&store.account, list)).unwrap();
             assert!(page.entries.len() <= limit);
             names.extend(page.entries.into_iter().map(|container| container.name.to_string()));

@@ -32,8 +32,8 @@
 //! says how many are, so that a name of which no chunk has two owners, as nearly all are, pays one read
 //! that the filters answer. Counting references of all chunks instead would cost a record more for each of them.
 
-use super::place::{self, Place};
 use super::codec;
+use super::place::{self, Place};
 use super::record::Form;
 use super::{Block, BlockId, volume};
 use crate::chunk::{ChunkRef, Content};
@@ -248,7 +248,8 @@ pub(super) fn release_but(
         return Ok(());
     }
     let gone = take_all(transaction, &place.content(id))?;
-    let gone: BTreeSet<_> = gone.iter().filter_map(Piece::chunk).filter(|chunk| !kept.contains(chunk)).collect();
+    let gone: BTreeSet<_> =
+        gone.iter().filter_map(Piece::chunk).filter(|chunk| !kept.contains(chunk)).collect();
     release_chunks(transaction, place, gone)
 }
 

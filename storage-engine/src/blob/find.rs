@@ -93,7 +93,8 @@ impl Range {
         let necessary = expression.necessary();
         let equal = necessary.iter().find(|(_, comparison, _)| *comparison == TagComparison::Equal);
         let bounding = |comparison| !matches!(comparison, TagComparison::Equal | TagComparison::NotEqual);
-        let Some((tag, ..)) = equal.or_else(|| necessary.iter().find(|(_, comparison, _)| bounding(*comparison)))
+        let Some((tag, ..)) =
+            equal.or_else(|| necessary.iter().find(|(_, comparison, _)| bounding(*comparison)))
         else {
             return Self { whole: true, ..Self::default() };
         };
@@ -111,8 +112,10 @@ impl Range {
             }
             let value = KeyBuilder::behind(&key).text(value).finish();
             let behind = successor(&value);
-            if matches!(comparison, TagComparison::Equal | TagComparison::GreaterOrEqual | TagComparison::Greater)
-            {
+            if matches!(
+                comparison,
+                TagComparison::Equal | TagComparison::GreaterOrEqual | TagComparison::Greater
+            ) {
                 range.from = range.from.max(value.clone());
             }
             if matches!(comparison, TagComparison::Equal | TagComparison::LessOrEqual | TagComparison::Less) {
@@ -203,9 +206,7 @@ impl<'a> Search<'a> {
         let Some(value) = view.get(Family::Blob, &blob_key)? else { return Ok(None) };
         let blob = BlobRecord::decode(&value)?.properties;
         let first = blob.tags.iter().next().is_some_and(|(first, _)| first == tag);
-        if !blob.is_live(self.now)
-            || !self.find.expression.holds(&blob.tags)
-            || (self.range.whole && !first)
+        if !blob.is_live(self.now) || !self.find.expression.holds(&blob.tags) || (self.range.whole && !first)
         {
             return Ok(None);
         }

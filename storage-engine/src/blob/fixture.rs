@@ -115,13 +115,13 @@ impl Fixture {
     }
 
     pub(super) fn create_container(&self) {
-        let created =
-            self.blobs.create_container(&self.account, &self.container, NewContainer::default());
+        let created = self.blobs.create_container(&self.account, &self.container, NewContainer::default());
         block_on(created).unwrap();
     }
 
     pub(super) fn delete_container(&self) {
-        let deleted = self.blobs.delete_container(&self.account, &self.container, Conditions::default(), None);
+        let deleted =
+            self.blobs.delete_container(&self.account, &self.container, Conditions::default(), None);
         block_on(deleted).unwrap();
     }
 

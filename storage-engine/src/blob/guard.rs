@@ -36,7 +36,8 @@ pub(super) fn to_replace(
         mutable(&former.properties, now)?;
     }
     no_copy(&former.properties)?;
-    former.properties.lease = lease::check_write(former.properties.lease, conditions.lease, now, Leased::Blob)?;
+    former.properties.lease =
+        lease::check_write(former.properties.lease, conditions.lease, now, Leased::Blob)?;
     conditions.check_tags(&former.properties.tags)?;
     conditions.check_write(Some(former.version()))?;
     if !former.properties.kind.same(kind) && state::has_snapshots(transaction, place, now)? {

@@ -338,11 +338,17 @@ mod tests {
                 LeaseRequest::Break(Some(60)),
                 ["none", "Breaking A 20", "Breaking A 10", "Broken A 0", "Broken A 0"],
             ),
-            (LeaseRequest::Break(None), ["none", "Breaking A 20", "Breaking A 10", "Broken A 0", "Broken A 0"]),
+            (
+                LeaseRequest::Break(None),
+                ["none", "Breaking A 20", "Breaking A 10", "Broken A 0", "Broken A 0"],
+            ),
             (change(A, B), ["none", "Leased B 20", "not changed", "none", "none"]),
             (change(B, A), ["none", "Leased A 20", "not changed", "none", "none"]),
             (change(B, C), ["none", "mismatch", "mismatch", "none", "none"]),
-            (LeaseRequest::Renew(A), ["mismatch", "Leased A 30", "not renewed", "not renewed", "Leased A 30"]),
+            (
+                LeaseRequest::Renew(A),
+                ["mismatch", "Leased A 30", "not renewed", "not renewed", "Leased A 30"],
+            ),
             (LeaseRequest::Renew(B), ["mismatch"; 5]),
             (
                 LeaseRequest::Release(A),

@@ -10,8 +10,8 @@ use super::place::{self, State};
 use super::record::BlobRecord;
 use super::{BlobEntry, BlobStore, ListBlobs, Page};
 use crate::catalog::{self, Kind};
-use crate::error::{EngineError, Result};
 use crate::clock::Timestamp;
+use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader, successor};
 use crate::meta::{self, Family, Step, View, Weight};
 use crate::name::{AccountName, BlobName, ContainerName};
@@ -171,7 +171,8 @@ impl<'a> Walk<'a> {
         }
         self.has_base |= state == State::Base;
         self.has_versions |= matches!(state, State::Version(_)) && !deleted;
-        let wanted = if deleted { include.deleted || self.list.only_deleted } else { !self.list.only_deleted };
+        let wanted =
+            if deleted { include.deleted || self.list.only_deleted } else { !self.list.only_deleted };
         if !wanted || (matches!(state, State::Version(_)) && !include.versions) {
             return Ok(None);
         }
@@ -182,9 +183,8 @@ impl<'a> Walk<'a> {
     /// Where to go on behind a record that is not shown: past states that nobody asked for are passed at once.
     fn behind(&self, state: State, key: &[u8]) -> Step {
         let include = self.list.include;
-        let more = include.snapshots
-            || include.versions
-            || (include.deleted_with_versions && !self.has_versions);
+        let more =
+            include.snapshots || include.versions || (include.deleted_with_versions && !self.has_versions);
         match state {
             State::Snapshot(_) | State::Version(_) if !more => self.to_base(&self.name_key, key),
             _ => Step::Next,
@@ -313,7 +313,8 @@ mod tests {
         names.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
         let mut all = Vec::new();
         for (name, is_blob) in names {
-            let Some(rest) = name.strip_prefix(&list.prefix).filter(|_| *is_blob || list.include.uncommitted) else {
+            let Some(rest) = name.strip_prefix(&list.prefix).filter(|_| *is_blob || list.include.uncommitted)
+            else {
                 continue;
             };
             all.push(

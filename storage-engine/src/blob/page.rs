@@ -50,7 +50,13 @@ pub(super) struct Pages {
 
 impl Pages {
     /// A reader of `length` bytes from `first` on.
-    pub(super) fn reader(&self, volume: VolumeId, epoch: Option<Epoch>, first: u64, length: u64) -> PageReader {
+    pub(super) fn reader(
+        &self,
+        volume: VolumeId,
+        epoch: Option<Epoch>,
+        first: u64,
+        length: u64,
+    ) -> PageReader {
         let end = first.saturating_add(length);
         PageReader { store: Arc::clone(&self.store), volume, moment: moment(epoch), at: first, end }
     }
@@ -71,8 +77,8 @@ fn mark(transaction: &mut dyn Transaction, place: &Place) -> Result<Option<Marke
     let now = transaction.now();
     let Some(base) = state::live_base(transaction, place, now)? else { return Ok(None) };
     let Form::Volume(volume, None) = base.form else { return Ok(None) };
-    let mut record =
-        volume::find(transaction, place, volume)?.ok_or_else(|| EngineError::corrupt("the record of a volume"))?;
+    let mut record = volume::find(transaction, place, volume)?
+        .ok_or_else(|| EngineError::corrupt("the record of a volume"))?;
     record.marks.push(now);
     volume::write(transaction, place, volume, &record);
     volume::look_at(transaction, place, volume, now.after(ABANDONED_AFTER));
@@ -169,9 +175,13 @@ impl BlobStore {
     {
         let verb = Arc::new(verb);
         for attempt in 0.. {
-            let marking = self.change(at, None, move |transaction, place| {
-                if wanted { mark(transaction, place) } else { Ok(None) }
-            });
+            let marking = self.change(
+                at,
+                None,
+                move |transaction, place| {
+                    if wanted { mark(transaction, place) } else { Ok(None) }
+                },
+            );
             let marked = if self.has_pages() { marking.await? } else { None };
             let epoch = match marked {
                 Some(marked) => Some(self.pages()?.store.snapshot(marked.volume).await?),

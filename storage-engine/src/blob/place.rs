@@ -261,13 +261,7 @@ mod tests {
     fn keys_come_apart_as_they_were_made() {
         let place = place(3, "dir/\u{10000}");
         let id = Timestamp::from_ticks(77);
-        for state in [
-            State::Snapshot(id),
-            State::Version(id),
-            State::Base,
-            State::Deleted,
-            State::Staging,
-        ] {
+        for state in [State::Snapshot(id), State::Version(id), State::Base, State::Deleted, State::Staging] {
             let key = place.state(state);
             assert_eq!(decode_blob_key(&key).unwrap(), ("dir/\u{10000}".to_owned(), state));
             assert_eq!(split_blob_key(&key).unwrap(), (place.scope.clone(), state));

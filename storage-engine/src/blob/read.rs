@@ -205,7 +205,8 @@ mod tests {
 
     use crate::blob::EtagMatch;
     use crate::blob::fixture::{Fixture, block_id, read_all};
-    use crate::blob::{BlockChoice, NewBlob};
+    use crate::blob::place::State;
+    use crate::blob::{BlockChoice, DeleteSnapshots, NewBlob, Protection};
     use crate::clock::Etag;
     use crate::meta::Family;
     use futures_executor::block_on;
@@ -224,7 +225,13 @@ mod tests {
             content.extend(bytes);
         }
         let at = store.at("large");
-        let commit = store.blobs.commit_block_list(&at, choices, NewBlob::default(), Conditions::default(), Protection::default());
+        let commit = store.blobs.commit_block_list(
+            &at,
+            choices,
+            NewBlob::default(),
+            Conditions::default(),
+            Protection::default(),
+        );
         block_on(commit).unwrap();
         content
     }
@@ -261,8 +268,14 @@ mod tests {
         store.stage("blocks", "1", b"").unwrap();
         let blocks = vec![BlockChoice::Latest(block_id("1"))];
         let at = store.at("blocks");
-        block_on(store.blobs.commit_block_list(&at, blocks, NewBlob::default(), Conditions::default(), Protection::default()))
-            .unwrap();
+        block_on(store.blobs.commit_block_list(
+            &at,
+            blocks,
+            NewBlob::default(),
+            Conditions::default(),
+            Protection::default(),
+        ))
+        .unwrap();
         for name in ["inline", "chunked", "blocks"] {
             assert_eq!(store.read(name).unwrap(), b"");
             let ranged = store.open(name, Some(range(0, None)));
@@ -276,7 +289,13 @@ mod tests {
         store.put("blob", store.chunked(b"the former content", 3)).unwrap();
         let read = store.open("blob", None).unwrap();
         store.put("blob", store.chunked(b"new", 3)).unwrap();
-        block_on(store.blobs.delete(&store.at("blob"), DeleteSnapshots::Refuse, Conditions::default(), Protection::default())).unwrap();
+        block_on(store.blobs.delete(
+            &store.at("blob"),
+            DeleteSnapshots::Refuse,
+            Conditions::default(),
+            Protection::default(),
+        ))
+        .unwrap();
         assert_eq!(read_all(read).unwrap(), b"the former content");
     }
 
@@ -302,8 +321,8 @@ mod tests {
         let route = store.meta.read_now(|view| Route::find(view, &store.at("blob"))).unwrap();
         let place = route.place.clone();
         block_on(meta::commit(store.meta.as_ref(), route.place.scope, None, move |transaction| {
-            let record = write::find(transaction, &place)?.unwrap();
-            content::take(transaction, &place, record.form).map(drop)
+            let record = state::get(transaction, &place, State::Base)?.unwrap();
+            content::release(transaction, &place, record.form)
         }))
         .unwrap();
         assert!(matches!(store.read("blob"), Err(EngineError::Corrupt { .. })));

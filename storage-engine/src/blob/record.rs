@@ -275,8 +275,8 @@ impl ContainerRecord {
         let mut record = Self::new(stamp, decode_metadata(&mut fields)?, public_access);
         if version > 1 {
             record.lease = decode_lease(&mut fields)?;
-            record.deletion =
-                fields.option(|fields| Ok(Deletion { at: fields.timestamp()?, purge: fields.timestamp()? }))?;
+            record.deletion = fields
+                .option(|fields| Ok(Deletion { at: fields.timestamp()?, purge: fields.timestamp()? }))?;
             fields.str()?.clone_into(&mut record.encryption_scope);
             record.deny_scope_override = fields.flag()?;
             record.versions_immutable = fields.flag()?;
@@ -287,7 +287,13 @@ impl ContainerRecord {
 
     /// A container as it is made.
     pub(super) fn made(stamp: Stamp, new: NewContainer) -> Self {
-        let NewContainer { metadata, public_access, encryption_scope, deny_scope_override, versions_immutable } = new;
+        let NewContainer {
+            metadata,
+            public_access,
+            encryption_scope,
+            deny_scope_override,
+            versions_immutable,
+        } = new;
         Self {
             encryption_scope,
             deny_scope_override,
@@ -312,19 +318,15 @@ impl ContainerRecord {
 
     /// The container of this name.
     pub(super) fn named(self, name: ContainerName) -> Container {
-        let Stamp { etag, modified, .. } = self.stamp;
         Container {
-            name,
-            etag,
-            modified,
             metadata: self.metadata,
             public_access: self.public_access,
             lease: self.lease,
             deletion: self.deletion,
-            deleted_version: None,
             encryption_scope: self.encryption_scope,
             deny_scope_override: self.deny_scope_override,
             versions_immutable: self.versions_immutable,
+            ..Container::new(name, self.stamp.etag, self.stamp.modified)
         }
     }
 }
@@ -340,7 +342,8 @@ mod tests {
     use super::*;
     use crate::blob::lease::LeaseId;
     use crate::blob::properties::{
-        ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Rehydration, Tier,
+        ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Rehydration,
+        Tier,
     };
     use crate::blob::tags::Tags;
     use proptest::prelude::*;
@@ -364,8 +367,15 @@ mod tests {
         let (now, has) = (Timestamp::from_ticks(ticks), |bit: u32| bits & (1 << bit) != 0);
         let tier = Tier::ALL[usize::from(bits) % Tier::ALL.len()];
         let rehydration = Rehydration { to: tier, high: has(2), ends: now };
-        let copy = CopyState { id, source: "source".to_owned(), status: CopyStatus::Aborted, copied: ticks, ..CopyState::default() };
-        let key = if has(4) { EncryptionKey::Customer([7; 32]) } else { EncryptionKey::Scope("s".to_owned()) };
+        let copy = CopyState {
+            id,
+            source: "source".to_owned(),
+            status: CopyStatus::Aborted,
+            copied: ticks,
+            ..CopyState::default()
+        };
+        let key =
+            if has(4) { EncryptionKey::Customer([7; 32]) } else { EncryptionKey::Scope("s".to_owned()) };
         blob.kind = match bits % 3 {
             0 => BlobKind::Block,
             1 => BlobKind::Append { blocks: count, sealed: has(3) },
@@ -379,7 +389,8 @@ mod tests {
         blob.snapshot = has(0).then_some(now);
         blob.version = has(1).then_some(now);
         blob.deletion = has(2).then_some(Deletion { at: now, purge: now });
-        blob.tags = Tags::new(if has(3) { vec![("k".to_owned(), "v".to_owned())] } else { Vec::new() }).unwrap();
+        blob.tags =
+            Tags::new(if has(3) { vec![("k".to_owned(), "v".to_owned())] } else { Vec::new() }).unwrap();
         blob.tier = has(4).then_some(AccessTier {
             tier,
             changed: has(5).then_some(now),
@@ -390,7 +401,8 @@ mod tests {
         blob.legal_hold = has(10);
         blob.expires = has(11).then_some(now);
         blob.accessed = has(12).then_some(now);
-        blob.encryption = has(13).then(|| Box::new(Encryption { key, wrapped: vec![1; usize::from(bits % 9)] }));
+        blob.encryption =
+            has(13).then(|| Box::new(Encryption { key, wrapped: vec![1; usize::from(bits % 9)] }));
         blob
     }
 

@@ -22,7 +22,8 @@ impl BlobStore {
     /// The store's. What was done before stays so.
     pub async fn tidy_once(&self, limit: usize) -> Result<usize> {
         let now = self.clock.now();
-        let due = meta::read(self.meta.as_ref(), Weight::Scan, move |view| due::due(view, now, limit)).await?;
+        let due =
+            meta::read(self.meta.as_ref(), Weight::Scan, move |view| due::due(view, now, limit)).await?;
         let mut done = 0;
         for due in due {
             done += usize::from(match due.kind {
@@ -64,7 +65,8 @@ impl BlobStore {
             // Nobody writes it any more; what its snapshots do not share goes.
             pages.store.resize(volume, 0).await?;
         }
-        let finish = move |transaction: &mut dyn Transaction| finish(transaction, &place, volume, &todo, &due);
+        let finish =
+            move |transaction: &mut dyn Transaction| finish(transaction, &place, volume, &todo, &due);
         meta::commit(self.meta.as_ref(), scope, None, finish).await?;
         Ok(true)
     }
@@ -100,7 +102,8 @@ fn decide(
     }
     record.marks.retain(|mark| now < mark.after(volume::ABANDONED_AFTER));
     let named = named(transaction, place, volume)?;
-    let mut going: BTreeSet<_> = record.doomed.iter().copied().filter(|epoch| !named.contains(&Some(*epoch))).collect();
+    let mut going: BTreeSet<_> =
+        record.doomed.iter().copied().filter(|epoch| !named.contains(&Some(*epoch))).collect();
     if record.marks.is_empty() {
         going.extend(taken.iter().filter(|epoch| !named.contains(&Some(**epoch))));
     }

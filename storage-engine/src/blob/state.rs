@@ -4,15 +4,15 @@
 //! (by tag, by the time at which it goes): whoever writes says what was there before, and the difference is
 //! entered in the same batch.
 
-use super::place::{Place, State};
-use super::record::BlobRecord;
 use super::due::{self, Due, Kind};
+use super::lease::Lease;
+use super::place::{Place, State};
 use super::properties::{BlobKind, Deletion, Protection, Which};
+use super::record::BlobRecord;
 use super::{content, tag_index};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{Family, Step, Transaction, View};
-use super::lease::Lease;
 
 /// The record of a state, whether or not it is to be seen.
 pub(super) fn get(view: &dyn View, place: &Place, state: State) -> Result<Option<BlobRecord>> {
@@ -71,7 +71,8 @@ pub(super) fn find(
         Which::Base => State::Base,
         Which::Snapshot(id) => State::Snapshot(id),
         Which::Version(id) => {
-            let current = live_base(view, place, now)?.is_some_and(|base| base.properties.version == Some(id));
+            let current =
+                live_base(view, place, now)?.is_some_and(|base| base.properties.version == Some(id));
             if current { State::Base } else { State::Version(id) }
         }
     };
@@ -149,12 +150,7 @@ pub(super) fn version_id(record: &BlobRecord) -> Timestamp {
 
 /// Moves the record of the blob, which is about to be replaced, where its fate wants it, with its content; whose
 /// content goes is the caller's business if that is its fate. The caller stores the new base with `former` none.
-pub(super) fn retire(
-    transaction: &mut dyn Transaction,
-    place: &Place,
-    former: &BlobRecord,
-    fate: Fate,
-) {
+pub(super) fn retire(transaction: &mut dyn Transaction, place: &Place, former: &BlobRecord, fate: Fate) {
     store(transaction, place, State::Base, Some(former), None);
     let mut past = former.clone();
     past.properties.lease = Lease::None;

@@ -1,10 +1,10 @@
 //! What sweeping deletes of a container's blobs: all that one name has, in one verb.
 
+use super::content::Piece;
 use super::due::{self, Due, Kind};
 use super::place::{self, Place, State};
 use super::record::{BlobRecord, Form, VolumeRecord};
 use super::{block, content, tag_index, volume};
-use super::content::Piece;
 use crate::error::Result;
 use crate::meta::key::successor;
 use crate::meta::{Family, Scope, Step, Transaction};
@@ -38,7 +38,12 @@ pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Scope, scope:
             Due { at, kind: Kind::State, key, container: container.clone() }.strike(transaction);
         }
         if let Form::Volume(volume, _) = record.form {
-            volume::write(transaction, &place, volume, &VolumeRecord { leaving: true, ..VolumeRecord::default() });
+            volume::write(
+                transaction,
+                &place,
+                volume,
+                &VolumeRecord { leaving: true, ..VolumeRecord::default() },
+            );
             let now = transaction.now();
             volume::look_at(transaction, &place, volume, now);
         }

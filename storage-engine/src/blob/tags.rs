@@ -121,7 +121,8 @@ mod tests {
     use super::*;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
-        Tags::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()).unwrap()
+        Tags::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+            .unwrap()
     }
 
     fn compare(key: &str, comparison: TagComparison, value: &str) -> Box<TagExpression> {

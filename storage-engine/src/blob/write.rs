@@ -156,11 +156,11 @@ pub(super) fn touch(record: &mut BlobRecord, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::fixture::{Fixture, account, container};
+    use crate::blob::{BlobProperties, DeleteSnapshots, EtagMatch, NewContainer, Which};
+    use crate::clock::Etag;
     use crate::error::EngineError;
     use crate::meta::Family;
-    use crate::blob::fixture::{Fixture, account, container};
-    use crate::blob::{EtagMatch, PublicAccess};
-    use crate::clock::Etag;
     use crate::meta::memory::MemoryMeta;
     use crate::meta::{Inquiry, MetaStore, Scope, Verb};
     use futures_executor::block_on;
@@ -235,10 +235,10 @@ mod tests {
     impl Interrupted {
         fn interrupt(&self) {
             let (account, container) = (account(), container());
-            block_on(self.containers.delete_container(&account, &container, Conditions::default())).unwrap();
+            block_on(self.containers.delete_container(&account, &container, Conditions::default(), None)).unwrap();
             if self.made_anew {
-                let access = PublicAccess::None;
-                block_on(self.containers.create_container(&account, &container, Vec::new(), access)).unwrap();
+                let new = NewContainer::default();
+                block_on(self.containers.create_container(&account, &container, new)).unwrap();
             }
         }
     }
@@ -267,9 +267,15 @@ mod tests {
                 made_anew,
                 pending: AtomicBool::new(true),
             };
-            let blobs = BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()));
+            let blobs = BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()), Arc::clone(&store.clock) as _);
             let (at, content) = (store.at("blob"), store.chunked(b"content", 3));
-            let put = block_on(blobs.put_block_blob(&at, NewBlob::default(), content, Conditions::default(), Protection::default()));
+            let put = block_on(blobs.put_block_blob(
+                &at,
+                NewBlob::default(),
+                content,
+                Conditions::default(),
+                Protection::default(),
+            ));
             assert!(matches!(put, Err(EngineError::ContainerNotFound)));
             assert_eq!(store.records(Family::Blob), 0);
             store.check_chunks();
@@ -283,7 +289,9 @@ mod tests {
         let metadata = vec![("name".to_owned(), "value".to_owned())];
         let headers = ContentHeaders { content_type: "text/plain".to_owned(), ..ContentHeaders::default() };
         let at = store.at("blob");
-        let first = block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag), Protection::default())).unwrap();
+        let first =
+            block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag), Protection::default()))
+                .unwrap();
         let stale = block_on(store.blobs.set_headers(&at, headers.clone(), only(put.etag)));
         assert!(matches!(stale, Err(EngineError::PreconditionFailed)));
         let second = block_on(store.blobs.set_headers(&at, headers.clone(), only(first.etag))).unwrap();
@@ -301,10 +309,17 @@ mod tests {
         let at = store.at("blob");
         for conditions in [Conditions::default(), only(Etag(1)), unless_there()] {
             let outcomes = [
-                block_on(store.blobs.set_metadata(&at, Vec::new(), conditions.clone(), Protection::default())).map(drop),
+                block_on(store.blobs.set_metadata(
+                    &at,
+                    Vec::new(),
+                    conditions.clone(),
+                    Protection::default(),
+                ))
+                .map(drop),
                 block_on(store.blobs.set_headers(&at, ContentHeaders::default(), conditions.clone()))
                     .map(drop),
-                block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, conditions), Protection::default()),
+                block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, conditions, Protection::default()))
+                    .map(drop),
             ];
             for outcome in outcomes {
                 assert!(matches!(outcome, Err(EngineError::BlobNotFound)));
@@ -318,9 +333,16 @@ mod tests {
         put(&store, Conditions::default()).unwrap();
         store.stage("blob", "id", b"staged").unwrap();
         let at = store.at("blob");
-        let refused = block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, unless_there()), Protection::default());
+        let refused =
+            block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, unless_there(), Protection::default()));
         assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
-        block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, Conditions::default(), Protection::default())).unwrap();
+        block_on(store.blobs.delete(
+            &at,
+            DeleteSnapshots::Refuse,
+            Conditions::default(),
+            Protection::default(),
+        ))
+        .unwrap();
         assert!(matches!(store.read("blob"), Err(EngineError::BlobNotFound)));
         for family in [Family::Blob, Family::Content, Family::Staged, Family::Chunk] {
             assert_eq!(store.records(family), 0, "{family:?}");

@@ -152,7 +152,6 @@ impl Store {
         let keep = Protection::default();
         let stamp = match verb {
             Verb::CreateContainer(name) => {
-                let none = PublicAccess::None;
                 blobs.create_container(&account(), &container(name), NewContainer::default()).await?;
                 return Ok(Told::default());
             }
@@ -264,6 +263,7 @@ impl Store {
                     let (blob, version) = match entry {
                         BlobEntry::Blob(blob, properties) => (blob, Some(properties.etag)),
                         BlobEntry::Uncommitted(blob) => (blob, None),
+                        BlobEntry::VersionsOnly(blob) => panic!("{blob} has versions"),
                         BlobEntry::Prefix(prefix) => panic!("{prefix} without a delimiter"),
                     };
                     let at = BlobAddress { account: account(), container: found.name.clone(), blob };

@@ -120,11 +120,9 @@ mod tests {
     async fn a_page_is_spelled_with_quoted_tags() {
         let asked = decode("prefix=c").unwrap().asked;
         let container = Container {
-            name: ContainerName::parse("con").unwrap(),
-            etag: Etag(1),
-            modified: Timestamp::from_unix_seconds(0),
             metadata: vec![("k".into(), "v".into())],
             public_access: PublicAccess::None,
+            ..Container::new(ContainerName::parse("con").unwrap(), Etag(1), Timestamp::from_unix_seconds(0))
         };
         let page = Page { entries: vec![container], next: Some(b"con".to_vec()) };
         let response = ListContainers::encode(Response { asked, metadata: true, page });

@@ -57,6 +57,7 @@ mod tests {
             length: 1 << 40,
             headers: ContentHeaders::default(),
             metadata: Vec::new(),
+            ..BlobProperties::default()
         });
         let get =
             |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap());

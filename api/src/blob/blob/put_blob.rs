@@ -118,7 +118,7 @@ mod tests {
     fn both_checksums_are_answered() {
         let received =
             Received { md5: Some([0; 16]), crc64: 0, md5_given: false, structured: Some("x".into()) };
-        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0) };
+        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
         let response = PutBlob::encode(Response { stamp, received });
         for name in ["content-md5", "x-ms-content-crc64", "x-ms-structured-body", "etag"] {
             assert!(response.headers().contains_key(name), "{name}");

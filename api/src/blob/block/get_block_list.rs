@@ -122,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn lists_are_spelled_by_what_is_asked() {
         let block = |byte, length| Block { id: BlockId::new(&[byte]).unwrap(), length };
-        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0) };
+        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
         let list = BlockList { blob: Some((stamp, 7)), committed: vec![block(1, 7)], staged: Vec::new() };
         let response = GetBlockList::encode(Response { which: Which::All, list });
         assert_eq!(response.headers().get("x-ms-blob-content-length").unwrap(), "7");

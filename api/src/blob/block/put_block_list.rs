@@ -45,7 +45,13 @@ impl Operation for PutBlockList {
             None => (header::X_MS_CONTENT_CRC64, checksum::crc64_text(checksum::crc64(&document))),
         };
         let blocks = block_list(&document)?;
-        Ok(Request { at, blocks, new: NewBlob { headers, metadata, ..NewBlob::default() }, conditions, checksum })
+        Ok(Request {
+            at,
+            blocks,
+            new: NewBlob { headers, metadata, ..NewBlob::default() },
+            conditions,
+            checksum,
+        })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {

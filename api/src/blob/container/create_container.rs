@@ -36,7 +36,11 @@ impl Operation for CreateContainer {
         let Request { at, metadata } = request;
         service
             .store
-            .create_container(&at.account, &at.container, NewContainer { metadata, ..NewContainer::default() })
+            .create_container(
+                &at.account,
+                &at.container,
+                NewContainer { metadata, ..NewContainer::default() },
+            )
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
