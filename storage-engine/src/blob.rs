@@ -39,6 +39,8 @@ pub mod lease;
 mod list;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod model_states;
 mod page;
 mod place;
 pub mod properties;

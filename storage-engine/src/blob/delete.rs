@@ -133,6 +133,8 @@ fn delete_base(
     state::store(transaction, place, State::Base, Some(former), None);
     let mut deleted = former.clone();
     deleted.properties.lease = Lease::None;
+    // Versioning is off, and a listing tells a deleted blob from a deleted version by this.
+    deleted.properties.version = None;
     deleted.properties.deletion = Some(Deletion::now(now, days));
     state::store(transaction, place, State::Deleted, None, Some(&deleted));
     Ok(())

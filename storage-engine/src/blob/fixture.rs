@@ -4,12 +4,13 @@ use super::content::{self, Piece};
 use super::record::BlockRecord;
 use super::{BlobAddress, BlobRead, BlobStore, Conditions, NewBlob, NewContainer, Protection, Stamp, Which};
 use crate::chunk::{ChunkRef, ChunkStore, Content, Pin, Staged, StoreFuture};
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, SeededEntropy};
 use crate::error::{EngineError, Result};
 use crate::meta::key::KeyReader;
 use crate::meta::memory::MemoryMeta;
 use crate::meta::{Family, Step, View};
 use crate::name::{AccountName, BlobName, BlockId, ContainerName};
+use crate::page::memory::MemoryPages;
 use crate::sweep::sweep_once;
 use bytes::Bytes;
 use futures_executor::block_on;
@@ -95,6 +96,7 @@ impl ChunkStore for MemoryChunks {
 pub(super) struct Fixture {
     pub(super) meta: Arc<MemoryMeta>,
     pub(super) chunks: MemoryChunks,
+    pub(super) pages: Arc<MemoryPages>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) blobs: BlobStore,
     pub(super) account: AccountName,
@@ -109,7 +111,9 @@ impl Fixture {
         let meta =
             MemoryMeta::with_freed(Arc::clone(&clock) as _, Box::new(move |freed| releasing.release(freed)));
         let blobs = BlobStore::new(Arc::clone(&meta) as _, Arc::new(chunks.clone()), Arc::clone(&clock) as _);
-        let fixture = Self { meta, chunks, clock, blobs, account: account(), container: container() };
+        let pages = MemoryPages::new();
+        let blobs = blobs.with_pages(Arc::clone(&pages) as _, Arc::new(SeededEntropy::new(1)));
+        let fixture = Self { meta, chunks, pages, clock, blobs, account: account(), container: container() };
         fixture.create_container();
         fixture
     }

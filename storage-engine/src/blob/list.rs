@@ -63,9 +63,9 @@ struct Walk<'a> {
     page: Page<BlobEntry>,
 }
 
-/// Stands behind a name's blob in a token: the entry that says that a name has only versions is to come. No key
+/// Stands behind all records of a name in a token: the entry that says that a name has only versions is to come. No key
 /// has this state.
-const VERSIONS_ONLY: u8 = 0xB0;
+const VERSIONS_ONLY: u8 = 0xF0;
 
 impl<'a> Walk<'a> {
     fn new(container: u64, list: &'a ListBlobs, now: Timestamp) -> Self {

@@ -235,7 +235,8 @@ mod tests {
     impl Interrupted {
         fn interrupt(&self) {
             let (account, container) = (account(), container());
-            block_on(self.containers.delete_container(&account, &container, Conditions::default(), None)).unwrap();
+            block_on(self.containers.delete_container(&account, &container, Conditions::default(), None))
+                .unwrap();
             if self.made_anew {
                 let new = NewContainer::default();
                 block_on(self.containers.create_container(&account, &container, new)).unwrap();
@@ -267,7 +268,8 @@ mod tests {
                 made_anew,
                 pending: AtomicBool::new(true),
             };
-            let blobs = BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()), Arc::clone(&store.clock) as _);
+            let blobs =
+                BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()), Arc::clone(&store.clock) as _);
             let (at, content) = (store.at("blob"), store.chunked(b"content", 3));
             let put = block_on(blobs.put_block_blob(
                 &at,

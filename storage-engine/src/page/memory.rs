@@ -53,6 +53,11 @@ impl MemoryPages {
         Arc::default()
     }
 
+    /// How many volumes there are.
+    pub fn count(&self) -> usize {
+        self.volumes().len()
+    }
+
     /// A store of what a power cut would leave of this one.
     pub fn crash(&self) -> Arc<Self> {
         let mut volumes = self.volumes().clone();
