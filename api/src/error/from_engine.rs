@@ -18,78 +18,12 @@ pub enum Intent {
 impl StorageError {
     /// The engine's error as an operation of this intent reports it.
     pub fn from_engine(error: EngineError, intent: Intent) -> Self {
-        let code = match &error {
-            EngineError::ContainerNotFound => ErrorCode::ContainerNotFound,
-            EngineError::ContainerExists => ErrorCode::ContainerAlreadyExists,
-            // A page blob's volume goes with its blob: who finds it gone has read a record that is gone too.
-            EngineError::BlobNotFound | EngineError::VolumeNotFound => ErrorCode::BlobNotFound,
-            EngineError::BlobExists => ErrorCode::BlobAlreadyExists,
-            EngineError::NotModified { .. } => match intent {
-                Intent::Read => ErrorCode::ConditionNotMetOnRead,
-                Intent::Write => ErrorCode::ConditionNotMetOnWrite,
-            },
-            EngineError::PreconditionFailed => ErrorCode::ConditionNotMetOnWrite,
-            EngineError::BlockMissing => ErrorCode::InvalidBlockList,
-            EngineError::BlockIdLength => ErrorCode::InvalidBlobOrBlock,
-            EngineError::TooManyBlocks => ErrorCode::BlockCountExceedsLimit,
-            EngineError::RangeNotSatisfiable { .. } => ErrorCode::InvalidRange,
-            EngineError::Lease(error) => of_lease(*error),
-            EngineError::CustomerKeyMismatch { encrypted: true } => {
-                ErrorCode::BlobUsesCustomerSpecifiedEncryption
-            }
-            EngineError::CustomerKeyMismatch { encrypted: false } => {
-                ErrorCode::BlobDoesNotUseCustomerSpecifiedEncryption
-            }
-            EngineError::SnapshotsPresent => ErrorCode::SnapshotsPresent,
-            EngineError::BlobKindMismatch => ErrorCode::InvalidBlobType,
-            EngineError::StateMismatch => ErrorCode::InvalidQueryParameterValue,
-            EngineError::CurrentVersion => ErrorCode::OperationNotAllowedOnRootBlob,
-            EngineError::PermanentDeleteRefused => ErrorCode::PermanentDeleteRefused,
-            EngineError::BlobArchived => ErrorCode::BlobArchived,
-            EngineError::BlobBeingRehydrated => ErrorCode::BlobBeingRehydrated,
-            EngineError::TierLowered => ErrorCode::CannotChangeToLowerTier,
-            EngineError::TierTooSmall => ErrorCode::BlobTierInadequateForContentLength,
-            EngineError::TierKindMismatch => ErrorCode::AccessTierNotSupportedForBlobType,
-            EngineError::ImmutableByPolicy => ErrorCode::BlobImmutableDueToPolicy,
-            EngineError::ImmutableByLegalHold => ErrorCode::BlobImmutableDueToLegalHold,
-            EngineError::AppendPositionMismatch => ErrorCode::AppendPositionConditionNotMet,
-            EngineError::AppendSizeExceeded => ErrorCode::MaxBlobSizeConditionNotMet,
-            EngineError::BlobSealed => ErrorCode::BlobIsSealed,
-            EngineError::TooManyAppends => ErrorCode::BlockCountExceedsLimit,
-            EngineError::SequenceNumberMismatch => ErrorCode::SequenceNumberConditionNotMet,
-            EngineError::SequenceNumberTooLarge => ErrorCode::SequenceNumberIncrementTooLarge,
-            EngineError::CopyPending => ErrorCode::PendingCopyOperation,
-            EngineError::NoCopyPending => ErrorCode::NoPendingCopyOperation,
-            EngineError::CopyIdMismatch => ErrorCode::CopyIdMismatch,
-            EngineError::IncrementalCopy => ErrorCode::OperationNotAllowedOnIncrementalCopyBlob,
-            EngineError::PreviousSnapshotNotFound => ErrorCode::PreviousSnapshotNotFound,
-            EngineError::PreviousSnapshotNewer => ErrorCode::PreviousSnapshotCannotBeNewer,
-            EngineError::BlobOverwritten => ErrorCode::BlobOverwritten,
-            EngineError::PagesUnavailable => ErrorCode::InvalidBlobType,
-            EngineError::DeletedContainerNotFound => ErrorCode::ContainerNotFound,
-            EngineError::QueueNotFound => ErrorCode::QueueNotFound,
-            EngineError::QueueExists => ErrorCode::QueueAlreadyExists,
-            EngineError::MessageNotFound => ErrorCode::MessageNotFound,
-            EngineError::PopReceiptMismatch => ErrorCode::PopReceiptMismatch,
-            EngineError::TableNotFound => ErrorCode::TableNotFound,
-            EngineError::TableExists => ErrorCode::TableAlreadyExists,
-            EngineError::EntityNotFound => ErrorCode::ResourceNotFound,
-            EngineError::EntityExists => ErrorCode::EntityAlreadyExists,
-            EngineError::EntityChanged => ErrorCode::UpdateConditionNotSatisfied,
-            EngineError::EntityTooLarge => ErrorCode::EntityTooLarge,
-            EngineError::TooManyProperties => ErrorCode::TooManyProperties,
-            EngineError::Batch { index, source } => {
-                let mut inner = Self::from_engine(EngineError::clone(source), intent);
-                inner.index = Some(*index);
-                return inner;
-            }
-            EngineError::InvalidPageRange => ErrorCode::InvalidPageRange,
-            EngineError::NoSpace => ErrorCode::StorageFull,
-            EngineError::Corrupt { .. } | EngineError::Disk(_) | EngineError::Meta(_) => {
-                ErrorCode::InternalError
-            }
-            EngineError::Closed => ErrorCode::ServerBusy,
-        };
+        if let EngineError::Batch { index, source } = &error {
+            let mut inner = Self::from_engine(EngineError::clone(source), intent);
+            inner.index = Some(*index);
+            return inner;
+        }
+        let code = code_of(&error, intent);
         let mut headers = Vec::new();
         if let EngineError::RangeNotSatisfiable { length } = &error {
             headers.push((header::CONTENT_RANGE, format!("bytes */{length}")));
@@ -99,6 +33,81 @@ impl StorageError {
             headers.push((header::LAST_MODIFIED, time::rfc1123(*modified)));
         }
         Self { headers, ..Self::new(code).caused_by(error) }
+    }
+}
+
+fn code_of(error: &EngineError, intent: Intent) -> ErrorCode {
+    match error {
+        EngineError::ContainerNotFound | EngineError::DeletedContainerNotFound => {
+            ErrorCode::ContainerNotFound
+        }
+        EngineError::ContainerExists => ErrorCode::ContainerAlreadyExists,
+        // A page blob's volume goes with its blob: who finds it gone has read a record that is gone too.
+        EngineError::BlobNotFound | EngineError::VolumeNotFound => ErrorCode::BlobNotFound,
+        EngineError::BlobExists => ErrorCode::BlobAlreadyExists,
+        EngineError::NotModified { .. } => not_modified(intent),
+        EngineError::PreconditionFailed => ErrorCode::ConditionNotMetOnWrite,
+        EngineError::BlockMissing => ErrorCode::InvalidBlockList,
+        EngineError::BlockIdLength => ErrorCode::InvalidBlobOrBlock,
+        EngineError::TooManyBlocks | EngineError::TooManyAppends => ErrorCode::BlockCountExceedsLimit,
+        EngineError::RangeNotSatisfiable { .. } => ErrorCode::InvalidRange,
+        EngineError::Lease(error) => of_lease(*error),
+        EngineError::CustomerKeyMismatch { encrypted } => of_customer_key(*encrypted),
+        EngineError::SnapshotsPresent => ErrorCode::SnapshotsPresent,
+        EngineError::BlobKindMismatch | EngineError::PagesUnavailable => ErrorCode::InvalidBlobType,
+        EngineError::StateMismatch => ErrorCode::InvalidQueryParameterValue,
+        EngineError::CurrentVersion => ErrorCode::OperationNotAllowedOnRootBlob,
+        EngineError::PermanentDeleteRefused => ErrorCode::PermanentDeleteRefused,
+        EngineError::BlobArchived => ErrorCode::BlobArchived,
+        EngineError::BlobBeingRehydrated => ErrorCode::BlobBeingRehydrated,
+        EngineError::TierLowered => ErrorCode::CannotChangeToLowerTier,
+        EngineError::TierTooSmall => ErrorCode::BlobTierInadequateForContentLength,
+        EngineError::TierKindMismatch => ErrorCode::AccessTierNotSupportedForBlobType,
+        EngineError::ImmutableByPolicy => ErrorCode::BlobImmutableDueToPolicy,
+        EngineError::ImmutableByLegalHold => ErrorCode::BlobImmutableDueToLegalHold,
+        EngineError::AppendPositionMismatch => ErrorCode::AppendPositionConditionNotMet,
+        EngineError::AppendSizeExceeded => ErrorCode::MaxBlobSizeConditionNotMet,
+        EngineError::BlobSealed => ErrorCode::BlobIsSealed,
+        EngineError::SequenceNumberMismatch => ErrorCode::SequenceNumberConditionNotMet,
+        EngineError::SequenceNumberTooLarge => ErrorCode::SequenceNumberIncrementTooLarge,
+        EngineError::CopyPending => ErrorCode::PendingCopyOperation,
+        EngineError::NoCopyPending => ErrorCode::NoPendingCopyOperation,
+        EngineError::CopyIdMismatch => ErrorCode::CopyIdMismatch,
+        EngineError::IncrementalCopy => ErrorCode::OperationNotAllowedOnIncrementalCopyBlob,
+        EngineError::PreviousSnapshotNotFound => ErrorCode::PreviousSnapshotNotFound,
+        EngineError::PreviousSnapshotNewer => ErrorCode::PreviousSnapshotCannotBeNewer,
+        EngineError::BlobOverwritten => ErrorCode::BlobOverwritten,
+        EngineError::QueueNotFound => ErrorCode::QueueNotFound,
+        EngineError::QueueExists => ErrorCode::QueueAlreadyExists,
+        EngineError::MessageNotFound => ErrorCode::MessageNotFound,
+        EngineError::PopReceiptMismatch => ErrorCode::PopReceiptMismatch,
+        EngineError::TableNotFound => ErrorCode::TableNotFound,
+        EngineError::TableExists => ErrorCode::TableAlreadyExists,
+        EngineError::EntityNotFound => ErrorCode::ResourceNotFound,
+        EngineError::EntityExists => ErrorCode::EntityAlreadyExists,
+        EngineError::EntityChanged => ErrorCode::UpdateConditionNotSatisfied,
+        EngineError::EntityTooLarge => ErrorCode::EntityTooLarge,
+        EngineError::TooManyProperties => ErrorCode::TooManyProperties,
+        EngineError::Batch { source, .. } => code_of(source, intent),
+        EngineError::InvalidPageRange => ErrorCode::InvalidPageRange,
+        EngineError::NoSpace => ErrorCode::StorageFull,
+        EngineError::Corrupt { .. } | EngineError::Disk(_) | EngineError::Meta(_) => ErrorCode::InternalError,
+        EngineError::Closed => ErrorCode::ServerBusy,
+    }
+}
+
+const fn not_modified(intent: Intent) -> ErrorCode {
+    match intent {
+        Intent::Read => ErrorCode::ConditionNotMetOnRead,
+        Intent::Write => ErrorCode::ConditionNotMetOnWrite,
+    }
+}
+
+const fn of_customer_key(encrypted: bool) -> ErrorCode {
+    if encrypted {
+        ErrorCode::BlobUsesCustomerSpecifiedEncryption
+    } else {
+        ErrorCode::BlobDoesNotUseCustomerSpecifiedEncryption
     }
 }
 

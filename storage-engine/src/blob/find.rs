@@ -71,7 +71,7 @@ impl BlobStore {
                 let container = catalog::find(view, &scope)?.ok_or(EngineError::ContainerNotFound)?;
                 id = container.id.to_be_bytes().to_vec();
             }
-            Search::new(&account, id, &find, now).page(view)
+            Search::new(&account, &id, &find, now).page(view)
         })
         .await
     }
@@ -141,10 +141,10 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(account: &AccountName, container_id: Vec<u8>, find: &'a FindBlobs, now: Timestamp) -> Self {
+    fn new(account: &AccountName, container_id: &[u8], find: &'a FindBlobs, now: Timestamp) -> Self {
         let scope = catalog::scope(account, Kind::Container, "");
         let account = tag_index::account_of(&scope.0).to_vec();
-        let beginning = tag_index::beginning(&account, &container_id);
+        let beginning = tag_index::beginning(&account, container_id);
         let range = Range::of(&find.expression);
         let page = Page { entries: Vec::new(), next: None };
         Self { find, now, account, beginning, range, containers: HashMap::new(), passed: 0, page }

@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
                 State::Version(_) => self.has_versions |= live()?,
                 State::Snapshot(_) | State::Deleted | State::Staging => {}
             }
-            Ok(if self.has_versions { self.to_base(&name_key, key) } else { Step::Next })
+            Ok(if self.has_versions { Self::to_base(&name_key, key) } else { Step::Next })
         })?;
         (self.name_key, self.name) = (name_key, name);
         Ok(())
@@ -186,12 +186,12 @@ impl<'a> Walk<'a> {
         let more =
             include.snapshots || include.versions || (include.deleted_with_versions && !self.has_versions);
         match state {
-            State::Snapshot(_) | State::Version(_) if !more => self.to_base(&self.name_key, key),
+            State::Snapshot(_) | State::Version(_) if !more => Self::to_base(&self.name_key, key),
             _ => Step::Next,
         }
     }
 
-    fn to_base(&self, name_key: &[u8], key: &[u8]) -> Step {
+    fn to_base(name_key: &[u8], key: &[u8]) -> Step {
         let base = place::base_key(name_key);
         if base.as_slice() > key { Step::Seek(base) } else { Step::Next }
     }
@@ -349,7 +349,7 @@ mod tests {
                 store.stage(name, "id", b"").unwrap();
             }
             let include = Include { uncommitted, ..Include::default() };
-            let list = ListBlobs { prefix, delimiter, include, limit, ..ListBlobs::default() };
+            let list = ListBlobs { prefix, delimiter, limit, include, ..ListBlobs::default() };
             let pages = pages(&store, &list);
             let (last, full) = pages.split_last().unwrap();
             prop_assert!(full.iter().all(|page| page.len() == limit), "a page before the last is full");

@@ -4,10 +4,10 @@
 //!
 //! `LINARITE_SEED=<seed> cargo test -p storage-engine --lib model_states` repeats a failing run.
 
-use super::fixture::{Fixture, block_id, read_all};
+use super::fixture::{Fixture, block_id};
 use super::{
-    AppendConditions, BlobEntry, BlobKind, BlockChoice, Conditions, DeleteSnapshots, FindBlobs, Include,
-    ListBlobs, NewBlob, Protection, SequenceConditions, TagComparison, TagExpression, Tags, Which,
+    AppendConditions, BlockChoice, Conditions, DeleteSnapshots, NewBlob, Protection, SequenceConditions,
+    TagComparison, TagExpression, Tags, Which,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::error::EngineError;
@@ -20,6 +20,8 @@ use std::time::Duration;
 const NAMES: [&str; 3] = ["a", "a/b", "b"];
 const DAY: Duration = Duration::from_hours(24);
 const PAGES: u64 = 4;
+
+mod check;
 
 struct Dice(u64);
 
@@ -154,13 +156,7 @@ impl Run {
         let bytes = self.dice.bytes();
         let content =
             if self.dice.roll(2) == 0 { self.store.inline(&bytes) } else { self.store.chunked(&bytes, 4) };
-        let put = self.store.blobs.put_block_blob(
-            &at,
-            new,
-            content,
-            Conditions::default(),
-            self.protection,
-        );
+        let put = self.store.blobs.put_block_blob(&at, new, content, Conditions::default(), self.protection);
         let outcome = block_on(put);
         let blob = Blob {
             kind: Kind::Block,
@@ -218,13 +214,8 @@ impl Run {
         }
         let (new, metadata, tag) = self.new_blob();
         let choices = blocks.iter().map(|(id, _)| BlockChoice::Latest(block_id(id))).collect();
-        let commit = self.store.blobs.commit_block_list(
-            &at,
-            choices,
-            new,
-            Conditions::default(),
-            self.protection,
-        );
+        let commit =
+            self.store.blobs.commit_block_list(&at, choices, new, Conditions::default(), self.protection);
         let outcome = block_on(commit);
         if self.names[name].base.as_ref().is_some_and(|base| base.kind != Kind::Block) {
             let refused =
@@ -309,8 +300,7 @@ impl Run {
 
     fn seal(&mut self, name: &'static str) {
         let at = self.store.at(name);
-        let sealed =
-            self.store.blobs.seal(&at, AppendConditions::default(), Conditions::default());
+        let sealed = self.store.blobs.seal(&at, AppendConditions::default(), Conditions::default());
         let outcome = block_on(sealed);
         match &mut self.names.get_mut(name).unwrap().base {
             Some(base) if base.kind == Kind::Append => {
@@ -325,12 +315,7 @@ impl Run {
         let at = self.store.at(name);
         let metadata = self.dice.roll(10).to_string();
         let given = vec![("m".to_owned(), metadata.clone())];
-        let set = self.store.blobs.set_metadata(
-            &at,
-            given,
-            Conditions::default(),
-            self.protection,
-        );
+        let set = self.store.blobs.set_metadata(&at, given, Conditions::default(), self.protection);
         let outcome = block_on(set);
         let entry = self.names.get_mut(name).unwrap();
         let Some(base) = &mut entry.base else {
@@ -350,8 +335,7 @@ impl Run {
 
     fn snapshot(&mut self, name: &'static str) {
         let at = self.store.at(name);
-        let taken =
-            self.store.blobs.snapshot(&at, None, Conditions::default(), self.protection);
+        let taken = self.store.blobs.snapshot(&at, None, Conditions::default(), self.protection);
         let outcome = block_on(taken);
         let entry = self.names.get_mut(name).unwrap();
         let Some(base) = &mut entry.base else {
@@ -372,8 +356,7 @@ impl Run {
         let at = self.store.at(name);
         let Some((id, source)) = self.any_past(name) else { return };
         let (new, metadata, tag) = self.new_blob();
-        let promoted =
-            self.store.blobs.promote(&at, id, new, Conditions::default(), self.protection);
+        let promoted = self.store.blobs.promote(&at, id, new, Conditions::default(), self.protection);
         let outcome = block_on(promoted);
         let base = self.names[name].base.as_ref();
         if source.1.is_some() {
@@ -398,8 +381,7 @@ impl Run {
         let at = self.store.at(name);
         let how = [DeleteSnapshots::Refuse, DeleteSnapshots::Include, DeleteSnapshots::Only]
             [usize::try_from(self.dice.roll(3)).unwrap()];
-        let deleted =
-            self.store.blobs.delete(&at, how, Conditions::default(), self.protection);
+        let deleted = self.store.blobs.delete(&at, how, Conditions::default(), self.protection);
         let outcome = block_on(deleted);
         let protection = self.protection;
         let entry = self.names.get_mut(name).unwrap();
@@ -536,146 +518,6 @@ impl Run {
         }
         let now = self.store.clock.now();
         self.names.values_mut().for_each(|name| name.forget(now));
-    }
-
-    /// Everything that a listing is to show: name, which, deleted, length, metadata, tag, etag, version.
-    fn expected(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        let line = |name: &str, what: String, blob: &Blob, deleted: bool| {
-            let Blob { kind, bytes, metadata, tag, etag, version, sealed, .. } = blob;
-            format!(
-                "{name} {what} {deleted} {kind:?} {} {metadata} {tag:?} {etag} {version:?} {sealed}",
-                bytes.len()
-            )
-        };
-        for (name, states) in &self.names {
-            for ((id, version), (blob, deleted)) in &states.past {
-                let what = if *version { "version" } else { "snapshot" };
-                all.push(line(name, format!("{what} {id:?}"), blob, deleted.is_some()));
-            }
-            all.extend(states.base.iter().map(|blob| line(name, "base".to_owned(), blob, false)));
-            all.extend(states.deleted.iter().map(|(blob, _)| line(name, "base".to_owned(), blob, true)));
-            if states.base.is_none() && !states.staged.is_empty() {
-                all.push(format!("{name} staged"));
-            }
-            let versions =
-                states.past.iter().any(|((_, version), (_, deleted))| *version && deleted.is_none());
-            if states.base.is_none() && versions {
-                all.push(format!("{name} versions only"));
-            }
-        }
-        all
-    }
-
-    fn listed(&self, limit: usize) -> Vec<String> {
-        let include = Include {
-            uncommitted: true,
-            snapshots: true,
-            versions: true,
-            deleted: true,
-            deleted_with_versions: true,
-        };
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let list = ListBlobs { after, limit, include, ..ListBlobs::default() };
-            let page =
-                block_on(self.store.blobs.list(&self.store.account, &self.store.container, list)).unwrap();
-            assert!(page.entries.len() <= limit);
-            for entry in page.entries {
-                all.push(match entry {
-                    BlobEntry::Uncommitted(name) => format!("{name} staged"),
-                    BlobEntry::VersionsOnly(name) => format!("{name} versions only"),
-                    BlobEntry::Prefix(prefix) => panic!("{prefix}"),
-                    BlobEntry::Blob(name, blob) => {
-                        let (kind, sealed) = match blob.kind {
-                            BlobKind::Block => (Kind::Block, false),
-                            BlobKind::Append { sealed, .. } => (Kind::Append, sealed),
-                            BlobKind::Page { .. } => (Kind::Page, false),
-                        };
-                        let base = blob.current
-                            || (blob.deletion.is_some() && blob.snapshot.is_none() && blob.version.is_none());
-                        let what = match (base, blob.snapshot, blob.version) {
-                            (true, ..) => "base".to_owned(),
-                            (false, Some(id), _) => format!("snapshot {id:?}"),
-                            (false, None, Some(id)) => format!("version {id:?}"),
-                            (false, None, None) => "base".to_owned(),
-                        };
-                        let tag = blob.tags.get("t").map(ToOwned::to_owned);
-                        format!(
-                            "{name} {what} {} {kind:?} {} {} {tag:?} {} {:?} {sealed}",
-                            blob.deletion.is_some(),
-                            blob.length,
-                            blob.metadata[0].1,
-                            blob.etag.0,
-                            blob.version,
-                        )
-                    }
-                });
-            }
-            after = page.next;
-            if after.is_none() {
-                return all;
-            }
-        }
-    }
-
-    fn check(&mut self) {
-        let limit = usize::try_from(1 + self.dice.roll(7)).unwrap();
-        let (mut listed, mut expected) = (self.listed(limit), self.expected());
-        listed.sort();
-        expected.sort();
-        assert_eq!(listed, expected);
-        for (name, states) in &self.names {
-            let at = self.store.at(name);
-            let past = states.past.iter().filter(|(_, (_, deleted))| deleted.is_none()).map(
-                |((id, version), (blob, _))| {
-                    (if *version { Which::Version(*id) } else { Which::Snapshot(*id) }, blob)
-                },
-            );
-            for (which, blob) in past.chain(states.base.iter().map(|base| (Which::Base, base))) {
-                let read = self.store.blobs.read(&at, which, None, Conditions::default());
-                assert_eq!(read_all(block_on(read).unwrap()).unwrap(), blob.bytes, "{name} {which:?}");
-            }
-        }
-        self.check_tags();
-        self.store.check_chunks();
-    }
-
-    fn check_tags(&self) {
-        for value in ["0", "1", "2"] {
-            for versions in [false, true] {
-                let (mut found, mut after) = (Vec::new(), None);
-                loop {
-                    let expression = tag_expression(value);
-                    let find = FindBlobs { container: None, expression, versions, after, limit: 2 };
-                    let page = block_on(self.store.blobs.find_by_tags(&self.store.account, find)).unwrap();
-                    found.extend(
-                        page.entries
-                            .into_iter()
-                            .map(|found| (found.blob.as_str().to_owned(), found.current, found.version)),
-                    );
-                    after = page.next;
-                    if after.is_none() {
-                        break;
-                    }
-                }
-                let mut expected = Vec::new();
-                for (name, states) in &self.names {
-                    let base = states.base.iter().map(|blob| (blob, true));
-                    let past = states
-                        .past
-                        .iter()
-                        .filter(|((_, version), (_, deleted))| versions && *version && deleted.is_none());
-                    let all = base.chain(past.map(|(_, (blob, _))| (blob, false)));
-                    let tagged = all.filter(|(blob, _)| blob.tag.as_deref() == Some(value));
-                    expected
-                        .extend(tagged.map(|(blob, current)| ((*name).to_owned(), current, blob.version)));
-                }
-                found.sort();
-                expected.sort();
-                assert_eq!(found, expected);
-            }
-        }
     }
 
     /// Deletes the container with all that has gathered, and makes it anew.

@@ -39,8 +39,12 @@ pub(super) fn store(
     };
     let (before, after) = (due(former), due(new));
     if before != after {
-        before.iter().for_each(|due| due.strike(transaction));
-        after.iter().for_each(|due| due.enter(transaction));
+        if let Some(due) = before {
+            due.strike(transaction);
+        }
+        if let Some(due) = after {
+            due.enter(transaction);
+        }
     }
 }
 
