@@ -92,6 +92,7 @@ fn read(head: &Head) -> Result<Conditions, StorageError> {
         if_none_match: head.text(header::IF_NONE_MATCH)?.map(etag::parse_list).unwrap_or_default(),
         if_modified_since: date(head, header::IF_MODIFIED_SINCE)?,
         if_unmodified_since: date(head, header::IF_UNMODIFIED_SINCE)?,
+        ..Conditions::default()
     })
 }
 

@@ -10,34 +10,73 @@
 //! | blob | `Blob` | container id, name, state |
 //! | its content | `Content` | container id, name, content id, page |
 //! | a staged block | `Staged` | container id, name, block id |
+//! | a volume of a page blob | `Volume` | container id, name, volume id |
+//! | indexes | `Tag`, `Due` | by tag; by the time when something is over |
 //!
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still
 //! means that id; what it writes begins with id and name, which is its scope.
 
-use crate::chunk::{ChunkStore, ContentReader, Upload};
-use crate::clock::{Etag, Timestamp};
+use crate::chunk::{ChunkStore, Upload};
+use crate::clock::{Clock, Etag, Timestamp};
 use crate::meta::MetaStore;
 use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
 
 mod access;
+mod append;
+mod attribute;
 mod block;
+mod codec;
 pub mod condition;
 mod container;
 mod content;
+mod copy;
+mod delete;
+mod due;
+mod find;
 #[cfg(test)]
 mod fixture;
+mod guard;
+pub mod lease;
 mod list;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod model_states;
+mod page;
 mod place;
+pub mod properties;
 mod read;
 mod record;
+mod retention;
+mod state;
 mod sweep;
+mod tag_index;
+pub mod tags;
+#[cfg(test)]
+mod verb_tests;
+mod version;
+mod volume;
 mod write;
 pub use access::ContainerAccess;
+pub use append::{AppendConditions, Appended};
+pub use attribute::{Expiry, TierChange, TierChanged};
 pub use condition::{Conditions, EtagMatch};
+pub use copy::CopyEnd;
+pub use delete::{DeleteSnapshots, Deleted};
+pub use find::{FindBlobs, FoundBlob};
+pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
+pub use page::{
+    PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction, SequenceConditions,
+};
+pub use properties::{
+    AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
+    EncryptionKey, ImmutabilityPolicy, NewBlob, Protection, Rehydration, Tier, Which,
+};
+pub use read::BlobReader;
 pub(crate) use sweep::sweep;
+pub use tags::{TagComparison, TagExpression, Tags};
+pub use version::Snapshot;
 
 /// Most committed blocks of a block blob (page "Put Block List").
 pub const BLOCKS_MAX: usize = 50_000;
@@ -67,6 +106,21 @@ pub enum PublicAccess {
     Container,
 }
 
+/// What a new container is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewContainer {
+    /// User metadata.
+    pub metadata: Metadata,
+    /// Anonymous access.
+    pub public_access: PublicAccess,
+    /// Encryption scope of blobs that are given none. Empty: none.
+    pub encryption_scope: String,
+    /// Whether blobs may not be given another scope.
+    pub deny_scope_override: bool,
+    /// Whether blobs may have immutability policies of their own.
+    pub versions_immutable: bool,
+}
+
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
@@ -80,6 +134,37 @@ pub struct Container {
     pub metadata: Metadata,
     /// Anonymous access.
     pub public_access: PublicAccess,
+    /// The lease.
+    pub lease: Lease,
+    /// That it is deleted, in a listing that shows such.
+    pub deletion: Option<Deletion>,
+    /// By what a deleted one is named when it is restored.
+    pub deleted_version: Option<u64>,
+    /// Encryption scope of blobs that are given none. Empty: none.
+    pub encryption_scope: String,
+    /// Whether blobs may not be given another scope.
+    pub deny_scope_override: bool,
+    /// Whether blobs may have immutability policies of their own.
+    pub versions_immutable: bool,
+}
+
+impl Container {
+    /// A container of this name and version without anything else.
+    pub const fn new(name: ContainerName, etag: Etag, modified: Timestamp) -> Self {
+        Self {
+            name,
+            etag,
+            modified,
+            metadata: Vec::new(),
+            public_access: PublicAccess::None,
+            lease: Lease::None,
+            deletion: None,
+            deleted_version: None,
+            encryption_scope: String::new(),
+            deny_scope_override: false,
+            versions_immutable: false,
+        }
+    }
 }
 
 /// The version that a write made.
@@ -89,49 +174,8 @@ pub struct Stamp {
     pub etag: Etag,
     /// When it was made.
     pub modified: Timestamp,
-}
-
-/// HTTP headers that a blob gives back as it was given them. Empty text: not set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ContentHeaders {
-    /// `Content-Type`.
-    pub content_type: String,
-    /// `Content-Encoding`.
-    pub encoding: String,
-    /// `Content-Language`.
-    pub language: String,
-    /// `Content-Disposition`.
-    pub disposition: String,
-    /// `Cache-Control`.
-    pub cache_control: String,
-    /// `Content-MD5`, 16 bytes.
-    pub md5: Option<[u8; 16]>,
-}
-
-/// A blob's properties.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobProperties {
-    /// Its version.
-    pub etag: Etag,
-    /// When it first came to be.
-    pub created: Timestamp,
-    /// When it was last changed.
-    pub modified: Timestamp,
-    /// Bytes of content.
-    pub length: u64,
-    /// HTTP headers.
-    pub headers: ContentHeaders,
-    /// User metadata.
-    pub metadata: Metadata,
-}
-
-/// What a new blob is given besides its content.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewBlob {
-    /// HTTP headers.
-    pub headers: ContentHeaders,
-    /// User metadata.
-    pub metadata: Metadata,
+    /// The id of the blob's current version, if it has one.
+    pub version: Option<Timestamp>,
 }
 
 /// An entry of a block list to commit: which of the blocks with this id is meant.
@@ -184,7 +228,7 @@ pub struct BlobRead {
     /// Bytes that the reader gives.
     pub length: u64,
     /// The bytes.
-    pub reader: ContentReader,
+    pub reader: BlobReader,
 }
 
 /// Which containers to list.
@@ -192,10 +236,12 @@ pub struct BlobRead {
 pub struct ListContainers {
     /// Only names that begin with this.
     pub prefix: String,
-    /// Only names behind this one.
+    /// Goes on behind this place: the [`Page::next`] of the page before.
     pub after: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Also those that are deleted and can be restored.
+    pub deleted: bool,
 }
 
 /// Which blobs to list.
@@ -209,8 +255,30 @@ pub struct ListBlobs {
     pub after: Option<Vec<u8>>,
     /// At most so many entries.
     pub limit: usize,
-    /// Also blobs that have only staged blocks.
+    /// Only names at or behind this one.
+    pub start_from: String,
+    /// Only names before this one, if it is not empty.
+    pub end_before: String,
+    /// What to list besides the blobs as they are now.
+    pub include: Include,
+    /// Only what is deleted.
+    pub only_deleted: bool,
+}
+
+/// What a listing shows besides the blobs as they are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one of the words of the parameter `include`")]
+pub struct Include {
+    /// Blobs that have only staged blocks.
     pub uncommitted: bool,
+    /// Snapshots.
+    pub snapshots: bool,
+    /// Former versions.
+    pub versions: bool,
+    /// What is deleted and can be restored, of all that is listed.
+    pub deleted: bool,
+    /// Names that have only former versions, once each.
+    pub deleted_with_versions: bool,
 }
 
 /// An entry of a listing.
@@ -220,6 +288,8 @@ pub enum BlobEntry {
     Blob(BlobName, Box<BlobProperties>),
     /// A blob that has only staged blocks.
     Uncommitted(BlobName),
+    /// A name that has former versions and no blob.
+    VersionsOnly(BlobName),
     /// Names with a common beginning, up to and with the delimiter.
     Prefix(String),
 }
@@ -238,12 +308,16 @@ pub struct Page<T> {
 pub struct BlobStore {
     meta: Arc<dyn MetaStore>,
     chunks: Arc<dyn ChunkStore>,
+    clock: Arc<dyn Clock>,
+    pages: Option<page::Pages>,
 }
 
 impl BlobStore {
     /// The blobs whose records are in `meta` and whose bytes are in `chunks`.
-    pub fn new(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>) -> Self {
-        Self { meta, chunks }
+    /// Page blobs are not offered unless [`Self::with_pages`] says where their bytes go. Reads judge by `clock`
+    /// what has expired.
+    pub fn new(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { meta, chunks, clock, pages: None }
     }
 
     /// Begins an upload. It is nothing until a verb is given what it has become.

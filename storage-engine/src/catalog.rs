@@ -7,10 +7,15 @@
 //! | records | family | key | value |
 //! |---|---|---|---|
 //! | a name | `Catalog` | account, `00`, kind, name, `00` | version, id, what the kind keeps |
+//! | a deleted name that can be restored | `Catalog` | the name's key, id | the same |
 //! | remains of a deleted name | `Remains` | the same, then the id | version |
 //!
 //! Account, container, queue and table names are ASCII without control characters, so bytes sort as names do
 //! and `00` ends them. Ids are written high byte first.
+//!
+//! # Deleted names
+//! A container that can be restored stands right behind its name, under its former id, so that a listing that shows
+//! such meets it in order and no name can be in its way. [`bury`] puts it there, [`unearth`] takes it back.
 //!
 //! # Remains
 //! Deleting a name leaves a note that its id is to be swept ([`crate::sweep`]). The note begins with the
@@ -95,17 +100,47 @@ pub(crate) fn find(view: &dyn View, scope: &Scope) -> Result<Option<Entry>> {
 /// Makes the name point to `id`, with what the kind keeps about it. For a new name, `id` is
 /// [`Transaction::now`] in ticks: no other verb has the same.
 pub(crate) fn write(transaction: &mut dyn Transaction, scope: &Scope, id: u64, payload: &[u8]) {
-    let mut value = Vec::with_capacity(1 + ID_BYTES + payload.len());
-    value.push(VERSION);
-    value.extend_from_slice(&id.to_be_bytes());
-    value.extend_from_slice(payload);
-    transaction.put(Family::Catalog, &scope.0, &value);
+    transaction.put(Family::Catalog, &scope.0, &encode(id, payload));
 }
 
 /// Deletes the name, which pointed to `id`, and notes that what is under the id awaits sweeping.
 pub(crate) fn remove(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
     transaction.delete(Family::Catalog, &scope.0);
     discard(transaction, scope, id);
+}
+
+/// Deletes the name, which pointed to `id`, so that it can be restored. `payload` is what the kind keeps about it.
+pub(crate) fn bury(transaction: &mut dyn Transaction, scope: &Scope, id: u64, payload: &[u8]) {
+    transaction.delete(Family::Catalog, &scope.0);
+    transaction.put(Family::Catalog, &buried_key(scope, id), &encode(id, payload));
+}
+
+/// A deleted name that can be restored.
+pub(crate) fn buried(view: &dyn View, scope: &Scope, id: u64) -> Result<Option<Entry>> {
+    view.get(Family::Catalog, &buried_key(scope, id))?.map(|value| decode(&value)).transpose()
+}
+
+/// Takes a deleted name from among those that can be restored.
+pub(crate) fn unearth(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
+    transaction.delete(Family::Catalog, &buried_key(scope, id));
+}
+
+/// The key of a deleted name that can be restored.
+pub(crate) fn buried_key(scope: &Scope, id: u64) -> Vec<u8> {
+    [scope.0.as_ref(), &id.to_be_bytes()].concat()
+}
+
+/// The scope and the id of such a key.
+pub(crate) fn split_buried_key(key: &[u8]) -> Option<(Scope, u64)> {
+    let (scope, id) = key.split_last_chunk()?;
+    Some((Scope(Bytes::copy_from_slice(scope)), u64::from_be_bytes(*id)))
+}
+
+/// The name that a scope is of.
+pub(crate) fn name_of(scope: &[u8]) -> Option<&str> {
+    let account_bytes = scope.iter().position(|byte| *byte == END)?;
+    let name = scope.get(account_bytes + 2..)?.strip_suffix(&[END])?;
+    std::str::from_utf8(name).ok()
 }
 
 /// Notes that what is under `id` awaits sweeping, for a name that has been removed or now points elsewhere.
@@ -123,17 +158,38 @@ pub(crate) fn scan(
     after: Option<&str>,
     visit: &mut dyn FnMut(&str, Entry) -> Result<bool>,
 ) -> Result<()> {
+    let after = after.map(|name| behind_all(&scope(account, kind, name).0));
+    scan_from(view, account, kind, (prefix, after), &mut |name, entry, buried| {
+        if buried { Ok(true) } else { visit(name, entry) }
+    })
+}
+
+/// As [`scan`], from a key on, and with deleted names that can be restored, each behind its namesake; `visit` is
+/// told of each whether it is one.
+pub(crate) fn scan_from(
+    view: &dyn View,
+    account: &AccountName,
+    kind: Kind,
+    (prefix, from): (&str, Option<Vec<u8>>),
+    visit: &mut dyn FnMut(&str, Entry, bool) -> Result<bool>,
+) -> Result<()> {
     let first = beginning(account, kind, prefix);
     let end = behind_all(&first);
-    let from = after.map_or_else(Vec::new, |name| behind_all(&scope(account, kind, name).0)).max(first);
+    let from = from.unwrap_or_default().max(first);
     if from >= end {
         return Ok(());
     }
     let name_at = beginning(account, kind, "").len();
     view.scan(Family::Catalog, &from, Some(&end), &mut |key, value| {
-        let name = key.get(name_at..).and_then(|rest| rest.strip_suffix(&[END]));
-        let name = name.and_then(|name| std::str::from_utf8(name).ok()).ok_or_else(damaged)?;
-        Ok(if visit(name, decode(value)?)? { Step::Next } else { Step::Stop })
+        let rest = key.get(name_at..).unwrap_or_default();
+        let (name, behind) = rest
+            .iter()
+            .position(|byte| *byte == END)
+            .and_then(|end| Some((rest.get(..end)?, rest.get(end + 1..)?)))
+            .filter(|(_, behind)| behind.is_empty() || behind.len() == ID_BYTES)
+            .ok_or_else(damaged)?;
+        let name = std::str::from_utf8(name).map_err(|_| damaged())?;
+        Ok(if visit(name, decode(value)?, !behind.is_empty())? { Step::Next } else { Step::Stop })
     })
 }
 
@@ -191,6 +247,14 @@ fn remains_key(scope: &Scope, id: u64) -> Vec<u8> {
     let mut key = scope.0.to_vec();
     key.extend_from_slice(&id.to_be_bytes());
     key
+}
+
+fn encode(id: u64, payload: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(1 + ID_BYTES + payload.len());
+    value.push(VERSION);
+    value.extend_from_slice(&id.to_be_bytes());
+    value.extend_from_slice(payload);
+    value
 }
 
 fn decode(value: &[u8]) -> Result<Entry> {

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// A moment, in ticks of 100 ns since 0001-01-01 UTC: the resolution and the epoch of the vendor's own
 /// timestamps, so that snapshot ids, `ETag`s and `Timestamp`s print without loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
@@ -56,7 +56,7 @@ impl Timestamp {
 }
 
 /// The version of a resource: unique and rising across the whole engine, so two writes never share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Etag(pub u64);
 
 impl From<Timestamp> for Etag {

@@ -80,9 +80,15 @@ impl Engine {
             Arc::<RocksMeta>::clone(&meta),
             Arc::<LocalChunks>::clone(&chunks),
             Arc::<LocalPages>::clone(&pages),
+            Arc::clone(&clock),
             entropy,
         );
-        let keeper = Keeper::start(Arc::<RocksMeta>::clone(&meta), engine.queues.clone(), clock)?;
+        let keeper = Keeper::start(
+            Arc::<RocksMeta>::clone(&meta),
+            engine.blobs.clone(),
+            engine.queues.clone(),
+            clock,
+        )?;
         engine.ground = Some(Ground { keeper, meta, chunks, pages, disk, closing: AtomicBool::new(false) });
         Ok(engine)
     }
@@ -92,11 +98,13 @@ impl Engine {
         meta: Arc<dyn MetaStore>,
         chunks: Arc<dyn ChunkStore>,
         pages: Arc<dyn PageStore>,
+        clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
             accounts: AccountStore::new(Arc::clone(&meta)),
-            blobs: BlobStore::new(Arc::clone(&meta), chunks),
+            blobs: BlobStore::new(Arc::clone(&meta), chunks, clock)
+                .with_pages(Arc::clone(&pages), Arc::clone(&entropy)),
             queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             settings: SettingsStore::new(Arc::clone(&meta)),
             tables: TableStore::new(Arc::clone(&meta)),

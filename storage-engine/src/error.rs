@@ -5,6 +5,7 @@
 //! done ([`EngineError::Disk`]; never retried). The front maps each variant to a wire code in one exhaustive
 //! match, so a new variant does not compile until it has one.
 
+use crate::blob::LeaseError;
 use crate::clock::{Etag, Timestamp};
 use std::io;
 use std::sync::Arc;
@@ -64,6 +65,96 @@ pub enum EngineError {
         /// Bytes that the content has.
         length: u64,
     },
+    /// A lease stands in the way.
+    #[error("{0}")]
+    Lease(LeaseError),
+    /// The blob is encrypted with another key of a customer than the request brings, or with none.
+    #[error("the customer's key is not the blob's")]
+    CustomerKeyMismatch {
+        /// Whether the blob is encrypted with a customer's key.
+        encrypted: bool,
+    },
+    /// The blob has snapshots, and nothing was said about them.
+    #[error("the blob has snapshots")]
+    SnapshotsPresent,
+    /// The blob is of another kind than the verb is for.
+    #[error("the blob is of another kind")]
+    BlobKindMismatch,
+    /// The verb is not for snapshots, versions or the current blob, whichever was named.
+    #[error("not possible on this state of the blob")]
+    StateMismatch,
+    /// The current version cannot be deleted by its id.
+    #[error("the current version cannot be deleted by its id")]
+    CurrentVersion,
+    /// Deleting for good before the time is not allowed, or the state is not deleted.
+    #[error("not deleted, or not to be deleted for good")]
+    PermanentDeleteRefused,
+    /// The blob lies in the archive.
+    #[error("the blob is archived")]
+    BlobArchived,
+    /// The blob is on its way out of the archive, to another tier.
+    #[error("the blob is being rehydrated")]
+    BlobBeingRehydrated,
+    /// A page blob's tier cannot be lowered.
+    #[error("the tier cannot be lowered")]
+    TierLowered,
+    /// The tier is too small for the blob.
+    #[error("the tier is too small")]
+    TierTooSmall,
+    /// The tier is not for blobs of this kind.
+    #[error("the tier is not for this kind of blob")]
+    TierKindMismatch,
+    /// An immutability policy forbids it.
+    #[error("an immutability policy forbids it")]
+    ImmutableByPolicy,
+    /// A legal hold forbids it.
+    #[error("a legal hold forbids it")]
+    ImmutableByLegalHold,
+    /// The append blob is not as long as the caller said.
+    #[error("the append position does not match")]
+    AppendPositionMismatch,
+    /// The append blob would be longer than the caller allows.
+    #[error("the append blob would be too long")]
+    AppendSizeExceeded,
+    /// The append blob is sealed.
+    #[error("the append blob is sealed")]
+    BlobSealed,
+    /// The append blob would have more blocks than [`crate::blob::BLOCKS_MAX`].
+    #[error("too many appended blocks")]
+    TooManyAppends,
+    /// The page blob's sequence number is not as the caller wants it.
+    #[error("the sequence number does not match")]
+    SequenceNumberMismatch,
+    /// The sequence number would be more than 2^63-1.
+    #[error("the sequence number would be too large")]
+    SequenceNumberTooLarge,
+    /// A copy to the blob is under way.
+    #[error("a copy is under way")]
+    CopyPending,
+    /// No copy to the blob is under way.
+    #[error("no copy is under way")]
+    NoCopyPending,
+    /// The copy under way has another id.
+    #[error("the copy has another id")]
+    CopyIdMismatch,
+    /// The blob is the target of incremental copies, which alone may write it.
+    #[error("the blob is an incremental copy")]
+    IncrementalCopy,
+    /// The snapshot to compare with does not exist.
+    #[error("the snapshot to compare with does not exist")]
+    PreviousSnapshotNotFound,
+    /// The snapshot to compare with is newer than what is compared.
+    #[error("the snapshot to compare with is newer")]
+    PreviousSnapshotNewer,
+    /// The blob was made anew since the snapshot to compare with.
+    #[error("the blob was overwritten since")]
+    BlobOverwritten,
+    /// This engine has no floor for page blobs.
+    #[error("page blobs are not offered")]
+    PagesUnavailable,
+    /// The deleted container does not exist, or not of this version.
+    #[error("the deleted container does not exist")]
+    DeletedContainerNotFound,
     /// The queue does not exist.
     #[error("the queue does not exist")]
     QueueNotFound,

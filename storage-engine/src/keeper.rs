@@ -1,8 +1,10 @@
-//! What is done without anybody asking: sweeping behind deleted names, and letting messages expire.
+//! What is done without anybody asking: sweeping behind deleted names, and letting blobs and messages go whose time
+//! is over.
 //!
 //! A loop without input: it looks at what is there, does a bounded part of it in ordinary verbs, and looks
 //! again. Interrupted anywhere, it goes on at the next start.
 
+use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
 use crate::meta::MetaStore;
@@ -27,13 +29,18 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts tidying up.
-    pub(crate) fn start(meta: Arc<dyn MetaStore>, queues: QueueStore, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub(crate) fn start(
+        meta: Arc<dyn MetaStore>,
+        blobs: BlobStore,
+        queues: QueueStore,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let stopping = Arc::new((Mutex::new(false), Condvar::new()));
         let stop = Arc::clone(&stopping);
         let work = move || {
             let mut sweep = Sweep::default();
             loop {
-                let rest = match round(&mut sweep, &*meta, &queues, &*clock) {
+                let rest = match round(&mut sweep, &*meta, (&blobs, &queues), &*clock) {
                     Ok(done) if done > 0 => Duration::ZERO,
                     Ok(_) => REST,
                     Err(EngineError::Closed) => return,
@@ -66,9 +73,15 @@ impl Keeper {
 }
 
 /// Does some of what there is to do; gives how much it was.
-fn round(sweep: &mut Sweep, meta: &dyn MetaStore, queues: &QueueStore, clock: &dyn Clock) -> Result<usize> {
-    // Both, whatever the one meets: a damaged record must not stop what has nothing to do with it.
+fn round(
+    sweep: &mut Sweep,
+    meta: &dyn MetaStore,
+    (blobs, queues): (&BlobStore, &QueueStore),
+    clock: &dyn Clock,
+) -> Result<usize> {
+    // All, whatever the one meets: a damaged record must not stop what has nothing to do with it.
     let swept = sweep.once(meta, VERBS_MAX);
+    let tidied = wait(blobs.tidy_once(VERBS_MAX));
     let expired = wait(queues.expire_once(clock.now()));
-    Ok(swept? + expired?)
+    Ok(swept? + tidied? + expired?)
 }

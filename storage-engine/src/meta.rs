@@ -8,6 +8,11 @@
 //!   catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
 //!   is committed, but may change before the verb commits. No verb needs more, and no engine underneath is
 //!   asked for more.
+//! - **Indexes are hints.** The families [`Family::Tag`] and [`Family::Due`] sort by something else than scopes, so
+//!   their keys cannot begin with one. What stands there only says where to look: whoever finds an entry reads the
+//!   record it names and believes that, and an entry whose record says otherwise is passed over. The local engine
+//!   writes them in the verb's batch; one that cannot may write an entry before the record and remove it after,
+//!   and nothing is found less. Each entry names its scope, so no two verbs write the same one at once.
 //! - **Serial**: verbs of one scope take effect one after another, each seeing all earlier ones.
 //! - **Durable**: when [`MetaStore::submit`] reports success, the writes survive a power cut (with
 //!   [`Durability::Sync`]).
@@ -47,6 +52,12 @@ pub enum Family {
     Content,
     /// Blocks staged and not yet committed.
     Staged,
+    /// Volumes of page blobs: who uses them, and what is to be taken back.
+    VolumeOwner,
+    /// Index: blobs by their tags.
+    Tag,
+    /// Index: what is to be looked at when its time has come.
+    Due,
     /// Messages.
     Message,
     /// Entities.
@@ -63,7 +74,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::System,
         Self::Account,
         Self::Catalog,
@@ -71,6 +82,9 @@ impl Family {
         Self::Blob,
         Self::Content,
         Self::Staged,
+        Self::VolumeOwner,
+        Self::Tag,
+        Self::Due,
         Self::Message,
         Self::Entity,
         Self::Volume,
@@ -78,6 +92,11 @@ impl Family {
         Self::Chunk,
         Self::Settings,
     ];
+
+    /// Whether its records are an index: hints in another order, written outside their verb's scope.
+    pub const fn is_index(self) -> bool {
+        matches!(self, Self::Tag | Self::Due)
+    }
 }
 
 /// The unit of atomicity: the bytes with which all keys of one blob name, queue, partition or catalogue

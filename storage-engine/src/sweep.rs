@@ -85,7 +85,7 @@ impl Sweep {
             return Ok(1);
         }
         let count = portions.len();
-        wait(delete(meta, remains.kind, portions))?;
+        wait(delete(meta, &remains, portions))?;
         self.place = Some(place);
         Ok(count)
     }
@@ -104,10 +104,10 @@ async fn forget(meta: &dyn MetaStore, remains: Remains) -> Result<()> {
     meta::commit(meta, scope, None, verb).await
 }
 
-async fn delete(meta: &dyn MetaStore, kind: Kind, portions: Vec<Portion>) -> Result<()> {
+async fn delete(meta: &dyn MetaStore, remains: &Remains, portions: Vec<Portion>) -> Result<()> {
     let submit = |portion: Portion| {
-        let scope = portion.scope.clone();
-        meta::commit(meta, scope, None, move |transaction| clear(transaction, kind, &portion))
+        let (scope, name, kind) = (portion.scope.clone(), remains.scope.clone(), remains.kind);
+        meta::commit(meta, scope, None, move |transaction| clear(transaction, &name, kind, &portion))
     };
     let verbs: Vec<_> = portions.into_iter().map(submit).collect();
     for verb in verbs {
@@ -187,9 +187,9 @@ fn scope_of(kind: Kind, key: &[u8]) -> Result<Scope> {
 }
 
 /// Deletes a portion.
-fn clear(transaction: &mut dyn Transaction, kind: Kind, portion: &Portion) -> Result<()> {
+fn clear(transaction: &mut dyn Transaction, name: &Scope, kind: Kind, portion: &Portion) -> Result<()> {
     if kind == Kind::Container {
-        return blob::sweep(transaction, &portion.scope);
+        return blob::sweep(transaction, name, &portion.scope);
     }
     for key in &portion.keys {
         transaction.delete(portion.family, key);

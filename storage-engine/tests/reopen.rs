@@ -13,7 +13,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 use storage_engine::Engine;
-use storage_engine::blob::{BlobAddress, BlobEntry, Conditions, ListBlobs, NewBlob, PublicAccess};
+use storage_engine::blob::{
+    BlobAddress, BlobEntry, Conditions, ListBlobs, NewBlob, NewContainer, Protection, Which,
+};
 use storage_engine::clock::{SystemClock, SystemEntropy};
 use storage_engine::config::EngineConfig;
 use storage_engine::meta::Durability;
@@ -61,8 +63,8 @@ fn body(number: usize) -> Bytes {
 }
 
 fn load(engine: &Engine) {
-    let (blobs, access) = (engine.blobs(), PublicAccess::None);
-    block_on(blobs.create_container(&account(), &container(), Vec::new(), access)).unwrap();
+    let blobs = engine.blobs();
+    block_on(blobs.create_container(&account(), &container(), NewContainer::default())).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             scope.spawn(move || {
@@ -71,7 +73,8 @@ fn load(engine: &Engine) {
                     block_on(upload.write(body(number))).unwrap();
                     let content = block_on(upload.finish()).unwrap();
                     let (new, any) = (NewBlob::default(), Conditions::default());
-                    block_on(blobs.put_block_blob(&at(number), new, content, any)).unwrap();
+                    block_on(blobs.put_block_blob(&at(number), new, content, any, Protection::default()))
+                        .unwrap();
                 }
             });
         }
@@ -96,7 +99,8 @@ fn check(engine: &Engine) {
     }
     assert_eq!(number, BLOBS);
     for number in (0..BLOBS).step_by(READ_EVERY).chain((0..BLOBS).step_by(1000)) {
-        let mut read = block_on(engine.blobs().read(&at(number), None, Conditions::default())).unwrap();
+        let mut read =
+            block_on(engine.blobs().read(&at(number), Which::Base, None, Conditions::default())).unwrap();
         let mut content = Vec::new();
         while let Some(piece) = block_on(read.reader.next()).unwrap() {
             content.extend_from_slice(&piece);

@@ -47,7 +47,7 @@ pub(super) async fn enter(
         return Err(StorageError::new(ErrorCode::PublicAccessNotPermitted));
     }
     let Ok(name) = ContainerName::parse(name) else { return Err(nobody(head)) };
-    match blobs.container(&head.account, &name).await {
+    match blobs.container(&head.account, &name, None).await {
         Ok(container) => Ok(Principal::Anonymous(container.public_access)),
         Err(EngineError::ContainerNotFound) => Err(nobody(head)),
         Err(error) => Err(StorageError::from_engine(error, Intent::Read)),

@@ -85,7 +85,10 @@ pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
 
 /// All headers of a blob's properties but its length and its MD5, which depend on what is answered.
 pub(super) fn set_properties(headers: &mut HeaderMap, properties: &BlobProperties) {
-    set_stamp(headers, Stamp { etag: properties.etag, modified: properties.modified });
+    set_stamp(
+        headers,
+        Stamp { etag: properties.etag, modified: properties.modified, version: properties.version },
+    );
     set(headers, header::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
     let content = &properties.headers;
     set_some(headers, header::CONTENT_TYPE, &content.content_type);
@@ -190,6 +193,7 @@ mod tests {
             length: 3,
             headers: ContentHeaders { language: "en".into(), ..ContentHeaders::default() },
             metadata: vec![("k".into(), "v".into())],
+            ..BlobProperties::default()
         };
         let mut headers = HeaderMap::new();
         set_properties(&mut headers, &properties);

@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use storage_engine::EngineError;
-use storage_engine::chunk::ContentReader;
+use storage_engine::blob::BlobReader;
 
 /// A body and its bytes on the wire.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Framed {
 /// # Errors
 /// The engine's, of the first piece.
 pub(crate) async fn body(
-    mut reader: ContentReader,
+    mut reader: BlobReader,
     length: u64,
     structured: bool,
 ) -> Result<Framed, EngineError> {
@@ -61,7 +61,7 @@ pub(crate) fn body_of(mut pieces: Vec<Bytes>, length: u64, structured: bool) -> 
 ///
 /// # Errors
 /// The engine's.
-pub(crate) async fn collect(mut reader: ContentReader) -> Result<Vec<Bytes>, EngineError> {
+pub(crate) async fn collect(mut reader: BlobReader) -> Result<Vec<Bytes>, EngineError> {
     let mut pieces = Vec::new();
     while let Some(piece) = reader.next().await? {
         pieces.push(piece);

@@ -39,7 +39,9 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    AccessTierNotSupportedForBlobType 400 "AccessTierNotSupportedForBlobType" "The access tier is not supported for this blob type.";
     AccountNotFound 404 "ResourceNotFound" "The specified resource does not exist.";
+    AppendPositionConditionNotMet 412 "AppendPositionConditionNotMet" "The append position condition specified was not met.";
     AtomFormatNotSupported 415 "AtomFormatNotSupported" "Atom format is not supported.";
     AuthenticationFailed 403 "AuthenticationFailed" "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.";
     AuthorizationFailure 403 "AuthorizationFailure" "This request is not authorized to perform this operation.";
@@ -49,10 +51,20 @@ error_codes! {
     AuthorizationServiceMismatch 403 "AuthorizationServiceMismatch" "This request is not authorized to perform this operation using this service.";
     AuthorizationSourceIPMismatch 403 "AuthorizationSourceIPMismatch" "This request is not authorized to perform this operation using this source IP.";
     BlobAlreadyExists 409 "BlobAlreadyExists" "The specified blob already exists.";
+    BlobArchived 409 "BlobArchived" "This operation is not permitted on an archived blob.";
+    BlobBeingRehydrated 409 "BlobBeingRehydrated" "This operation is not permitted because the blob is being rehydrated.";
+    BlobDoesNotUseCustomerSpecifiedEncryption 409 "BlobDoesNotUseCustomerSpecifiedEncryption" "The given customer specified encryption does not match the encryption used to encrypt the blob.";
+    BlobImmutableDueToLegalHold 409 "BlobImmutableDueToLegalHold" "This operation is not permitted as the blob is immutable due to a legal hold.";
+    BlobImmutableDueToPolicy 409 "BlobImmutableDueToPolicy" "This operation is not permitted as the blob is immutable due to a policy.";
+    BlobIsSealed 409 "BlobIsSealed" "The specified blob is sealed and its contents can't be modified unless the blob is re-created after a delete.";
     BlobNotFound 404 "BlobNotFound" "The specified blob does not exist.";
+    BlobOverwritten 409 "BlobOverwritten" "The blob has been recreated since the previous snapshot was taken.";
+    BlobTierInadequateForContentLength 409 "BlobTierInadequateForContentLength" "Specified blob tier size limit cannot be less than content length.";
+    BlobUsesCustomerSpecifiedEncryption 409 "BlobUsesCustomerSpecifiedEncryption" "The blob is encrypted with customer specified encryption, but it was not provided in the request.";
     BlockCountExceedsLimit 409 "BlockCountExceedsLimit" "The uncommitted block count cannot exceed the maximum limit of 100,000 blocks.";
     BlockListTooLong 400 "BlockListTooLong" "The block list may not contain more than 50,000 blocks.";
     BothCrc64AndMd5HeaderPresent 400 "BothCrc64AndMd5HeaderPresent" "Both x-ms-content-crc64 header and Content-MD5 header are present.";
+    CannotChangeToLowerTier 409 "CannotChangeToLowerTier" "A higher blob tier has already been explicitly set.";
     CommandsInBatchActOnDifferentPartitions 400 "CommandsInBatchActOnDifferentPartitions" "All commands in a batch must operate on same entity group.";
     ConditionHeadersNotSupported 400 "ConditionHeadersNotSupported" "Condition headers are not supported.";
     ConditionNotMetOnRead 304 "ConditionNotMet" "The condition specified using HTTP conditional header(s) is not met.";
@@ -60,15 +72,18 @@ error_codes! {
     ContainerAlreadyExists 409 "ContainerAlreadyExists" "The specified container already exists.";
     ContainerNotFound 404 "ContainerNotFound" "The specified container does not exist.";
     CorsPreflightFailure 403 "CorsPreflightFailure" "CORS not enabled or no matching rule found for this request.";
+    CopyIdMismatch 409 "CopyIdMismatch" "The specified copy ID did not match the copy ID for the pending copy operation.";
     Crc64Mismatch 400 "Crc64Mismatch" "The CRC64 value specified in the request did not match with the CRC64 value calculated by the server.";
     DuplicatePropertiesSpecified 400 "DuplicatePropertiesSpecified" "A property is specified more than one time.";
     EmptyMetadataKey 400 "EmptyMetadataKey" "The key for one of the metadata key-value pairs is empty.";
     EntityAlreadyExists 409 "EntityAlreadyExists" "The specified entity already exists.";
     EntityTooLarge 400 "EntityTooLarge" "The entity is larger than the maximum size permitted.";
     InsufficientAccountPermissions 403 "InsufficientAccountPermissions" "Write operations are not allowed.";
+    InfiniteLeaseDurationRequired 412 "InfiniteLeaseDurationRequired" "The lease ID matched, but the specified lease must be an infinite-duration lease.";
     InternalError 500 "InternalError" "The server encountered an internal error. Please retry the request.";
     InvalidAuthenticationInfo 400 "InvalidAuthenticationInfo" "Authentication information is not given in the correct format. Check the value of Authorization header.";
     InvalidBlobOrBlock 400 "InvalidBlobOrBlock" "The specified blob or block content is invalid.";
+    InvalidBlobType 409 "InvalidBlobType" "The blob type is invalid for this operation.";
     InvalidBlockId 400 "InvalidBlockId" "The specified block ID is invalid. The block ID must be Base64-encoded.";
     InvalidBlockList 400 "InvalidBlockList" "The specified block list is invalid.";
     InvalidDuplicateRow 400 "InvalidDuplicateRow" "A command with RowKey is already present in the batch. An entity can appear only once in a batch.";
@@ -88,8 +103,19 @@ error_codes! {
     InvalidXmlNodeValue 400 "InvalidXmlNodeValue" "The value for one of the XML nodes is not in the correct format.";
     JsonFormatNotSupported 415 "JsonFormatNotSupported" "JSON format is not supported.";
     KeyValueTooLarge 400 "KeyValueTooLarge" "The key value is larger than the maximum size permitted.";
+    LeaseAlreadyPresent 409 "LeaseAlreadyPresent" "There is already a lease present.";
+    LeaseIdMismatchWithBlobOperation 412 "LeaseIdMismatchWithBlobOperation" "The lease ID specified did not match the lease ID for the blob.";
+    LeaseIdMismatchWithContainerOperation 412 "LeaseIdMismatchWithContainerOperation" "The lease ID specified did not match the lease ID for the container.";
+    LeaseIdMismatchWithLeaseOperation 409 "LeaseIdMismatchWithLeaseOperation" "The lease ID specified did not match the lease ID for the resource.";
+    LeaseIdMissing 412 "LeaseIdMissing" "There is currently a lease on the resource and no lease ID was specified in the request.";
+    LeaseIsBreakingAndCannotBeAcquired 409 "LeaseIsBreakingAndCannotBeAcquired" "The lease ID matched, but the lease is currently in breaking state and cannot be acquired until it is broken.";
+    LeaseIsBreakingAndCannotBeChanged 409 "LeaseIsBreakingAndCannotBeChanged" "The lease ID matched, but the lease is currently in breaking state and cannot be changed.";
+    LeaseIsBrokenAndCannotBeRenewed 409 "LeaseIsBrokenAndCannotBeRenewed" "The lease ID matched, but the lease has been broken explicitly and cannot be renewed.";
+    LeaseLost 412 "LeaseLost" "A lease ID was specified, but the lease for the resource has expired.";
     LeaseNotPresentWithBlobOperation 412 "LeaseNotPresentWithBlobOperation" "There is currently no lease on the blob.";
     LeaseNotPresentWithContainerOperation 412 "LeaseNotPresentWithContainerOperation" "There is currently no lease on the container.";
+    LeaseNotPresentWithLeaseOperation 409 "LeaseNotPresentWithLeaseOperation" "There is currently no lease on the resource.";
+    MaxBlobSizeConditionNotMet 412 "MaxBlobSizeConditionNotMet" "The max blob size condition specified was not met.";
     Md5Mismatch 400 "Md5Mismatch" "The MD5 value specified in the request did not match with the MD5 value calculated by the server.";
     MessageNotFound 404 "MessageNotFound" "The specified message does not exist.";
     MessageTooLarge 400 "MessageTooLarge" "The message exceeds the maximum allowed size.";
@@ -100,10 +126,17 @@ error_codes! {
     MissingRequiredXmlNode 400 "MissingRequiredXmlNode" "An XML node that's mandatory for this request is not specified.";
     MultipleConditionHeadersNotSupported 400 "MultipleConditionHeadersNotSupported" "Multiple condition headers are not supported.";
     NoAuthenticationInformation 401 "NoAuthenticationInformation" "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.";
+    NoPendingCopyOperation 409 "NoPendingCopyOperation" "There is currently no pending copy operation.";
     NotImplemented 501 "NotImplemented" "The requested operation is not implemented on the specified resource.";
+    OperationNotAllowedOnIncrementalCopyBlob 409 "OperationNotAllowedOnIncrementalCopyBlob" "The specified operation is not allowed on an incremental copy blob.";
+    OperationNotAllowedOnRootBlob 403 "OperationNotAllowedOnRootBlob" "The specified operation is not allowed on the current version of the blob.";
     OutOfRangeInput 400 "OutOfRangeInput" "One of the request inputs is out of range.";
     OutOfRangeQueryParameterValue 400 "OutOfRangeQueryParameterValue" "One of the query parameters specified in the request URI is outside the permissible range.";
+    PendingCopyOperation 409 "PendingCopyOperation" "There is currently a pending copy operation.";
+    PermanentDeleteRefused 409 "OperationNotAllowed" "The specified state of the blob is not soft-deleted, or permanent deletion is not enabled.";
     PopReceiptMismatch 400 "PopReceiptMismatch" "The specified pop receipt did not match the pop receipt for a dequeued message.";
+    PreviousSnapshotCannotBeNewer 400 "PreviousSnapshotCannotBeNewer" "The prevsnapshot query parameter value cannot be newer than snapshot query parameter value.";
+    PreviousSnapshotNotFound 409 "PreviousSnapshotNotFound" "The previous snapshot is not found.";
     PropertiesNeedValue 400 "PropertiesNeedValue" "The values are not specified for all properties in the entity.";
     PropertyNameInvalid 400 "PropertyNameInvalid" "The property name is invalid.";
     PropertyNameTooLong 400 "PropertyNameTooLong" "The property name exceeds the maximum allowed length.";
@@ -114,6 +147,8 @@ error_codes! {
     RequestBodyTooLarge 413 "RequestBodyTooLarge" "The request body is too large and exceeds the maximum permissible limit.";
     RequestTimedOut 408 "RequestTimedOut" "The request body was not received in time.";
     ResourceNotFound 404 "ResourceNotFound" "The specified resource does not exist.";
+    SequenceNumberConditionNotMet 412 "SequenceNumberConditionNotMet" "The sequence number condition specified was not met.";
+    SequenceNumberIncrementTooLarge 409 "SequenceNumberIncrementTooLarge" "The sequence number increment cannot be performed because it would result in overflow of the sequence number.";
     ServerBusy 503 "ServerBusy" "The server is busy.";
     SnapshotsPresent 409 "SnapshotsPresent" "This operation is not permitted while the blob has snapshots.";
     StorageFull 507 "InsufficientStorage" "There is not enough space on the disks to complete the operation.";

@@ -1,14 +1,19 @@
 //! Blocks: staged one by one, made a blob's content by a list.
 
 use super::content::{self, Piece};
-use super::place::{Place, Route};
-use super::record::{self, BlobRecord, BlockRecord, StagingRecord};
+use super::guard;
+use super::lease::{self, LeaseId, Leased};
+use super::place::{Place, Route, State};
+use super::properties::{BlobKind, Protection, Which};
+use super::record::{BlobRecord, BlockRecord, StagingRecord};
+use super::state::{self, Fate};
 use super::write;
 use super::{
     BLOCKS_MAX, BlobAddress, BlobStore, Block, BlockChoice, BlockId, BlockList, Conditions, NewBlob,
     STAGED_BLOCKS_MAX, Stamp,
 };
 use crate::chunk::{ChunkRef, Content, Staged};
+use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
 use crate::meta::{self, Family, Step, Transaction, View, Weight};
@@ -22,7 +27,15 @@ impl BlobStore {
     /// Keeps `content` as a block of the blob, to be committed later. *Put Block*.
     ///
     /// The content has to come from [`crate::chunk::Upload::finish_in_chunks`]: committing a block must not copy it.
-    pub async fn stage_block(&self, at: &BlobAddress, id: BlockId, content: Staged) -> Result<()> {
+    ///
+    /// Of the conditions only the lease is asked: staging changes nothing that the others are about.
+    pub async fn stage_block(
+        &self,
+        at: &BlobAddress,
+        id: BlockId,
+        content: Staged,
+        lease: Option<LeaseId>,
+    ) -> Result<()> {
         let chunks = match &content.content {
             Content::Chunks(chunks) => chunks.clone(),
             Content::Inline(bytes) if bytes.is_empty() => Vec::new(),
@@ -31,7 +44,10 @@ impl BlobStore {
             }
         };
         let block = BlockRecord { length: content.length, chunks };
-        self.change(at, Some(content), move |transaction, place| stage(transaction, place, &id, &block)).await
+        self.change(at, Some(content), move |transaction, place| {
+            stage(transaction, place, &id, &block, lease)
+        })
+        .await
     }
 
     /// Makes the blob consist of these blocks, in this order; drops all other staged ones. *Put Block List*.
@@ -43,27 +59,48 @@ impl BlobStore {
         blocks: Vec<BlockChoice>,
         new: NewBlob,
         conditions: Conditions,
+        protection: Protection,
     ) -> Result<Stamp> {
         self.change(at, None, move |transaction, place| {
-            commit(transaction, place, &blocks, &new, &conditions)
+            commit(transaction, place, &blocks, &new, (&conditions, protection))
         })
         .await
     }
 
-    /// The blob's blocks. *Get Block List*.
-    pub async fn block_list(&self, at: &BlobAddress) -> Result<BlockList> {
-        let at = at.clone();
-        meta::read(self.meta.as_ref(), Weight::Scan, move |view| list(view, &Route::find(view, &at)?.place))
-            .await
+    /// The blob's blocks, or those of a snapshot or version. *Get Block List*.
+    pub async fn block_list(
+        &self,
+        at: &BlobAddress,
+        which: Which,
+        conditions: Conditions,
+    ) -> Result<BlockList> {
+        let (at, now) = (at.clone(), self.clock.now());
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
+            list(view, &Route::find(view, &at)?.place, which, &conditions, now)
+        })
+        .await
     }
 }
 
-fn stage(transaction: &mut dyn Transaction, place: &Place, id: &BlockId, block: &BlockRecord) -> Result<()> {
+fn stage(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    id: &BlockId,
+    block: &BlockRecord,
+    lease: Option<LeaseId>,
+) -> Result<()> {
+    let now = transaction.now();
+    let base = state::live_base(transaction, place, now)?;
+    let held = base.as_ref().map(|base| base.properties.lease).unwrap_or_default();
+    lease::check_write(held, lease, now, Leased::Blob)?;
+    if base.as_ref().is_some_and(|base| base.properties.kind != BlobKind::Block) {
+        return Err(EngineError::BlobKindMismatch);
+    }
     let id_bytes = u64::try_from(id.as_bytes().len()).unwrap_or(u64::MAX);
     let mark = staging(transaction, place)?;
     let expected = match mark {
         Some(mark) => Some(mark.id_bytes),
-        None => committed_id_bytes(transaction, place)?,
+        None => committed_id_bytes(transaction, place, base.as_ref())?,
     };
     if expected.is_some_and(|expected| expected != id_bytes) {
         return Err(EngineError::BlockIdLength);
@@ -82,8 +119,8 @@ fn stage(transaction: &mut dyn Transaction, place: &Place, id: &BlockId, block: 
         transaction.keep(*chunk);
     }
     transaction.put(Family::Staged, &key, &block.encode());
-    let mark = StagingRecord { modified: transaction.now(), id_bytes, blocks };
-    transaction.put(Family::Blob, &place.staging(), &mark.encode());
+    let mark = StagingRecord { modified: now, id_bytes, blocks };
+    transaction.put(Family::Blob, &place.state(State::Staging), &mark.encode());
     Ok(())
 }
 
@@ -92,34 +129,56 @@ fn commit(
     place: &Place,
     choices: &[BlockChoice],
     new: &NewBlob,
-    conditions: &Conditions,
+    (conditions, protection): (&Conditions, Protection),
 ) -> Result<Stamp> {
-    let former = write::find(transaction, place)?;
-    conditions.check_write(former.as_ref().map(BlobRecord::version))?;
+    let former = guard::to_replace(transaction, place, conditions, BlobKind::Block, protection)?;
+    if former.as_ref().is_some_and(|former| former.properties.kind != BlobKind::Block) {
+        return Err(EngineError::BlobKindMismatch);
+    }
     if choices.len() > BLOCKS_MAX {
         return Err(EngineError::TooManyBlocks);
     }
     let old = match &former {
-        Some(former) => content::take(transaction, place, former.form)?,
+        Some(former) => content::pieces(transaction, place, former.form)?,
         None => Vec::new(),
     };
-    let staged: HashMap<_, _> = take_staged(transaction, place)?.into_iter().collect();
+    let staged: HashMap<_, _> = staged_if_any(transaction, place)?.into_iter().collect();
     let committed: HashMap<_, _> =
         blocks(&old).into_iter().map(|(block, record)| (block.id, record)).collect();
     let pieces = resolve(choices, &staged, &committed)?;
-
     let used: BTreeSet<ChunkRef> = pieces.iter().filter_map(Piece::chunk).collect();
-    let known =
-        old.iter().filter_map(Piece::chunk).chain(staged.into_values().flat_map(|block| block.chunks));
-    content::free(transaction, known.filter(|chunk| !used.contains(chunk)));
+    write::drop_staged(transaction, place, &used)?;
+    take_over(transaction, place, former.as_ref(), (&old, &used), protection)?;
 
-    let stamp = record::stamp(transaction);
-    let created = former.map_or(stamp.modified, |former| former.properties.created);
+    let now = transaction.now();
     let length = pieces.iter().filter_map(Piece::chunk).map(|chunk| u64::from(chunk.len)).sum();
-    let form = content::write_pieces(transaction, place, stamp.etag.0, &pieces)?;
-    let record = BlobRecord::new(stamp.modified, created, length, new, form);
-    transaction.put(Family::Blob, &place.base(), &record.encode());
-    Ok(stamp)
+    let form = content::write_pieces(transaction, place, now.ticks(), &pieces)?;
+    let mut record = BlobRecord::new(now, length, BlobKind::Block, new, form);
+    record.properties.created = former.as_ref().map_or(now, |former| former.properties.created);
+    Ok(write::put_base(transaction, place, record, former.as_ref(), protection))
+}
+
+/// Puts the former blob away, whose pieces were `old` and of which the new one takes over the chunks in `used`.
+fn take_over(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    former: Option<&BlobRecord>,
+    (old, used): (&[Piece], &BTreeSet<ChunkRef>),
+    protection: Protection,
+) -> Result<()> {
+    state::retire_deleted(transaction, place, BlobKind::Block)?;
+    let Some(former) = former else { return Ok(()) };
+    let fate = state::fate(former, protection, transaction.now());
+    let goes = fate == Fate::Gone && content::is_sole(transaction, place, former.form)?;
+    if !goes {
+        let shared = old.iter().filter_map(Piece::chunk).filter(|chunk| used.contains(chunk)).collect();
+        content::share_chunks(transaction, place, shared)?;
+    }
+    state::retire(transaction, place, former, fate);
+    if fate == Fate::Gone {
+        content::release_but(transaction, place, former.form, used)?;
+    }
+    Ok(())
 }
 
 /// What the blob will consist of.
@@ -145,14 +204,25 @@ fn resolve(
     Ok(pieces)
 }
 
-fn list(view: &dyn View, place: &Place) -> Result<BlockList> {
-    let record = write::find(view, place)?;
-    let staged = match staging(view, place)? {
-        Some(_) => staged_blocks(view, &place.scope.0)?,
-        None => Vec::new(),
+fn list(
+    view: &dyn View,
+    place: &Place,
+    which: Which,
+    conditions: &Conditions,
+    now: Timestamp,
+) -> Result<BlockList> {
+    let record = state::find(view, place, which, now)?.map(|(_, record)| record);
+    let staged = match which {
+        Which::Base => staged_if_any(view, place)?,
+        Which::Snapshot(_) | Which::Version(_) => Vec::new(),
     };
-    if record.is_none() && staged.is_empty() {
-        return Err(EngineError::BlobNotFound);
+    match &record {
+        Some(record) if record.properties.kind != BlobKind::Block => {
+            return Err(EngineError::BlobKindMismatch);
+        }
+        Some(record) => guard::check_read(conditions, record, now)?,
+        None if staged.is_empty() => return Err(EngineError::BlobNotFound),
+        None => {}
     }
     let pieces = record.as_ref().map(|record| content::pieces(view, place, record.form)).transpose()?;
     let committed = pieces.unwrap_or_default().into_iter().filter_map(|piece| match piece {
@@ -162,9 +232,7 @@ fn list(view: &dyn View, place: &Place) -> Result<BlockList> {
     Ok(BlockList {
         committed: committed.collect(),
         staged: staged.into_iter().map(|(id, block)| Block { id, length: block.length }).collect(),
-        blob: record.map(|BlobRecord { properties: blob, .. }| {
-            (Stamp { etag: blob.etag, modified: blob.modified }, blob.length)
-        }),
+        blob: record.map(|record| (record.stamp(), record.properties.length)),
     })
 }
 
@@ -187,8 +255,8 @@ fn blocks(pieces: &[Piece]) -> Vec<(Block, BlockRecord)> {
     blocks
 }
 
-fn committed_id_bytes(view: &dyn View, place: &Place) -> Result<Option<u64>> {
-    let Some(record) = write::find(view, place)? else { return Ok(None) };
+fn committed_id_bytes(view: &dyn View, place: &Place, base: Option<&BlobRecord>) -> Result<Option<u64>> {
+    let Some(record) = base else { return Ok(None) };
     Ok(match content::first_piece(view, place, record.form)? {
         Some(Piece::Block(block)) => Some(u64::try_from(block.id.as_bytes().len()).unwrap_or(u64::MAX)),
         _ => None,
@@ -197,7 +265,17 @@ fn committed_id_bytes(view: &dyn View, place: &Place) -> Result<Option<u64>> {
 
 /// The mark that blocks are staged, if there are some.
 fn staging(view: &dyn View, place: &Place) -> Result<Option<StagingRecord>> {
-    view.get(Family::Blob, &place.staging())?.map(|value| StagingRecord::decode(&value)).transpose()
+    view.get(Family::Blob, &place.state(State::Staging))?
+        .map(|value| StagingRecord::decode(&value))
+        .transpose()
+}
+
+/// The blocks staged for a name, by id.
+fn staged_if_any(view: &dyn View, place: &Place) -> Result<Vec<(BlockId, BlockRecord)>> {
+    if staging(view, place)?.is_none() {
+        return Ok(Vec::new());
+    }
+    staged_blocks(view, &place.scope.0)
 }
 
 /// Deletes the staged blocks of a name and their mark, and gives what they were. Whether their chunks go too
@@ -221,7 +299,7 @@ pub(super) fn take_all_staged(
     for (id, _) in &staged {
         transaction.delete(Family::Staged, &place.staged(id));
     }
-    transaction.delete(Family::Blob, &place.staging());
+    transaction.delete(Family::Blob, &place.state(State::Staging));
     Ok(staged)
 }
 
@@ -254,11 +332,12 @@ mod tests {
             blocks,
             NewBlob::default(),
             Conditions::default(),
+            Protection::default(),
         ))
     }
 
     fn block_list(store: &Fixture) -> BlockList {
-        block_on(store.blobs.block_list(&store.at("blob"))).unwrap()
+        block_on(store.blobs.block_list(&store.at("blob"), Which::Base, Conditions::default())).unwrap()
     }
 
     #[test]
@@ -329,11 +408,16 @@ mod tests {
         let put = store.put("blob", store.inline(b"x")).unwrap();
         let at = store.at("blob");
         let unless_there = Conditions { if_none_match: vec![EtagMatch::Any], ..Conditions::default() };
-        let refused =
-            block_on(store.blobs.commit_block_list(&at, Vec::new(), NewBlob::default(), unless_there));
+        let refused = block_on(store.blobs.commit_block_list(
+            &at,
+            Vec::new(),
+            NewBlob::default(),
+            unless_there,
+            Protection::default(),
+        ));
         assert!(matches!(refused, Err(EngineError::BlobExists)));
         let commit = commit(&store, Vec::new()).unwrap();
-        let now = block_on(store.blobs.properties(&at, Conditions::default())).unwrap();
+        let now = block_on(store.blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
         assert_eq!((now.created, now.modified), (put.modified, commit.modified));
     }
 
@@ -343,7 +427,13 @@ mod tests {
         store.stage("blob", "1", b"staged").unwrap();
         let there = Conditions { if_match: vec![EtagMatch::Any], ..Conditions::default() };
         let at = store.at("blob");
-        let refused = block_on(store.blobs.commit_block_list(&at, latest(&["1"]), NewBlob::default(), there));
+        let refused = block_on(store.blobs.commit_block_list(
+            &at,
+            latest(&["1"]),
+            NewBlob::default(),
+            there,
+            Protection::default(),
+        ));
         assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
     }
 
@@ -373,7 +463,7 @@ mod tests {
         let full = u64::try_from(STAGED_BLOCKS_MAX).unwrap();
         block_on(meta::commit(store.meta.as_ref(), route.place.scope.clone(), None, move |transaction| {
             let mark = StagingRecord { modified: transaction.now(), id_bytes: 1, blocks: full };
-            transaction.put(Family::Blob, &route.place.staging(), &mark.encode());
+            transaction.put(Family::Blob, &route.place.state(State::Staging), &mark.encode());
             Ok(())
         }))
         .unwrap();
@@ -395,7 +485,7 @@ mod tests {
     fn a_block_that_would_have_to_be_copied_is_refused() {
         let store = Fixture::new();
         let at = store.at("blob");
-        let staged = block_on(store.blobs.stage_block(&at, block_id("1"), store.inline(b"x")));
+        let staged = block_on(store.blobs.stage_block(&at, block_id("1"), store.inline(b"x"), None));
         assert!(staged.is_err());
         assert_eq!(store.records(Family::Staged), 0);
     }

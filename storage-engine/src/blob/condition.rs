@@ -4,6 +4,9 @@
 //! (`If-Match` and `If-Unmodified-Since` must hold, and one of `If-None-Match` and `If-Modified-Since`);
 //! writes let the etag win over the date. The table of the page is the test of this file.
 
+use super::lease::LeaseId;
+use super::properties::{BlobProperties, EncryptionKey};
+use super::tags::{TagExpression, Tags};
 use crate::clock::{Etag, Timestamp};
 use crate::error::{EngineError, Result};
 
@@ -29,8 +32,17 @@ impl EtagMatch {
 }
 
 /// The preconditions of a request. Empty lists and `None`: not given.
+///
+/// They are judged in this order: the lease, the customer's key, tags, then version and age.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conditions {
+    /// The id of the lease under which the request comes.
+    pub lease: Option<LeaseId>,
+    /// SHA-256 of the customer's key that the request brings. Asked for where content or metadata is read or
+    /// added to, and not where a blob is made, deleted, or changed in what is not encrypted.
+    pub customer_key: Option<[u8; 32]>,
+    /// What the blob's tags must be.
+    pub if_tags: Option<TagExpression>,
     /// One of these must match.
     pub if_match: Vec<EtagMatch>,
     /// None of these may match.
@@ -78,6 +90,31 @@ impl Conditions {
             self.modified_holds(modified) && self.unmodified_holds(modified)
         };
         if holds { Ok(()) } else { Err(EngineError::PreconditionFailed) }
+    }
+
+    /// Whether the tags are as they must be. A blob that is not there has none.
+    ///
+    /// # Errors
+    /// [`EngineError::PreconditionFailed`].
+    pub fn check_tags(&self, tags: &Tags) -> Result<()> {
+        let holds = self.if_tags.as_ref().is_none_or(|expression| expression.holds(tags));
+        if holds { Ok(()) } else { Err(EngineError::PreconditionFailed) }
+    }
+
+    /// Whether the request brings the key that the blob is encrypted with.
+    ///
+    /// # Errors
+    /// [`EngineError::CustomerKeyMismatch`].
+    pub fn check_customer_key(&self, blob: &BlobProperties) -> Result<()> {
+        let key = blob.encryption.as_ref().and_then(|encryption| match encryption.key {
+            EncryptionKey::Customer(sum) => Some(sum),
+            EncryptionKey::Scope(_) => None,
+        });
+        if key == self.customer_key {
+            Ok(())
+        } else {
+            Err(EngineError::CustomerKeyMismatch { encrypted: key.is_some() })
+        }
     }
 
     fn match_holds(&self, etag: Etag) -> bool {

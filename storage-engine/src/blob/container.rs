@@ -1,8 +1,16 @@
 //! Containers: a name in the catalogue each, with properties of its own.
+//!
+//! A container's lease guards its deletion and nothing else; other requests that bring an id have it checked as reads
+//! have. A deleted container that can be restored keeps its id and so all that it held; when its time is over, or at
+//! once if nothing is kept, the id goes to the sweep.
 
+use super::due::{Due, Kind as DueKind};
+use super::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
+use super::properties::Deletion;
 use super::record::{self, ContainerRecord};
-use super::{BlobStore, Conditions, Container, ListContainers, Page, PublicAccess, Stamp};
+use super::{BlobStore, Conditions, Container, ListContainers, NewContainer, Page, Stamp};
 use crate::catalog::{self, Entry, Kind};
+use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Scope, Transaction, View, Weight};
 use crate::name::{AccountName, ContainerName, Metadata};
@@ -13,8 +21,7 @@ impl BlobStore {
         &self,
         account: &AccountName,
         name: &ContainerName,
-        metadata: Metadata,
-        public_access: PublicAccess,
+        new: NewContainer,
     ) -> Result<Stamp> {
         let scope = scope(account, name);
         meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
@@ -22,8 +29,7 @@ impl BlobStore {
                 return Err(EngineError::ContainerExists);
             }
             let stamp = record::stamp(transaction);
-            let record =
-                ContainerRecord { stamp, metadata: metadata.clone(), public_access, policies: Vec::new() };
+            let record = ContainerRecord::made(stamp, new.clone());
             catalog::write(transaction, &scope, stamp.modified.ticks(), &record.encode());
             Ok(stamp)
         })
@@ -31,10 +37,19 @@ impl BlobStore {
     }
 
     /// The container's properties. *Get Container Properties*, *Get Container Metadata*.
-    pub async fn container(&self, account: &AccountName, name: &ContainerName) -> Result<Container> {
-        let (scope, name) = (scope(account, name), name.clone());
+    ///
+    /// # Errors
+    /// [`EngineError::Lease`] if an id is given that is not that of the container's lease.
+    pub async fn container(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+        lease: Option<LeaseId>,
+    ) -> Result<Container> {
+        let (scope, name, now) = (scope(account, name), name.clone(), self.clock.now());
         meta::read(self.meta.as_ref(), Weight::Point, move |view| {
             let (_, record) = find(view, &scope)?;
+            lease::check_read(record.lease, lease, now, Leased::Container)?;
             Ok(record.named(name.clone()))
         })
         .await
@@ -50,66 +65,173 @@ impl BlobStore {
     ) -> Result<Stamp> {
         let scope = scope(account, name);
         meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            let (id, former) = find_to_write(transaction, &scope, &conditions)?;
-            let stamp = record::stamp(transaction);
-            let record = ContainerRecord { stamp, metadata: metadata.clone(), ..former };
+            let (id, mut record) = find(transaction, &scope)?;
+            let now = transaction.now();
+            lease::check_read(record.lease, conditions.lease, now, Leased::Container)?;
+            conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
+            record.stamp = record::stamp(transaction);
+            record.metadata.clone_from(&metadata);
             catalog::write(transaction, &scope, id, &record.encode());
-            Ok(stamp)
+            Ok(record.stamp)
         })
         .await
     }
 
-    /// Deletes the container and, in time, all that it holds. *Delete Container*.
+    /// Acquires, renews, changes, releases or breaks the container's lease. *Lease Container*.
+    pub async fn lease_container(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+        request: LeaseRequest,
+        conditions: Conditions,
+    ) -> Result<(Stamp, LeaseOutcome)> {
+        let scope = scope(account, name);
+        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
+            let (id, mut record) = find(transaction, &scope)?;
+            conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
+            let (next, outcome) = lease::step(record.lease, request, transaction.now())?;
+            record.lease = next;
+            catalog::write(transaction, &scope, id, &record.encode());
+            Ok((record.stamp, outcome))
+        })
+        .await
+    }
+
+    /// Deletes the container and, in time, all that it holds. *Delete Container*. With `retention_days` it can be
+    /// restored so long.
     pub async fn delete_container(
         &self,
         account: &AccountName,
         name: &ContainerName,
         conditions: Conditions,
+        retention_days: Option<u32>,
     ) -> Result<()> {
         let scope = scope(account, name);
         meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            let (id, _) = find_to_write(transaction, &scope, &conditions)?;
-            catalog::remove(transaction, &scope, id);
+            let (id, record) = find(transaction, &scope)?;
+            let now = transaction.now();
+            lease::check_write(record.lease, conditions.lease, now, Leased::Container)?;
+            conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
+            match retention_days {
+                None => catalog::remove(transaction, &scope, id),
+                Some(days) => bury(transaction, &scope, (id, record), Deletion::now(now, days)),
+            }
             Ok(())
         })
         .await
     }
 
-    /// Containers of an account, by name. *List Containers*.
+    /// Restores a deleted container with all that it held. *Restore Container*.
     ///
-    /// [`Page::next`] is the name of the page's last container, to be given as [`ListContainers::after`].
+    /// # Errors
+    /// [`EngineError::ContainerExists`] if there is one of the name; [`EngineError::DeletedContainerNotFound`].
+    pub async fn restore_container(
+        &self,
+        account: &AccountName,
+        name: &ContainerName,
+        deleted_version: u64,
+    ) -> Result<Stamp> {
+        let scope = scope(account, name);
+        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
+            if catalog::find(transaction, &scope)?.is_some() {
+                return Err(EngineError::ContainerExists);
+            }
+            let entry = catalog::buried(transaction, &scope, deleted_version)?;
+            let entry = entry.ok_or(EngineError::DeletedContainerNotFound)?;
+            let mut record = ContainerRecord::decode(&entry.payload)?;
+            let deletion =
+                record.deletion.take().ok_or_else(|| EngineError::corrupt("a deleted container"))?;
+            if deletion.is_over(transaction.now()) {
+                return Err(EngineError::DeletedContainerNotFound);
+            }
+            catalog::unearth(transaction, &scope, entry.id);
+            due(&scope, entry.id, deletion).strike(transaction);
+            catalog::write(transaction, &scope, entry.id, &record.encode());
+            Ok(record.stamp)
+        })
+        .await
+    }
+
+    /// Containers of an account, by name, deleted ones behind their namesake. *List Containers*.
+    ///
+    /// [`Page::next`] is to be given as [`ListContainers::after`].
     pub async fn list_containers(
         &self,
         account: &AccountName,
         list: ListContainers,
     ) -> Result<Page<Container>> {
-        let account = account.clone();
-        meta::read(self.meta.as_ref(), Weight::Scan, move |view| page(view, &account, &list)).await
+        let (account, now) = (account.clone(), self.clock.now());
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| page(view, &account, &list, now)).await
     }
 }
 
-fn page(view: &dyn View, account: &AccountName, list: &ListContainers) -> Result<Page<Container>> {
+fn bury(
+    transaction: &mut dyn Transaction,
+    scope: &Scope,
+    (id, record): (u64, ContainerRecord),
+    deletion: Deletion,
+) {
+    let deleted = ContainerRecord { deletion: Some(deletion), lease: lease::Lease::None, ..record };
+    catalog::bury(transaction, scope, id, &deleted.encode());
+    due(scope, id, deletion).enter(transaction);
+}
+
+fn due(scope: &Scope, id: u64, deletion: Deletion) -> Due {
+    let key = catalog::buried_key(scope, id);
+    Due { at: deletion.purge, kind: DueKind::Container, key, container: scope.clone() }
+}
+
+/// Gives a deleted container that is over to the sweep, and strikes the entry.
+pub(super) fn purge(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    due.strike(transaction);
+    let Some((scope, id)) = catalog::split_buried_key(&due.key) else { return Ok(()) };
+    let Some(entry) = catalog::buried(transaction, &scope, id)? else { return Ok(()) };
+    let deletion = ContainerRecord::decode(&entry.payload)?.deletion;
+    if deletion.is_none_or(|deletion| deletion.is_over(transaction.now())) {
+        catalog::unearth(transaction, &scope, id);
+        catalog::discard(transaction, &scope, id);
+    }
+    Ok(())
+}
+
+fn page(
+    view: &dyn View,
+    account: &AccountName,
+    list: &ListContainers,
+    now: Timestamp,
+) -> Result<Page<Container>> {
     let mut entries: Vec<Container> = Vec::new();
     let mut more = false;
-    catalog::scan(
-        view,
-        account,
-        Kind::Container,
-        &list.prefix,
-        list.after.as_deref(),
-        &mut |name, entry| {
-            more = entries.len() >= list.limit;
-            if more {
-                return Ok(false);
-            }
-            let name =
-                ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
-            entries.push(ContainerRecord::decode(&entry.payload)?.named(name));
-            Ok(true)
-        },
-    )?;
-    let next = entries.last().filter(|_| more).map(|container| container.name.as_str().as_bytes().to_vec());
+    let from = list.after.as_deref().map(|after| key_behind(account, after));
+    catalog::scan_from(view, account, Kind::Container, (&list.prefix, from), &mut |name, entry, buried| {
+        let record = ContainerRecord::decode(&entry.payload)?;
+        let over = record.deletion.is_some_and(|deletion| deletion.is_over(now));
+        if buried && (!list.deleted || over) {
+            return Ok(true);
+        }
+        more = entries.len() >= list.limit;
+        if more {
+            return Ok(false);
+        }
+        let name = ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
+        let deleted_version = buried.then_some(entry.id);
+        entries.push(Container { deleted_version, ..record.named(name) });
+        Ok(true)
+    })?;
+    let next = entries.last().filter(|_| more).map(|last| {
+        let deleted = last.deleted_version.map(|id| format!("\n{id:016x}")).unwrap_or_default();
+        format!("{}{deleted}", last.name).into_bytes()
+    });
     Ok(Page { entries, next })
+}
+
+/// The key behind the container that a token names: its name, and for a deleted one a line with its id.
+fn key_behind(account: &AccountName, after: &str) -> Vec<u8> {
+    let (name, id) = after.split_once('\n').unwrap_or((after, ""));
+    let scope = catalog::scope(account, Kind::Container, name);
+    let last = u64::from_str_radix(id, 16).ok().map(|id| catalog::buried_key(&scope, id));
+    // No key goes on behind a zero byte at its end.
+    [last.unwrap_or_else(|| scope.0.to_vec()), vec![0]].concat()
 }
 
 pub(super) fn scope(account: &AccountName, name: &ContainerName) -> Scope {
@@ -134,6 +256,7 @@ pub(super) fn find_to_write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::PublicAccess;
     use crate::blob::fixture::Fixture;
     use futures_executor::block_on;
     use std::time::Duration;
@@ -149,12 +272,15 @@ mod tests {
     #[test]
     fn a_container_is_created_once_and_keeps_what_it_was_given() {
         let store = Fixture::new();
-        let create =
-            |access| store.blobs.create_container(&store.account, &store.container, metadata("x"), access);
+        let create = |access| {
+            let new =
+                NewContainer { metadata: metadata("x"), public_access: access, ..NewContainer::default() };
+            store.blobs.create_container(&store.account, &store.container, new)
+        };
         assert!(matches!(block_on(create(PublicAccess::None)), Err(EngineError::ContainerExists)));
         store.delete_container();
         let stamp = block_on(create(PublicAccess::Blob)).unwrap();
-        let container = block_on(store.blobs.container(&store.account, &store.container)).unwrap();
+        let container = block_on(store.blobs.container(&store.account, &store.container, None)).unwrap();
         assert_eq!((container.etag, container.modified), (stamp.etag, stamp.modified));
         assert_eq!(container.metadata, metadata("x"));
         assert_eq!(container.public_access, PublicAccess::Blob);
@@ -163,9 +289,9 @@ mod tests {
     #[test]
     fn new_metadata_makes_a_new_version_and_a_write_of_a_blob_does_not() {
         let store = Fixture::new();
-        let before = block_on(store.blobs.container(&store.account, &store.container)).unwrap();
+        let before = block_on(store.blobs.container(&store.account, &store.container, None)).unwrap();
         store.put("blob", store.inline(b"x")).unwrap();
-        assert_eq!(block_on(store.blobs.container(&store.account, &store.container)).unwrap(), before);
+        assert_eq!(block_on(store.blobs.container(&store.account, &store.container, None)).unwrap(), before);
         let set = store.blobs.set_container_metadata(
             &store.account,
             &store.container,
@@ -174,7 +300,7 @@ mod tests {
         );
         let stamp = block_on(set).unwrap();
         assert!(stamp.etag > before.etag);
-        let after = block_on(store.blobs.container(&store.account, &store.container)).unwrap();
+        let after = block_on(store.blobs.container(&store.account, &store.container, None)).unwrap();
         assert_eq!((after.etag, after.metadata), (stamp.etag, metadata("y")));
         assert_eq!(store.read("blob").unwrap(), b"x");
     }
@@ -182,7 +308,8 @@ mod tests {
     #[test]
     fn writes_of_a_container_keep_its_conditions() {
         let store = Fixture::new();
-        let created = block_on(store.blobs.container(&store.account, &store.container)).unwrap().modified;
+        let created =
+            block_on(store.blobs.container(&store.account, &store.container, None)).unwrap().modified;
         store.clock.advance(Duration::from_mins(1));
         let conditions =
             Conditions { if_modified_since: Some(created.whole_seconds()), ..Conditions::default() };
@@ -193,10 +320,10 @@ mod tests {
             conditions.clone(),
         );
         assert!(matches!(block_on(set), Err(EngineError::PreconditionFailed)));
-        let deleted = store.blobs.delete_container(&store.account, &store.container, conditions);
+        let deleted = store.blobs.delete_container(&store.account, &store.container, conditions, None);
         assert!(matches!(block_on(deleted), Err(EngineError::PreconditionFailed)));
         store.delete_container();
-        let container = block_on(store.blobs.container(&store.account, &store.container));
+        let container = block_on(store.blobs.container(&store.account, &store.container, None));
         assert!(matches!(container, Err(EngineError::ContainerNotFound)));
     }
 
@@ -218,17 +345,11 @@ mod tests {
     fn containers_are_listed_by_name_in_pages_of_any_size() {
         let store = Fixture::new();
         for other in ["abc", "abc-d", "abc0", "zzz", "$web"] {
-            block_on(store.blobs.create_container(
-                &store.account,
-                &name(other),
-                Vec::new(),
-                PublicAccess::None,
-            ))
-            .unwrap();
+            let new = NewContainer::default();
+            block_on(store.blobs.create_container(&store.account, &name(other), new)).unwrap();
         }
         let neighbour = AccountName::parse("account0").unwrap();
-        block_on(store.blobs.create_container(&neighbour, &name("abc-z"), Vec::new(), PublicAccess::None))
-            .unwrap();
+        block_on(store.blobs.create_container(&neighbour, &name("abc-z"), NewContainer::default())).unwrap();
         for limit in 1..8 {
             for (prefix, expected) in [
                 ("", &["$web", "abc", "abc-d", "abc0", "container", "zzz"][..]),
@@ -244,7 +365,7 @@ mod tests {
         let mut names = Vec::new();
         let mut after = None;
         loop {
-            let list = ListContainers { prefix: prefix.to_owned(), after, limit };
+            let list = ListContainers { prefix: prefix.to_owned(), after, limit, deleted: false };
             let page = block_on(store.blobs.list_containers(&store.account, list)).unwrap();
             assert!(page.entries.len() <= limit);
             names.extend(page.entries.into_iter().map(|container| container.name.to_string()));

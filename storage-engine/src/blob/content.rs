@@ -10,18 +10,32 @@
 //! | field of a page | |
 //! |---|---|
 //! | version | 1 |
-//! | kind | `0`: the rest is the bytes; `1`: a count and so many pieces follow |
+//! | kind | `0`: the rest is the bytes; `1`: a count and so many pieces follow; `2` and `3`: no page, see below |
 //! | piece `0` | a block begins: its id, its bytes |
 //! | piece `1` | a chunk: segment, offset, bytes |
 //!
+//! # Who owns a content
+//! All states of a name are one scope, so a snapshot or former version simply names the content that it has in
+//! common with the blob. A record beside the pages counts who does; where there is none it is one. The last one
+//! takes the pages along.
+//!
+//! Pages are never written again, but an append blob adds some. What a snapshot shows ends where its own length
+//! ends, so it never sees them. The record of owners also says how many pages there are: a blob that has fewer, for
+//! it was promoted from an older state, may not add a page where another owner has one, and takes a list of its own
+//! ([`fork`]).
+//!
 //! # Who owns a chunk
-//! The blob whose pages name it. One block list may name a block twice, and then the blob's pages name its
+//! The content whose pages name it. One block list may name a block twice, and then the content's pages name its
 //! chunks twice, so what is freed is always the *set* of chunks of a whole content, and a content goes as a
-//! whole. Counting references instead would cost a record more per chunk for a case that hardly occurs.
+//! whole. A block list that takes blocks over from a content that stays, because a version has it, makes a
+//! second content name the same chunks; these few are counted one by one, under the content id 0. A record there
+//! says how many are, so that a name of which no chunk has two owners, as nearly all are, pays one read
+//! that the filters answer. Counting references of all chunks instead would cost a record more for each of them.
 
+use super::codec;
 use super::place::{self, Place};
-use super::record::{self, Form};
-use super::{Block, BlockId};
+use super::record::Form;
+use super::{Block, BlockId, volume};
 use crate::chunk::{ChunkRef, Content};
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
@@ -36,6 +50,10 @@ const VERSION: u8 = 1;
 const KIND: &str = "content";
 const INLINE: u8 = 0;
 const PIECES: u8 = 1;
+/// So many records name the content, and it has so many pages.
+const OWNERS: u8 = 2;
+/// So many contents name the chunk; or, as the record of all chunks, so many chunks have such a record.
+const SHARED: u8 = 3;
 const BLOCK: u8 = 0;
 const CHUNK: u8 = 1;
 
@@ -116,7 +134,7 @@ pub(super) fn inline(view: &dyn View, place: &Place, id: u64) -> Result<Bytes> {
     let page = view.get(Family::Content, &place.page(id, 0, 0))?.ok_or_else(missing)?;
     match decode(&page)? {
         Page::Inline(bytes) => Ok(page.slice_ref(bytes)),
-        Page::Pieces(_) => Err(missing()),
+        _ => Err(missing()),
     }
 }
 
@@ -163,8 +181,10 @@ pub(super) fn cover(
 
 /// All pieces of content of this form, in order.
 pub(super) fn pieces(view: &dyn View, place: &Place, form: Form) -> Result<Vec<Piece>> {
-    let Form::Chunks(id, _) = form else { return Ok(Vec::new()) };
-    Ok(pages(view, &place.content(id))?.into_iter().flat_map(|(_, pieces)| pieces).collect())
+    let Form::Chunks(id, own) = form else { return Ok(Vec::new()) };
+    let pages = pages(view, &place.content(id))?;
+    let own = pages.into_iter().filter(|(key, _)| place::decode_page_number(key).is_some_and(|at| at < own));
+    Ok(own.flat_map(|(_, pieces)| pieces).collect())
 }
 
 /// The first piece of content of this form.
@@ -174,26 +194,207 @@ pub(super) fn first_piece(view: &dyn View, place: &Place, form: Form) -> Result<
     Ok(decode(&page)?.pieces()?.into_iter().next())
 }
 
-/// Deletes content of this form, and gives its pieces. Whether their chunks go too is the caller's business.
-pub(super) fn take(transaction: &mut dyn Transaction, place: &Place, form: Form) -> Result<Vec<Piece>> {
-    match form {
-        Form::Empty => Ok(Vec::new()),
-        Form::Inline(id) => {
-            transaction.delete(Family::Content, &place.page(id, 0, 0));
-            Ok(Vec::new())
+/// Says that one record more names content of this form.
+pub(super) fn share(transaction: &mut dyn Transaction, place: &Place, form: Form) -> Result<()> {
+    let (id, own) = match form {
+        Form::Empty => return Ok(()),
+        Form::Volume(volume, _) => return volume::share(transaction, place, volume),
+        Form::Inline(id) => (id, 1),
+        Form::Chunks(id, pages) => (id, pages),
+    };
+    let Owners { count, pages } = owners(transaction, place, id)?.unwrap_or(Owners { count: 1, pages: own });
+    write_owners(transaction, place, id, Owners { count: count.saturating_add(1), pages: pages.max(own) });
+    Ok(())
+}
+
+/// Whether no other record names the content.
+pub(super) fn is_sole(view: &dyn View, place: &Place, form: Form) -> Result<bool> {
+    Ok(match form {
+        Form::Empty | Form::Volume(..) => true,
+        Form::Inline(id) | Form::Chunks(id, _) => {
+            owners(view, place, id)?.is_none_or(|owners| owners.count <= 1)
         }
-        Form::Chunks(id, _) => take_all(transaction, &place.content(id)),
+    })
+}
+
+/// Says that a record does not name content of this form any more. What nobody names then goes.
+pub(super) fn release(transaction: &mut dyn Transaction, place: &Place, form: Form) -> Result<()> {
+    let kept = BTreeSet::new();
+    release_but(transaction, place, form, &kept)
+}
+
+/// As [`release`], but the chunks in `kept` pass to a content that the same verb writes.
+pub(super) fn release_but(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    form: Form,
+    kept: &BTreeSet<ChunkRef>,
+) -> Result<()> {
+    let id = match form {
+        Form::Empty => return Ok(()),
+        Form::Volume(volume, epoch) => return volume::release(transaction, place, volume, epoch),
+        Form::Inline(id) | Form::Chunks(id, _) => id,
+    };
+    if let Some(Owners { count, pages }) = owners(transaction, place, id)?
+        && count > 1
+    {
+        // The count stays, also at one: the pages may be more than those of who is left.
+        write_owners(transaction, place, id, Owners { count: count - 1, pages });
+        return Ok(());
+    }
+    if matches!(form, Form::Inline(_)) {
+        transaction.delete(Family::Content, &place.page(id, 0, 0));
+        transaction.delete(Family::Content, &place.content(id));
+        return Ok(());
+    }
+    let gone = take_all(transaction, &place.content(id))?;
+    let gone: BTreeSet<_> =
+        gone.iter().filter_map(Piece::chunk).filter(|chunk| !kept.contains(chunk)).collect();
+    release_chunks(transaction, place, gone)
+}
+
+/// Adds a page behind the pages of content that a record of this form names, and gives its new form.
+pub(super) fn append(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    (form, length): (Form, u64),
+    new_id: u64,
+    chunks: &[ChunkRef],
+) -> Result<Form> {
+    for chunk in chunks {
+        transaction.keep(*chunk);
+    }
+    let added: Vec<_> = chunks.iter().map(|chunk| Piece::Chunk(*chunk)).collect();
+    let Form::Chunks(mut id, mut pages) = form else {
+        return write_pieces(transaction, place, new_id, &added);
+    };
+    let mut owners = owners(transaction, place, id)?;
+    if owners.as_ref().is_some_and(|owners| owners.pages != pages) {
+        let Form::Chunks(own, own_pages) = fork(transaction, place, form, new_id)? else {
+            return Err(missing());
+        };
+        (id, pages, owners) = (own, own_pages, None);
+    }
+    let mut offset = length;
+    for page in added.chunks(PAGE_PIECES_MAX) {
+        transaction.put(Family::Content, &place.page(id, offset, pages), &encode_pieces(page));
+        pages = pages.checked_add(1).ok_or(EngineError::TooManyAppends)?;
+        offset += page.iter().map(Piece::length).sum::<u64>();
+    }
+    if let Some(Owners { count, .. }) = owners {
+        write_owners(transaction, place, id, Owners { count, pages });
+    }
+    Ok(Form::Chunks(id, pages))
+}
+
+/// Makes the content that a record of this form names one of its own, with the same chunks.
+fn fork(transaction: &mut dyn Transaction, place: &Place, form: Form, new_id: u64) -> Result<Form> {
+    let pieces = pieces(transaction, place, form)?;
+    // Before the release, which may find that they were in the former content only.
+    share_chunks(transaction, place, pieces.iter().filter_map(Piece::chunk).collect())?;
+    release(transaction, place, form)?;
+    write_pieces(transaction, place, new_id, &pieces)
+}
+
+/// Says that one content more names these chunks.
+pub(super) fn share_chunks(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    chunks: BTreeSet<ChunkRef>,
+) -> Result<()> {
+    let mut total = shared(transaction, &place.content(0))?.unwrap_or(0);
+    for chunk in chunks {
+        let key = place.chunk(chunk);
+        let count = shared(transaction, &key)?;
+        total += u64::from(count.is_none());
+        transaction.put(Family::Content, &key, &encode_shared(count.unwrap_or(1).saturating_add(1)));
+    }
+    write_shared_total(transaction, place, total);
+    Ok(())
+}
+
+/// Says that a content does not name these chunks any more, and frees those that none names.
+pub(super) fn release_chunks(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    chunks: BTreeSet<ChunkRef>,
+) -> Result<()> {
+    let Some(mut total) = shared(transaction, &place.content(0))? else {
+        free(transaction, chunks);
+        return Ok(());
+    };
+    for chunk in chunks {
+        let key = place.chunk(chunk);
+        match shared(transaction, &key)? {
+            None => transaction.free(chunk),
+            Some(count) if count > 2 => transaction.put(Family::Content, &key, &encode_shared(count - 1)),
+            Some(_) => {
+                transaction.delete(Family::Content, &key);
+                total = total.saturating_sub(1);
+            }
+        }
+    }
+    write_shared_total(transaction, place, total);
+    Ok(())
+}
+
+/// Deletes all records whose keys begin with `prefix`, and gives the pieces of those that are pages.
+pub(crate) fn take_all(transaction: &mut dyn Transaction, prefix: &[u8]) -> Result<Vec<Piece>> {
+    let (mut keys, mut all) = (Vec::new(), Vec::new());
+    transaction.scan(Family::Content, prefix, successor(prefix).as_deref(), &mut |key, page| {
+        keys.push(key.to_vec());
+        if let Page::Pieces(pieces) = decode(page)? {
+            all.extend(pieces);
+        }
+        Ok(Step::Next)
+    })?;
+    for key in keys {
+        transaction.delete(Family::Content, &key);
+    }
+    Ok(all)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owners {
+    count: u64,
+    pages: u32,
+}
+
+fn owners(view: &dyn View, place: &Place, id: u64) -> Result<Option<Owners>> {
+    let Some(value) = view.get(Family::Content, &place.content(id))? else { return Ok(None) };
+    match decode(&value)? {
+        Page::Owners(owners) => Ok(Some(owners)),
+        _ => Err(missing()),
     }
 }
 
-/// Deletes all pages whose keys begin with `prefix`, and gives their pieces.
-pub(crate) fn take_all(transaction: &mut dyn Transaction, prefix: &[u8]) -> Result<Vec<Piece>> {
-    let mut all = Vec::new();
-    for (key, pieces) in pages(transaction, prefix)? {
-        transaction.delete(Family::Content, &key);
-        all.extend(pieces);
+fn write_owners(transaction: &mut dyn Transaction, place: &Place, id: u64, owners: Owners) {
+    let mut fields = Encoder::new(VERSION);
+    fields.u8(OWNERS).varint(owners.count).u32(owners.pages);
+    transaction.put(Family::Content, &place.content(id), &fields.finish());
+}
+
+fn shared(view: &dyn View, key: &[u8]) -> Result<Option<u64>> {
+    let Some(value) = view.get(Family::Content, key)? else { return Ok(None) };
+    match decode(&value)? {
+        Page::Shared(count) => Ok(Some(count)),
+        _ => Err(missing()),
     }
-    Ok(all)
+}
+
+fn encode_shared(count: u64) -> Vec<u8> {
+    let mut fields = Encoder::new(VERSION);
+    fields.u8(SHARED).varint(count);
+    fields.finish()
+}
+
+fn write_shared_total(transaction: &mut dyn Transaction, place: &Place, total: u64) {
+    let key = place.content(0);
+    if total > 0 {
+        transaction.put(Family::Content, &key, &encode_shared(total));
+    } else {
+        transaction.delete(Family::Content, &key);
+    }
 }
 
 /// Frees the chunks of `gone`, each once.
@@ -206,11 +407,9 @@ pub(crate) fn free(transaction: &mut dyn Transaction, gone: impl IntoIterator<It
 fn pages(view: &dyn View, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Piece>)>> {
     let mut pages = Vec::new();
     view.scan(Family::Content, prefix, successor(prefix).as_deref(), &mut |key, page| {
-        let pieces = match decode(page)? {
-            Page::Pieces(pieces) => pieces,
-            Page::Inline(_) => Vec::new(),
-        };
-        pages.push((key.to_vec(), pieces));
+        if let Page::Pieces(pieces) = decode(page)? {
+            pages.push((key.to_vec(), pieces));
+        }
         Ok(Step::Next)
     })?;
     Ok(pages)
@@ -225,13 +424,15 @@ pub(super) fn all_pieces(view: &dyn View) -> Result<Vec<Piece>> {
 enum Page<'a> {
     Inline(&'a [u8]),
     Pieces(Vec<Piece>),
+    Owners(Owners),
+    Shared(u64),
 }
 
 impl Page<'_> {
     fn pieces(self) -> Result<Vec<Piece>> {
         match self {
             Self::Pieces(pieces) => Ok(pieces),
-            Self::Inline(_) => Err(missing()),
+            Self::Inline(_) | Self::Owners(_) | Self::Shared(_) => Err(missing()),
         }
     }
 }
@@ -250,7 +451,7 @@ fn encode_pieces(pieces: &[Piece]) -> Vec<u8> {
             Piece::Block(Block { id, length }) => {
                 fields.u8(BLOCK).bytes(id.as_bytes()).varint(*length);
             }
-            Piece::Chunk(chunk) => record::encode_chunk(fields.u8(CHUNK), *chunk),
+            Piece::Chunk(chunk) => codec::encode_chunk(fields.u8(CHUNK), *chunk),
         }
     }
     fields.finish()
@@ -266,6 +467,16 @@ fn decode(page: &[u8]) -> Result<Page<'_>> {
             fields.finish()?;
             Ok(Page::Pieces(pieces))
         }
+        OWNERS => {
+            let owners = Owners { count: fields.varint()?, pages: fields.u32()? };
+            fields.finish()?;
+            Ok(Page::Owners(owners))
+        }
+        SHARED => {
+            let count = fields.varint()?;
+            fields.finish()?;
+            Ok(Page::Shared(count))
+        }
         _ => Err(fields.damaged()),
     }
 }
@@ -276,7 +487,7 @@ fn decode_piece(fields: &mut Decoder<'_>) -> Result<Piece> {
             let id = BlockId::new(fields.bytes()?).map_err(|_| fields.damaged())?;
             Ok(Piece::Block(Block { id, length: fields.varint()? }))
         }
-        CHUNK => record::decode_chunk(fields).map(Piece::Chunk),
+        CHUNK => codec::decode_chunk(fields).map(Piece::Chunk),
         _ => Err(fields.damaged()),
     }
 }

@@ -2,14 +2,15 @@
 
 use super::content::{self, Piece};
 use super::record::BlockRecord;
-use super::{BlobAddress, BlobRead, BlobStore, Conditions, NewBlob, PublicAccess, Stamp};
+use super::{BlobAddress, BlobRead, BlobStore, Conditions, NewBlob, NewContainer, Protection, Stamp, Which};
 use crate::chunk::{ChunkRef, ChunkStore, Content, Pin, Staged, StoreFuture};
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, SeededEntropy};
 use crate::error::{EngineError, Result};
 use crate::meta::key::KeyReader;
 use crate::meta::memory::MemoryMeta;
 use crate::meta::{Family, Step, View};
 use crate::name::{AccountName, BlobName, BlockId, ContainerName};
+use crate::page::memory::MemoryPages;
 use crate::sweep::sweep_once;
 use bytes::Bytes;
 use futures_executor::block_on;
@@ -95,6 +96,7 @@ impl ChunkStore for MemoryChunks {
 pub(super) struct Fixture {
     pub(super) meta: Arc<MemoryMeta>,
     pub(super) chunks: MemoryChunks,
+    pub(super) pages: Arc<MemoryPages>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) blobs: BlobStore,
     pub(super) account: AccountName,
@@ -108,20 +110,22 @@ impl Fixture {
         let releasing = chunks.clone();
         let meta =
             MemoryMeta::with_freed(Arc::clone(&clock) as _, Box::new(move |freed| releasing.release(freed)));
-        let blobs = BlobStore::new(Arc::clone(&meta) as _, Arc::new(chunks.clone()));
-        let fixture = Self { meta, chunks, clock, blobs, account: account(), container: container() };
+        let blobs = BlobStore::new(Arc::clone(&meta) as _, Arc::new(chunks.clone()), Arc::clone(&clock) as _);
+        let pages = MemoryPages::new();
+        let blobs = blobs.with_pages(Arc::clone(&pages) as _, Arc::new(SeededEntropy::new(1)));
+        let fixture = Self { meta, chunks, pages, clock, blobs, account: account(), container: container() };
         fixture.create_container();
         fixture
     }
 
     pub(super) fn create_container(&self) {
-        let created =
-            self.blobs.create_container(&self.account, &self.container, Vec::new(), PublicAccess::None);
+        let created = self.blobs.create_container(&self.account, &self.container, NewContainer::default());
         block_on(created).unwrap();
     }
 
     pub(super) fn delete_container(&self) {
-        let deleted = self.blobs.delete_container(&self.account, &self.container, Conditions::default());
+        let deleted =
+            self.blobs.delete_container(&self.account, &self.container, Conditions::default(), None);
         block_on(deleted).unwrap();
     }
 
@@ -150,15 +154,21 @@ impl Fixture {
 
     pub(super) fn put(&self, name: &str, content: Staged) -> Result<Stamp> {
         let at = self.at(name);
-        block_on(self.blobs.put_block_blob(&at, NewBlob::default(), content, Conditions::default()))
+        block_on(self.blobs.put_block_blob(
+            &at,
+            NewBlob::default(),
+            content,
+            Conditions::default(),
+            Protection::default(),
+        ))
     }
 
     pub(super) fn stage(&self, name: &str, id: &str, bytes: &[u8]) -> Result<()> {
-        block_on(self.blobs.stage_block(&self.at(name), block_id(id), self.chunked(bytes, 3)))
+        block_on(self.blobs.stage_block(&self.at(name), block_id(id), self.chunked(bytes, 3), None))
     }
 
     pub(super) fn open(&self, name: &str, range: Option<super::ByteRange>) -> Result<BlobRead> {
-        block_on(self.blobs.read(&self.at(name), range, Conditions::default()))
+        block_on(self.blobs.read(&self.at(name), Which::Base, range, Conditions::default()))
     }
 
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {

@@ -3,14 +3,16 @@
 //! A listing walks the records of family `Blob` only. Names with a common beginning are passed with one seek,
 //! so the top of a tree of a million blobs costs as many steps as it has entries. Where a page ends is told by
 //! the key at which the next entry begins, behind the container's id: any bytes at all are a position in this
-//! container's keys, so a forged one leads nowhere else.
+//! container's keys, so a forged one leads nowhere else. A page may end between two states of one name; the next
+//! one then looks again at what it passes over of the name.
 
 use super::place::{self, State};
 use super::record::BlobRecord;
 use super::{BlobEntry, BlobStore, ListBlobs, Page};
 use crate::catalog::{self, Kind};
+use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
-use crate::meta::key::{KeyBuilder, successor};
+use crate::meta::key::{KeyBuilder, KeyReader, successor};
 use crate::meta::{self, Family, Step, View, Weight};
 use crate::name::{AccountName, BlobName, ContainerName};
 
@@ -18,12 +20,12 @@ use crate::name::{AccountName, BlobName, ContainerName};
 /// times that.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
-/// Names that a page passes at most, shown or not: so many staged-only names cannot make a page slow. The page
+/// Records that a page passes at most, shown or not: so many deleted snapshots cannot make a page slow. The page
 /// is then short, or even empty, and says where to go on.
-const NAMES_PASSED_MAX: usize = 50_000;
+const RECORDS_PASSED_MAX: usize = 50_000;
 
 impl BlobStore {
-    /// Blobs of a container, by name. *List Blobs*.
+    /// Blobs of a container, by name, past states of each before it, oldest first. *List Blobs*.
     ///
     /// A page may be short, or even empty, and still have a [`Page::next`].
     pub async fn list(
@@ -33,9 +35,10 @@ impl BlobStore {
         list: ListBlobs,
     ) -> Result<Page<BlobEntry>> {
         let container = catalog::scope(account, Kind::Container, container.as_str());
+        let now = self.clock.now();
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
             let container = catalog::find(view, &container)?.ok_or(EngineError::ContainerNotFound)?;
-            Walk::new(container.id, &list).page(view)
+            Walk::new(container.id, &list, now).page(view)
         })
         .await
     }
@@ -44,96 +47,201 @@ impl BlobStore {
 /// A walk over a container's blobs that gathers one page.
 struct Walk<'a> {
     list: &'a ListBlobs,
+    now: Timestamp,
     /// How the keys of the container begin.
     container: Vec<u8>,
-    /// Key, without its state, of the name that was passed last.
+    /// The name that is being passed: how its keys begin, and what was met of it.
     name_key: Vec<u8>,
-    /// Whether that name is in the page.
-    name_shown: bool,
-    names_passed: usize,
+    name: String,
+    /// Whether the blob itself is there, whether or not it is shown.
+    has_base: bool,
+    /// Whether it has former versions.
+    has_versions: bool,
+    records_passed: usize,
     /// Bytes of the records in the page.
     bytes: usize,
     page: Page<BlobEntry>,
 }
 
+/// Stands behind all records of a name in a token: the entry that says that a name has only versions is to come. No key
+/// has this state.
+const VERSIONS_ONLY: u8 = 0xF0;
+
 impl<'a> Walk<'a> {
-    fn new(container: u64, list: &'a ListBlobs) -> Self {
+    fn new(container: u64, list: &'a ListBlobs, now: Timestamp) -> Self {
         Self {
             list,
+            now,
             container: KeyBuilder::new().u64(container).finish(),
             name_key: Vec::new(),
-            name_shown: false,
-            names_passed: 0,
+            name: String::new(),
+            has_base: false,
+            has_versions: false,
+            records_passed: 0,
             bytes: 0,
             page: Page { entries: Vec::new(), next: None },
         }
     }
 
     fn page(mut self, view: &dyn View) -> Result<Page<BlobEntry>> {
-        let first = self.key_of_texts(&self.list.prefix);
-        let end = successor(&first);
+        let first = self.key_of_texts(&self.list.prefix).max(self.key_of_texts(&self.list.start_from));
+        let mut end = successor(&self.key_of_texts(&self.list.prefix));
+        if !self.list.end_before.is_empty() {
+            let before = self.key_of_texts(&self.list.end_before);
+            end = Some(end.map_or(before.clone(), |end| end.min(before)));
+        }
         let after = self.list.after.as_deref().unwrap_or_default();
         let from = KeyBuilder::behind(&self.container).raw(after).finish().max(first);
         if end.as_ref().is_none_or(|end| from < *end) {
+            self.resume(view, &from)?;
             view.scan(Family::Blob, &from, end.as_deref(), &mut |key, value| self.visit(key, value))?;
+            if self.page.next.is_none() {
+                self.leave_name()?;
+            }
         }
         Ok(self.page)
     }
 
+    /// Takes up a name in the middle of which, or behind whose blob, the page before has ended.
+    fn resume(&mut self, view: &dyn View, from: &[u8]) -> Result<()> {
+        let mut pieces = KeyReader::new(from);
+        let Ok(name) = pieces.u64().and_then(|_| pieces.text()) else { return Ok(()) };
+        let name_key = from.strip_suffix(pieces.rest()).unwrap_or_default().to_vec();
+        let now = self.now;
+        view.scan(Family::Blob, &name_key, Some(from), &mut |key, value| {
+            let (_, state) = place::decode_blob_key(key)?;
+            let live = || BlobRecord::decode(value).map(|record| record.properties.is_live(now));
+            match state {
+                State::Base => self.has_base = live()?,
+                State::Version(_) => self.has_versions |= live()?,
+                State::Snapshot(_) | State::Deleted | State::Staging => {}
+            }
+            Ok(if self.has_versions { Self::to_base(&name_key, key) } else { Step::Next })
+        })?;
+        (self.name_key, self.name) = (name_key, name);
+        Ok(())
+    }
+
     fn visit(&mut self, key: &[u8], value: &[u8]) -> Result<Step> {
         let (name, state) = place::decode_blob_key(key)?;
-        let name_key = key.get(..key.len().saturating_sub(1)).unwrap_or_default();
-        if self.name_key != name_key {
-            if self.names_passed >= NAMES_PASSED_MAX {
-                return Ok(self.end_before(name_key));
+        if self.name_key.is_empty() || self.name != name {
+            if !self.leave_name()? {
+                return Ok(Step::Stop);
             }
-            self.name_key.clear();
-            self.name_key.extend_from_slice(name_key);
-            self.name_shown = false;
-            self.names_passed += 1;
+            self.name_key = KeyBuilder::behind(&self.container).text(&name).finish();
+            self.name = name;
+            (self.has_base, self.has_versions) = (false, false);
         }
-        let shown = match state {
-            State::Base => true,
-            State::Staging => self.list.uncommitted && !self.name_shown,
-            State::Other => false,
-        };
-        if !shown {
-            return Ok(Step::Next);
+        if self.records_passed >= RECORDS_PASSED_MAX {
+            return Ok(self.end_before(key));
         }
-        if let Some(common) = self.common(&name) {
-            return Ok(self.add_prefix(common.to_owned()));
+        self.records_passed += 1;
+        let Some(entry) = self.entry(state, value)? else { return Ok(self.behind(state, key)) };
+        if let Some(common) = self.common().map(ToOwned::to_owned) {
+            return Ok(self.add_prefix(common));
         }
         if self.is_full() {
-            return Ok(self.end_before(name_key));
+            return Ok(self.end_before(key));
         }
-        self.name_shown = true;
-        self.add_blob(&name, state, value).map(|()| Step::Next)
+        self.bytes += value.len();
+        self.page.entries.push(entry);
+        Ok(Step::Next)
+    }
+
+    /// What a record is in this listing, if anything, and what it says of its name.
+    fn entry(&mut self, state: State, value: &[u8]) -> Result<Option<BlobEntry>> {
+        let include = self.list.include;
+        let asked = match state {
+            State::Snapshot(_) => include.snapshots,
+            State::Version(_) => include.versions || (include.deleted_with_versions && !self.has_versions),
+            State::Base => true,
+            State::Deleted => include.deleted || self.list.only_deleted,
+            State::Staging => {
+                let shown = include.uncommitted && !self.has_base && !self.list.only_deleted;
+                return if shown { Ok(Some(BlobEntry::Uncommitted(self.blob_name()?))) } else { Ok(None) };
+            }
+        };
+        if !asked {
+            return Ok(None);
+        }
+        let mut properties = BlobRecord::decode(value)?.properties.as_of(self.now);
+        let deleted = properties.deletion.is_some();
+        if !properties.exists(self.now) {
+            return Ok(None);
+        }
+        self.has_base |= state == State::Base;
+        self.has_versions |= matches!(state, State::Version(_)) && !deleted;
+        let wanted =
+            if deleted { include.deleted || self.list.only_deleted } else { !self.list.only_deleted };
+        if !wanted || (matches!(state, State::Version(_)) && !include.versions) {
+            return Ok(None);
+        }
+        properties.current = state == State::Base;
+        Ok(Some(BlobEntry::Blob(self.blob_name()?, Box::new(properties))))
+    }
+
+    /// Where to go on behind a record that is not shown: past states that nobody asked for are passed at once.
+    fn behind(&self, state: State, key: &[u8]) -> Step {
+        let include = self.list.include;
+        let more =
+            include.snapshots || include.versions || (include.deleted_with_versions && !self.has_versions);
+        match state {
+            State::Snapshot(_) | State::Version(_) if !more => Self::to_base(&self.name_key, key),
+            _ => Step::Next,
+        }
+    }
+
+    fn to_base(name_key: &[u8], key: &[u8]) -> Step {
+        let base = place::base_key(name_key);
+        if base.as_slice() > key { Step::Seek(base) } else { Step::Next }
+    }
+
+    /// Adds what is to be said of a name when all its records are passed. `false`: the page is full.
+    fn leave_name(&mut self) -> Result<bool> {
+        let shown = self.list.include.deleted_with_versions && self.has_versions && !self.has_base;
+        if !shown {
+            return Ok(true);
+        }
+        let entry = match self.common() {
+            Some(common) => BlobEntry::Prefix(common.to_owned()),
+            None => BlobEntry::VersionsOnly(self.blob_name()?),
+        };
+        if self.page.entries.last() == Some(&entry) {
+            return Ok(true);
+        }
+        if self.is_full() {
+            let key = KeyBuilder::behind(&self.name_key).u8(VERSIONS_ONLY).finish();
+            self.end_before(&key);
+            return Ok(false);
+        }
+        self.page.entries.push(entry);
+        Ok(true)
     }
 
     /// What the name has in common with others of its group, if the delimiter makes it one of a group.
-    fn common<'n>(&self, name: &'n str) -> Option<&'n str> {
+    fn common(&self) -> Option<&str> {
         let delimiter = self.list.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty())?;
-        let (before, _) = name.strip_prefix(self.list.prefix.as_str())?.split_once(delimiter)?;
-        name.get(..self.list.prefix.len() + before.len() + delimiter.len())
+        let (before, _) = self.name.strip_prefix(self.list.prefix.as_str())?.split_once(delimiter)?;
+        self.name.get(..self.list.prefix.len() + before.len() + delimiter.len())
     }
 
     fn add_prefix(&mut self, common: String) -> Step {
         let group = self.key_of_texts(&common);
-        if self.is_full() {
-            return self.end_before(&group);
+        let entry = BlobEntry::Prefix(common);
+        if self.page.entries.last() != Some(&entry) {
+            if self.is_full() {
+                return self.end_before(&group);
+            }
+            self.page.entries.push(entry);
         }
-        self.page.entries.push(BlobEntry::Prefix(common));
+        // The name is passed with its group.
+        self.name_key.clear();
+        (self.has_base, self.has_versions) = (false, false);
         successor(&group).map_or(Step::Stop, Step::Seek)
     }
 
-    fn add_blob(&mut self, name: &str, state: State, value: &[u8]) -> Result<()> {
-        let name = BlobName::parse(name).map_err(|_| EngineError::corrupt("the name of a blob"))?;
-        self.bytes += value.len();
-        self.page.entries.push(match state {
-            State::Base => BlobEntry::Blob(name, Box::new(BlobRecord::decode(value)?.properties)),
-            State::Staging | State::Other => BlobEntry::Uncommitted(name),
-        });
-        Ok(())
+    fn blob_name(&self) -> Result<BlobName> {
+        BlobName::parse(&self.name).map_err(|_| EngineError::corrupt("the name of a blob"))
     }
 
     fn is_full(&self) -> bool {
@@ -155,7 +263,9 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::Include;
     use crate::blob::fixture::Fixture;
+    use crate::clock::Clock;
     use bytes::Bytes;
     use futures_executor::block_on;
     use proptest::prelude::*;
@@ -174,6 +284,7 @@ mod tests {
             BlobEntry::Blob(name, _) => Shown::Blob(name.as_str().to_owned()),
             BlobEntry::Uncommitted(name) => Shown::Uncommitted(name.as_str().to_owned()),
             BlobEntry::Prefix(prefix) => Shown::Prefix(prefix),
+            BlobEntry::VersionsOnly(name) => panic!("{name} has versions"),
         }
     }
 
@@ -202,7 +313,8 @@ mod tests {
         names.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
         let mut all = Vec::new();
         for (name, is_blob) in names {
-            let Some(rest) = name.strip_prefix(&list.prefix).filter(|_| *is_blob || list.uncommitted) else {
+            let Some(rest) = name.strip_prefix(&list.prefix).filter(|_| *is_blob || list.include.uncommitted)
+            else {
                 continue;
             };
             all.push(
@@ -236,7 +348,8 @@ mod tests {
                 // Blocks staged for a blob must not show.
                 store.stage(name, "id", b"").unwrap();
             }
-            let list = ListBlobs { prefix, delimiter, uncommitted, limit, after: None };
+            let include = Include { uncommitted, ..Include::default() };
+            let list = ListBlobs { prefix, delimiter, limit, include, ..ListBlobs::default() };
             let pages = pages(&store, &list);
             let (last, full) = pages.split_last().unwrap();
             prop_assert!(full.iter().all(|page| page.len() == limit), "a page before the last is full");
@@ -301,7 +414,7 @@ mod tests {
         let visited = store.meta.read_now(|view| {
             let id = catalog::find(view, &scope)?.unwrap().id;
             let counting = Counting(view, Cell::new(0));
-            assert_eq!(Walk::new(id, &list).page(&counting)?.entries.len(), 3);
+            assert_eq!(Walk::new(id, &list, store.clock.now()).page(&counting)?.entries.len(), 3);
             Ok(counting.1.get())
         });
         assert_eq!(visited.unwrap(), 3);

@@ -2,7 +2,10 @@
 //! is named by a record or given back.
 
 use super::fixture::{Fixture, block_id, read_all};
-use super::{BlobEntry, BlockChoice, ByteRange, Conditions, ListBlobs, NewBlob, Stamp};
+use super::{
+    BlobEntry, BlockChoice, ByteRange, Conditions, DeleteSnapshots, Include, ListBlobs, NewBlob, Protection,
+    Stamp, Which,
+};
 use crate::error::EngineError;
 use crate::meta::Family;
 use futures_executor::block_on;
@@ -123,6 +126,7 @@ fn commit(store: &Fixture, name: &str, blocks: &[(u8, &str)]) -> Result<Stamp, E
         blocks.collect(),
         NewBlob::default(),
         Conditions::default(),
+        Protection::default(),
     ))
 }
 
@@ -145,11 +149,21 @@ fn act(store: &Fixture, model: &mut Model, act: Act) {
         }
         Act::SetMetadata { name } => {
             let metadata = vec![("name".to_owned(), name.to_owned())];
-            let set = block_on(store.blobs.set_metadata(&store.at(name), metadata, Conditions::default()));
+            let set = block_on(store.blobs.set_metadata(
+                &store.at(name),
+                metadata,
+                Conditions::default(),
+                Protection::default(),
+            ));
             (model.blobs.get(name).map(|_| ()).ok_or("no blob"), told(set))
         }
         Act::Delete { name } => {
-            let deleted = block_on(store.blobs.delete(&store.at(name), Conditions::default()));
+            let deleted = block_on(store.blobs.delete(
+                &store.at(name),
+                DeleteSnapshots::Refuse,
+                Conditions::default(),
+                Protection::default(),
+            ));
             (model.delete(name), told(deleted))
         }
         Act::DeleteContainer => {
@@ -183,7 +197,7 @@ fn check_blob(store: &Fixture, model: &Model, name: &'static str, first: u64, la
 }
 
 fn check_blocks(store: &Fixture, model: &Model, name: &'static str) {
-    let list = block_on(store.blobs.block_list(&store.at(name)));
+    let list = block_on(store.blobs.block_list(&store.at(name), Which::Base, Conditions::default()));
     let (blob, staged) = (model.blobs.get(name), model.staged.get(name));
     if blob.is_none() && staged.is_none() {
         assert!(matches!(list, Err(EngineError::BlobNotFound)));
@@ -206,15 +220,17 @@ fn check_blocks(store: &Fixture, model: &Model, name: &'static str) {
 }
 
 fn check_listing(store: &Fixture, model: &Model, limit: usize, uncommitted: bool) {
+    let include = Include { uncommitted, ..Include::default() };
     let mut names = Vec::new();
     let mut after = None;
     loop {
-        let list = ListBlobs { after: after.clone(), limit, uncommitted, ..ListBlobs::default() };
+        let list = ListBlobs { after: after.clone(), limit, include, ..ListBlobs::default() };
         let page = block_on(store.blobs.list(&store.account, &store.container, list)).unwrap();
         assert!(page.entries.len() <= limit);
         names.extend(page.entries.into_iter().map(|entry| match entry {
             BlobEntry::Blob(name, _) => (name.as_str().to_owned(), true),
             BlobEntry::Uncommitted(name) => (name.as_str().to_owned(), false),
+            BlobEntry::VersionsOnly(name) => panic!("{name} has versions"),
             BlobEntry::Prefix(prefix) => panic!("{prefix} without a delimiter"),
         }));
         assert!(page.next.is_none() || page.next > after, "a page ends behind its beginning");

@@ -5,22 +5,44 @@
 //! of memory per chunk of the range. Reading pages on the way would need pins for records too.
 
 use super::content::{self, Cover};
+use super::guard;
+use super::page::PageReader;
 use super::place::Route;
+use super::properties::Which;
 use super::record::{BlobRecord, Form};
-use super::write;
+use super::state;
+use super::tags::Tags;
 use super::{BlobAddress, BlobProperties, BlobRead, BlobStore, ByteRange, Conditions};
 use crate::chunk::ContentReader;
+use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, View, Weight};
+use crate::page::{Epoch, VolumeId};
 use bytes::Bytes;
 use std::sync::Arc;
 
 impl BlobStore {
-    /// The blob's properties. *Get Blob Properties*, *Get Blob Metadata*.
-    pub async fn properties(&self, at: &BlobAddress, conditions: Conditions) -> Result<BlobProperties> {
-        let at = at.clone();
+    /// The blob's properties, or those of a snapshot or version. *Get Blob Properties*, *Get Blob Metadata*.
+    pub async fn properties(
+        &self,
+        at: &BlobAddress,
+        which: Which,
+        conditions: Conditions,
+    ) -> Result<BlobProperties> {
+        let (at, now) = (at.clone(), self.clock.now());
         meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            Ok(find(view, &Route::find(view, &at)?, &conditions)?.properties)
+            let record = find(view, &Route::find(view, &at)?, which, &conditions, now)?;
+            conditions.check_customer_key(&record.properties)?;
+            Ok(record.properties)
+        })
+        .await
+    }
+
+    /// Index tags. *Get Blob Tags*.
+    pub async fn tags(&self, at: &BlobAddress, which: Which, conditions: Conditions) -> Result<Tags> {
+        let (at, now) = (at.clone(), self.clock.now());
+        meta::read(self.meta.as_ref(), Weight::Point, move |view| {
+            Ok(find(view, &Route::find(view, &at)?, which, &conditions, now)?.properties.tags)
         })
         .await
     }
@@ -29,26 +51,57 @@ impl BlobStore {
     ///
     /// # Errors
     /// [`EngineError::RangeNotSatisfiable`] for a range that begins at or behind the end, which every range of
-    /// an empty blob does.
+    /// an empty blob does; [`EngineError::BlobArchived`].
     pub async fn read(
         &self,
         at: &BlobAddress,
+        which: Which,
         range: Option<ByteRange>,
         conditions: Conditions,
     ) -> Result<BlobRead> {
         // Before the records are read: what they name cannot go between the two.
         let pin = self.chunks.pin();
-        let at = at.clone();
-        let opening = move |view: &dyn View| open(view, &Route::find(view, &at)?, range, &conditions);
+        let (at, now) = (at.clone(), self.clock.now());
+        let opening =
+            move |view: &dyn View| open(view, &Route::find(view, &at)?, which, range, (&conditions, now));
         let opened = meta::read(self.meta.as_ref(), Weight::Point, opening).await?;
         let Opened { properties, first, length, source } = opened;
         let reader = match source {
-            Source::Bytes(bytes) => ContentReader::inline(bytes),
-            Source::Chunks(Cover { chunks, skipped }) => {
-                ContentReader::new(Arc::clone(&self.chunks), pin, chunks, skipped, length)
+            Source::Bytes(bytes) => BlobReader::Content(ContentReader::inline(bytes)),
+            Source::Chunks(Cover { chunks, skipped }) => BlobReader::Content(ContentReader::new(
+                Arc::clone(&self.chunks),
+                pin,
+                chunks,
+                skipped,
+                length,
+            )),
+            Source::Pages(volume, epoch) => {
+                BlobReader::Pages(self.pages()?.reader(volume, epoch, first, length))
             }
         };
         Ok(BlobRead { properties, first, length, reader })
+    }
+}
+
+/// The bytes of a blob that is open for reading.
+#[derive(Debug)]
+pub enum BlobReader {
+    /// From chunks, or from a record.
+    Content(ContentReader),
+    /// From a volume.
+    Pages(PageReader),
+}
+
+impl BlobReader {
+    /// The next bytes, or none at the end.
+    ///
+    /// # Errors
+    /// The floors', and [`EngineError::BlobNotFound`] if a page blob was deleted meanwhile.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        match self {
+            Self::Content(reader) => reader.next().await,
+            Self::Pages(reader) => reader.next().await,
+        }
     }
 }
 
@@ -62,10 +115,21 @@ struct Opened {
 enum Source {
     Bytes(Bytes),
     Chunks(Cover),
+    Pages(VolumeId, Option<Epoch>),
 }
 
-fn open(view: &dyn View, route: &Route, range: Option<ByteRange>, conditions: &Conditions) -> Result<Opened> {
-    let BlobRecord { properties, form } = find(view, route, conditions)?;
+fn open(
+    view: &dyn View,
+    route: &Route,
+    which: Which,
+    range: Option<ByteRange>,
+    (conditions, now): (&Conditions, Timestamp),
+) -> Result<Opened> {
+    let BlobRecord { properties, form } = find(view, route, which, conditions, now)?;
+    conditions.check_customer_key(&properties)?;
+    if properties.is_archived() {
+        return Err(EngineError::BlobArchived);
+    }
     let (first, length) = match range {
         Some(range) => cut(range, properties.length)?,
         None => (0, properties.length),
@@ -76,16 +140,23 @@ fn open(view: &dyn View, route: &Route, range: Option<ByteRange>, conditions: &C
             let last = first + (length - 1);
             Source::Chunks(content::cover(view, &route.place, (id, pages), first, last)?)
         }
+        Form::Volume(volume, epoch) if length > 0 => Source::Pages(volume, epoch),
         // Blocks without bytes, or nothing at all.
-        Form::Chunks(..) | Form::Empty => Source::Bytes(Bytes::new()),
+        Form::Chunks(..) | Form::Volume(..) | Form::Empty => Source::Bytes(Bytes::new()),
     };
     Ok(Opened { properties, first, length, source })
 }
 
-fn find(view: &dyn View, route: &Route, conditions: &Conditions) -> Result<BlobRecord> {
-    let record = write::find(view, &route.place)?.ok_or(EngineError::BlobNotFound)?;
-    let (etag, modified) = record.version();
-    conditions.check_read(etag, modified)?;
+pub(super) fn find(
+    view: &dyn View,
+    route: &Route,
+    which: Which,
+    conditions: &Conditions,
+    now: Timestamp,
+) -> Result<BlobRecord> {
+    let found = state::find(view, &route.place, which, now)?;
+    let (_, record) = found.ok_or(EngineError::BlobNotFound)?;
+    guard::check_read(conditions, &record, now)?;
     Ok(record)
 }
 
@@ -134,7 +205,8 @@ mod tests {
 
     use crate::blob::EtagMatch;
     use crate::blob::fixture::{Fixture, block_id, read_all};
-    use crate::blob::{BlockChoice, NewBlob};
+    use crate::blob::place::State;
+    use crate::blob::{BlockChoice, DeleteSnapshots, NewBlob, Protection};
     use crate::clock::Etag;
     use crate::meta::Family;
     use futures_executor::block_on;
@@ -148,12 +220,18 @@ mod tests {
             let id = format!("{index}");
             let bytes: Vec<u8> = (0..length).map(|at| u8::try_from((at + index) % 251).unwrap()).collect();
             let at = store.at("large");
-            block_on(store.blobs.stage_block(&at, block_id(&id), store.chunked(&bytes, 1))).unwrap();
+            block_on(store.blobs.stage_block(&at, block_id(&id), store.chunked(&bytes, 1), None)).unwrap();
             choices.push(BlockChoice::Uncommitted(block_id(&id)));
             content.extend(bytes);
         }
         let at = store.at("large");
-        let commit = store.blobs.commit_block_list(&at, choices, NewBlob::default(), Conditions::default());
+        let commit = store.blobs.commit_block_list(
+            &at,
+            choices,
+            NewBlob::default(),
+            Conditions::default(),
+            Protection::default(),
+        );
         block_on(commit).unwrap();
         content
     }
@@ -190,8 +268,14 @@ mod tests {
         store.stage("blocks", "1", b"").unwrap();
         let blocks = vec![BlockChoice::Latest(block_id("1"))];
         let at = store.at("blocks");
-        block_on(store.blobs.commit_block_list(&at, blocks, NewBlob::default(), Conditions::default()))
-            .unwrap();
+        block_on(store.blobs.commit_block_list(
+            &at,
+            blocks,
+            NewBlob::default(),
+            Conditions::default(),
+            Protection::default(),
+        ))
+        .unwrap();
         for name in ["inline", "chunked", "blocks"] {
             assert_eq!(store.read(name).unwrap(), b"");
             let ranged = store.open(name, Some(range(0, None)));
@@ -205,7 +289,13 @@ mod tests {
         store.put("blob", store.chunked(b"the former content", 3)).unwrap();
         let read = store.open("blob", None).unwrap();
         store.put("blob", store.chunked(b"new", 3)).unwrap();
-        block_on(store.blobs.delete(&store.at("blob"), Conditions::default())).unwrap();
+        block_on(store.blobs.delete(
+            &store.at("blob"),
+            DeleteSnapshots::Refuse,
+            Conditions::default(),
+            Protection::default(),
+        ))
+        .unwrap();
         assert_eq!(read_all(read).unwrap(), b"the former content");
     }
 
@@ -216,11 +306,11 @@ mod tests {
         let at = store.at("blob");
         let unless =
             |etag| Conditions { if_none_match: vec![EtagMatch::Exactly(etag)], ..Conditions::default() };
-        let known = block_on(store.blobs.read(&at, None, unless(stamp.etag)));
+        let known = block_on(store.blobs.read(&at, Which::Base, None, unless(stamp.etag)));
         assert!(matches!(known, Err(EngineError::NotModified { .. })));
-        assert!(block_on(store.blobs.properties(&at, unless(Etag(1)))).is_ok());
+        assert!(block_on(store.blobs.properties(&at, Which::Base, unless(Etag(1)))).is_ok());
         let other = Conditions { if_match: vec![EtagMatch::Exactly(Etag(1))], ..Conditions::default() };
-        let read = block_on(store.blobs.properties(&at, other));
+        let read = block_on(store.blobs.properties(&at, Which::Base, other));
         assert!(matches!(read, Err(EngineError::PreconditionFailed)));
     }
 
@@ -231,8 +321,8 @@ mod tests {
         let route = store.meta.read_now(|view| Route::find(view, &store.at("blob"))).unwrap();
         let place = route.place.clone();
         block_on(meta::commit(store.meta.as_ref(), route.place.scope, None, move |transaction| {
-            let record = write::find(transaction, &place)?.unwrap();
-            content::take(transaction, &place, record.form).map(drop)
+            let record = state::get(transaction, &place, State::Base)?.unwrap();
+            content::release(transaction, &place, record.form)
         }))
         .unwrap();
         assert!(matches!(store.read("blob"), Err(EngineError::Corrupt { .. })));

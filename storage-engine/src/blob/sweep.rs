@@ -1,28 +1,52 @@
 //! What sweeping deletes of a container's blobs: all that one name has, in one verb.
 
-use super::block;
-use super::content::{self, Piece};
-use super::place::Place;
+use super::content::Piece;
+use super::due::{self, Due, Kind};
+use super::place::{self, Place, State};
+use super::record::{BlobRecord, Form, VolumeRecord};
+use super::{block, content, tag_index, volume};
 use crate::error::Result;
 use crate::meta::key::successor;
 use crate::meta::{Family, Scope, Step, Transaction};
 
 /// Deletes all records of a blob name and frees the chunks that they name. Asks the records what is there and
-/// not the blob, so that snapshots and whatever else has the name's scope goes too.
-pub(crate) fn sweep(transaction: &mut dyn Transaction, scope: &Scope) -> Result<()> {
-    let place = Place::of_scope(scope.clone());
+/// not the blob, so that snapshots and whatever else has the name's scope goes too. `container` is the name in the
+/// catalogue that the container had.
+///
+/// Only records of volumes stay, as leaving: the background deletes the volumes first.
+pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Scope, scope: &Scope) -> Result<()> {
+    let place = Place::of_scope(container.clone(), scope.clone());
     let pieces = content::take_all(transaction, &scope.0)?;
     let staged = block::take_all_staged(transaction, &place)?;
     let chunks =
         pieces.iter().filter_map(Piece::chunk).chain(staged.into_iter().flat_map(|(_, block)| block.chunks));
     content::free(transaction, chunks);
-    let mut keys = Vec::new();
-    transaction.scan(Family::Blob, &scope.0, successor(&scope.0).as_deref(), &mut |key, _| {
-        keys.push(key.to_vec());
+    let mut records = Vec::new();
+    transaction.scan(Family::Blob, &scope.0, successor(&scope.0).as_deref(), &mut |key, value| {
+        let (_, state) = place::split_blob_key(key)?;
+        records.push((key.to_vec(), state, value.to_vec()));
         Ok(Step::Next)
     })?;
-    for key in keys {
+    for (key, state, value) in records {
         transaction.delete(Family::Blob, &key);
+        if state == State::Staging {
+            continue;
+        }
+        let record = BlobRecord::decode(&value)?;
+        tag_index::update(transaction, &place, state, Some(&record), None);
+        if let Some(at) = due::time_of(&record) {
+            Due { at, kind: Kind::State, key, container: container.clone() }.strike(transaction);
+        }
+        if let Form::Volume(volume, _) = record.form {
+            volume::write(
+                transaction,
+                &place,
+                volume,
+                &VolumeRecord { leaving: true, ..VolumeRecord::default() },
+            );
+            let now = transaction.now();
+            volume::look_at(transaction, &place, volume, now);
+        }
     }
     Ok(())
 }

@@ -1,42 +1,38 @@
 //! Writes of whole blobs and of what they show of themselves.
+//!
+//! A write that replaces a blob asks [`guard`] whether it may, decides the fate of the former state
+//! ([`super::state`]), and writes the new one. What the name had goes with that: content, staged blocks, tags, tier,
+//! metadata. The lease stays, and so do the past states.
 
 use super::block;
 use super::content;
-use super::place::{Place, Route};
-use super::record::{self, BlobRecord};
-use super::{BlobAddress, BlobProperties, BlobStore, Conditions, ContentHeaders, NewBlob, Stamp};
+use super::guard::{self, Change};
+use super::place::{Place, Route, State};
+use super::properties::{BlobKind, Protection};
+use super::record::BlobRecord;
+use super::state::{self, Fate};
+use super::{BlobAddress, BlobStore, Conditions, ContentHeaders, NewBlob, Stamp};
 use crate::chunk::{ChunkRef, Content, Staged};
-use crate::error::{EngineError, Result};
-use crate::meta::{self, Family, Transaction, View, Weight};
-use crate::name::Metadata;
+use crate::clock::{Etag, Timestamp};
+use crate::error::Result;
+use crate::meta::{self, Transaction, Weight};
+use std::collections::BTreeSet;
 
 impl BlobStore {
-    /// Makes `content` the whole of a block blob. *Put Blob*.
+    /// Makes `content` the whole of a block blob. *Put Blob*, *Put Blob From URL*, and copies of one part.
     ///
-    /// What the name had before goes: content, staged blocks, properties, also the time of its creation.
+    /// What the name had before goes, or is kept as `protection` says; also the time of its creation.
     pub async fn put_block_blob(
         &self,
         at: &BlobAddress,
         new: NewBlob,
         content: Staged,
         conditions: Conditions,
+        protection: Protection,
     ) -> Result<Stamp> {
         let (named, length) = (content.content.clone(), content.length);
         self.change(at, Some(content), move |transaction, place| {
-            put(transaction, place, (&new, &named, length), &conditions)
-        })
-        .await
-    }
-
-    /// Replaces the blob's user metadata. *Set Blob Metadata*.
-    pub async fn set_metadata(
-        &self,
-        at: &BlobAddress,
-        metadata: Metadata,
-        conditions: Conditions,
-    ) -> Result<Stamp> {
-        self.change(at, None, move |transaction, place| {
-            set(transaction, place, &conditions, |properties| properties.metadata.clone_from(&metadata))
+            put(transaction, place, (&new, &named, length), &conditions, protection)
         })
         .await
     }
@@ -49,19 +45,10 @@ impl BlobStore {
         conditions: Conditions,
     ) -> Result<Stamp> {
         self.change(at, None, move |transaction, place| {
-            set(transaction, place, &conditions, |properties| properties.headers.clone_from(&headers))
-        })
-        .await
-    }
-
-    /// Deletes the blob, and the blocks that are staged for it. *Delete Blob*.
-    pub async fn delete(&self, at: &BlobAddress, conditions: Conditions) -> Result<()> {
-        self.change(at, None, move |transaction, place| {
-            let record = existing(transaction, place, &conditions)?;
-            let gone = clear(transaction, place, Some(&record))?;
-            transaction.delete(Family::Blob, &place.base());
-            content::free(transaction, gone);
-            Ok(())
+            change_in_place(transaction, place, &conditions, |record| {
+                record.properties.headers.clone_from(&headers);
+                Ok(())
+            })
         })
         .await
     }
@@ -87,69 +74,93 @@ fn put(
     place: &Place,
     (new, content, length): (&NewBlob, &Content, u64),
     conditions: &Conditions,
+    protection: Protection,
 ) -> Result<Stamp> {
-    let former = find(transaction, place)?;
-    conditions.check_write(former.as_ref().map(BlobRecord::version))?;
-    let gone = clear(transaction, place, former.as_ref())?;
-    content::free(transaction, gone);
-    let stamp = record::stamp(transaction);
-    let form = content::write(transaction, place, stamp.etag.0, content)?;
-    let record = BlobRecord::new(stamp.modified, stamp.modified, length, new, form);
-    transaction.put(Family::Blob, &place.base(), &record.encode());
-    Ok(stamp)
+    let former = guard::to_replace(transaction, place, conditions, BlobKind::Block, protection)?;
+    drop_staged(transaction, place, &BTreeSet::new())?;
+    retire(transaction, place, former.as_ref(), BlobKind::Block, protection)?;
+    let now = transaction.now();
+    let form = content::write(transaction, place, now.ticks(), content)?;
+    let record = BlobRecord::new(now, length, BlobKind::Block, new, form);
+    Ok(put_base(transaction, place, record, former.as_ref(), protection))
 }
 
-fn set(
+/// Deletes the blocks staged for a name, and frees their chunks but those in `kept`.
+pub(super) fn drop_staged(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    kept: &BTreeSet<ChunkRef>,
+) -> Result<()> {
+    let staged = block::take_staged(transaction, place)?;
+    let chunks = staged.into_iter().flat_map(|(_, block)| block.chunks);
+    content::free(transaction, chunks.filter(|chunk| !kept.contains(chunk)));
+    Ok(())
+}
+
+/// Puts away what is there when a blob of this kind is made: the former one, and a deleted one. Their content
+/// goes, or stays with what they become.
+pub(super) fn retire(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    former: Option<&BlobRecord>,
+    kind: BlobKind,
+    protection: Protection,
+) -> Result<()> {
+    state::retire_deleted(transaction, place, kind)?;
+    let Some(former) = former else { return Ok(()) };
+    let fate = state::fate(former, protection, transaction.now());
+    state::retire(transaction, place, former, fate);
+    if fate == Fate::Gone {
+        content::release(transaction, place, former.form)?;
+    }
+    Ok(())
+}
+
+/// Writes a new blob where nothing is any more, with the lease of the former one.
+pub(super) fn put_base(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    mut record: BlobRecord,
+    former: Option<&BlobRecord>,
+    protection: Protection,
+) -> Stamp {
+    record.properties.lease = guard::inherit_lease(former);
+    record.properties.version = protection.versioning.then(|| transaction.now());
+    state::store(transaction, place, State::Base, None, Some(&record));
+    record.stamp()
+}
+
+/// Changes the blob in place, which makes a new `ETag` but never a version.
+pub(super) fn change_in_place(
     transaction: &mut dyn Transaction,
     place: &Place,
     conditions: &Conditions,
-    change: impl FnOnce(&mut BlobProperties),
+    change: impl FnOnce(&mut BlobRecord) -> Result<()>,
 ) -> Result<Stamp> {
-    let mut record = existing(transaction, place, conditions)?;
-    let stamp = record::stamp(transaction);
-    change(&mut record.properties);
-    record.properties.etag = stamp.etag;
-    record.properties.modified = stamp.modified;
-    transaction.put(Family::Blob, &place.base(), &record.encode());
-    Ok(stamp)
+    let now = transaction.now();
+    let former = state::get(transaction, place, State::Base)?;
+    let mut record = guard::to_change(transaction, place, conditions, now, Change::InPlace)?;
+    change(&mut record)?;
+    touch(&mut record, now);
+    state::store(transaction, place, State::Base, former.as_ref(), Some(&record));
+    Ok(record.stamp())
 }
 
-/// The blob, which must be there and be as the conditions want it. That it should not be there is a condition
-/// like any other here, and no complaint of its own as it is when a blob is made.
-fn existing(view: &dyn View, place: &Place, conditions: &Conditions) -> Result<BlobRecord> {
-    let record = find(view, place)?.ok_or(EngineError::BlobNotFound)?;
-    match conditions.check_write(Some(record.version())) {
-        Err(EngineError::BlobExists) => Err(EngineError::PreconditionFailed),
-        checked => checked.map(|()| record),
-    }
-}
-
-/// Deletes the content of the blob and the blocks staged for its name, and gives the chunks that they had.
-fn clear(
-    transaction: &mut dyn Transaction,
-    place: &Place,
-    blob: Option<&BlobRecord>,
-) -> Result<Vec<ChunkRef>> {
-    let mut gone = Vec::new();
-    if let Some(record) = blob {
-        gone.extend(content::take(transaction, place, record.form)?.iter().filter_map(content::Piece::chunk));
-    }
-    let staged = block::take_staged(transaction, place)?;
-    gone.extend(staged.into_iter().flat_map(|(_, block)| block.chunks));
-    Ok(gone)
-}
-
-/// The blob's record.
-pub(super) fn find(view: &dyn View, place: &Place) -> Result<Option<BlobRecord>> {
-    view.get(Family::Blob, &place.base())?.map(|value| BlobRecord::decode(&value)).transpose()
+/// Marks a record as changed now. The copy that it came from is not what it is any more.
+pub(super) fn touch(record: &mut BlobRecord, now: Timestamp) {
+    record.properties.etag = Etag::from(now);
+    record.properties.modified = now;
+    record.properties.copy = None;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::blob::fixture::{Fixture, account, container};
-    use crate::blob::{EtagMatch, PublicAccess};
+    use crate::blob::{BlobProperties, DeleteSnapshots, EtagMatch, NewContainer, Which};
     use crate::clock::Etag;
+    use crate::error::EngineError;
+    use crate::meta::Family;
     use crate::meta::memory::MemoryMeta;
     use crate::meta::{Inquiry, MetaStore, Scope, Verb};
     use futures_executor::block_on;
@@ -171,11 +182,12 @@ mod tests {
             NewBlob::default(),
             store.chunked(b"content", 3),
             conditions,
+            Protection::default(),
         ))
     }
 
     fn properties(store: &Fixture) -> BlobProperties {
-        block_on(store.blobs.properties(&store.at("blob"), Conditions::default())).unwrap()
+        block_on(store.blobs.properties(&store.at("blob"), Which::Base, Conditions::default())).unwrap()
     }
 
     #[test]
@@ -223,10 +235,11 @@ mod tests {
     impl Interrupted {
         fn interrupt(&self) {
             let (account, container) = (account(), container());
-            block_on(self.containers.delete_container(&account, &container, Conditions::default())).unwrap();
+            block_on(self.containers.delete_container(&account, &container, Conditions::default(), None))
+                .unwrap();
             if self.made_anew {
-                let access = PublicAccess::None;
-                block_on(self.containers.create_container(&account, &container, Vec::new(), access)).unwrap();
+                let new = NewContainer::default();
+                block_on(self.containers.create_container(&account, &container, new)).unwrap();
             }
         }
     }
@@ -255,9 +268,16 @@ mod tests {
                 made_anew,
                 pending: AtomicBool::new(true),
             };
-            let blobs = BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()));
+            let blobs =
+                BlobStore::new(Arc::new(meta), Arc::new(store.chunks.clone()), Arc::clone(&store.clock) as _);
             let (at, content) = (store.at("blob"), store.chunked(b"content", 3));
-            let put = block_on(blobs.put_block_blob(&at, NewBlob::default(), content, Conditions::default()));
+            let put = block_on(blobs.put_block_blob(
+                &at,
+                NewBlob::default(),
+                content,
+                Conditions::default(),
+                Protection::default(),
+            ));
             assert!(matches!(put, Err(EngineError::ContainerNotFound)));
             assert_eq!(store.records(Family::Blob), 0);
             store.check_chunks();
@@ -271,7 +291,9 @@ mod tests {
         let metadata = vec![("name".to_owned(), "value".to_owned())];
         let headers = ContentHeaders { content_type: "text/plain".to_owned(), ..ContentHeaders::default() };
         let at = store.at("blob");
-        let first = block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag))).unwrap();
+        let first =
+            block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag), Protection::default()))
+                .unwrap();
         let stale = block_on(store.blobs.set_headers(&at, headers.clone(), only(put.etag)));
         assert!(matches!(stale, Err(EngineError::PreconditionFailed)));
         let second = block_on(store.blobs.set_headers(&at, headers.clone(), only(first.etag))).unwrap();
@@ -289,10 +311,17 @@ mod tests {
         let at = store.at("blob");
         for conditions in [Conditions::default(), only(Etag(1)), unless_there()] {
             let outcomes = [
-                block_on(store.blobs.set_metadata(&at, Vec::new(), conditions.clone())).map(drop),
+                block_on(store.blobs.set_metadata(
+                    &at,
+                    Vec::new(),
+                    conditions.clone(),
+                    Protection::default(),
+                ))
+                .map(drop),
                 block_on(store.blobs.set_headers(&at, ContentHeaders::default(), conditions.clone()))
                     .map(drop),
-                block_on(store.blobs.delete(&at, conditions)),
+                block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, conditions, Protection::default()))
+                    .map(drop),
             ];
             for outcome in outcomes {
                 assert!(matches!(outcome, Err(EngineError::BlobNotFound)));
@@ -306,9 +335,16 @@ mod tests {
         put(&store, Conditions::default()).unwrap();
         store.stage("blob", "id", b"staged").unwrap();
         let at = store.at("blob");
-        let refused = block_on(store.blobs.delete(&at, unless_there()));
+        let refused =
+            block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, unless_there(), Protection::default()));
         assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
-        block_on(store.blobs.delete(&at, Conditions::default())).unwrap();
+        block_on(store.blobs.delete(
+            &at,
+            DeleteSnapshots::Refuse,
+            Conditions::default(),
+            Protection::default(),
+        ))
+        .unwrap();
         assert!(matches!(store.read("blob"), Err(EngineError::BlobNotFound)));
         for family in [Family::Blob, Family::Content, Family::Staged, Family::Chunk] {
             assert_eq!(store.records(family), 0, "{family:?}");

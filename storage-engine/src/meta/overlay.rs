@@ -143,7 +143,8 @@ impl Pending<'_> {
     }
 
     fn write_in_scope(&mut self, family: Family, key: &[u8], value: Option<Bytes>) {
-        if matches!(family, Family::System | Family::Chunk) || !key.starts_with(&self.scope.0) {
+        let own = family.is_index() || key.starts_with(&self.scope.0);
+        if matches!(family, Family::System | Family::Chunk) || !own {
             self.strayed = true;
             return;
         }

@@ -53,6 +53,16 @@ impl MemoryPages {
         Arc::default()
     }
 
+    /// How many volumes there are.
+    pub fn count(&self) -> usize {
+        self.volumes().len()
+    }
+
+    /// How many snapshots there are, of all volumes.
+    pub fn snapshots(&self) -> usize {
+        self.volumes().values().map(|volume| volume.snapshots.len()).sum()
+    }
+
     /// A store of what a power cut would leave of this one.
     pub fn crash(&self) -> Arc<Self> {
         let mut volumes = self.volumes().clone();

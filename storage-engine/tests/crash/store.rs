@@ -10,8 +10,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use storage_engine::Engine;
 use storage_engine::blob::{
-    BlobAddress, BlobEntry, BlockChoice, ByteRange, Conditions, ListBlobs, ListContainers, NewBlob,
-    PublicAccess,
+    BlobAddress, BlobEntry, BlockChoice, ByteRange, Conditions, DeleteSnapshots, Include, ListBlobs,
+    ListContainers, NewBlob, NewContainer, Protection, Which,
 };
 use storage_engine::chunk::local::{ChunkOptions, LocalChunks};
 use storage_engine::chunk::{ChunkRef, ChunkStore, Staged, format};
@@ -107,6 +107,7 @@ impl Store {
             Arc::clone(&meta) as Arc<dyn MetaStore>,
             Arc::clone(&chunks) as Arc<dyn ChunkStore>,
             MemoryPages::new(),
+            Arc::clone(&records.clock) as Arc<dyn Clock>,
             Arc::new(SeededEntropy::new(seed)),
         );
         Ok(Self { engine, chunks, meta, clock: Arc::clone(&records.clock), disk: disk.clone() })
@@ -150,19 +151,19 @@ impl Store {
 
     async fn carry_out_on_blobs(&self, verb: &Verb) -> Result<Told> {
         let (blobs, any, new) = (self.engine.blobs(), Conditions::default(), NewBlob::default());
+        let keep = Protection::default();
         let stamp = match verb {
             Verb::CreateContainer(name) => {
-                let none = PublicAccess::None;
-                blobs.create_container(&account(), &container(name), Vec::new(), none).await?;
+                blobs.create_container(&account(), &container(name), NewContainer::default()).await?;
                 return Ok(Told::default());
             }
             Verb::DeleteContainer(name) => {
-                blobs.delete_container(&account(), &container(name), any).await?;
+                blobs.delete_container(&account(), &container(name), any, None).await?;
                 return Ok(Told::default());
             }
             Verb::PutBlob(at, part) => {
                 let staged = self.upload(&part.body, false).await?;
-                blobs.put_block_blob(&blob(*at), new, staged, any).await?
+                blobs.put_block_blob(&blob(*at), new, staged, any, keep).await?
             }
             Verb::StageBlock(at, part) => return self.stage(*at, part).await,
             Verb::CommitBlocks(at, list) => {
@@ -171,10 +172,10 @@ impl Store {
                     Choice::Staged => BlockChoice::Uncommitted(block(id)),
                     Choice::Latest => BlockChoice::Latest(block(id)),
                 });
-                blobs.commit_block_list(&blob(*at), list.collect(), new, any).await?
+                blobs.commit_block_list(&blob(*at), list.collect(), new, any, keep).await?
             }
             Verb::DeleteBlob(at) => {
-                blobs.delete(&blob(*at), any).await?;
+                blobs.delete(&blob(*at), DeleteSnapshots::Refuse, any, keep).await?;
                 return Ok(Told::default());
             }
             other => panic!("{other:?} is not of blobs"),
@@ -184,7 +185,7 @@ impl Store {
 
     async fn stage(&self, at: BlobAt, part: &Part) -> Result<Told> {
         let staged = self.upload(&part.body, true).await?;
-        self.engine.blobs().stage_block(&blob(at), block(part.id), staged).await?;
+        self.engine.blobs().stage_block(&blob(at), block(part.id), staged, None).await?;
         Ok(Told::default())
     }
 
@@ -255,14 +256,16 @@ impl Store {
         for found in blobs.list_containers(&account(), list).await.unwrap().entries {
             let name = CONTAINERS.into_iter().find(|name| *name == found.name.as_str()).expect("one of ours");
             facts.insert(format!("container {name}"), Fact::new(String::new(), Vec::new()));
+            let include = Include { uncommitted: true, ..Include::default() };
             let mut after = None;
             loop {
-                let list = ListBlobs { after, limit: 2, uncommitted: true, ..ListBlobs::default() };
+                let list = ListBlobs { after, limit: 2, include, ..ListBlobs::default() };
                 let page = blobs.list(&account(), &found.name, list).await.unwrap();
                 for entry in page.entries {
                     let (blob, version) = match entry {
                         BlobEntry::Blob(blob, properties) => (blob, Some(properties.etag)),
                         BlobEntry::Uncommitted(blob) => (blob, None),
+                        BlobEntry::VersionsOnly(blob) => panic!("{blob} has versions"),
                         BlobEntry::Prefix(prefix) => panic!("{prefix} without a delimiter"),
                     };
                     let at = BlobAddress { account: account(), container: found.name.clone(), blob };
@@ -278,7 +281,7 @@ impl Store {
 
     async fn see_blob(&self, at: &BlobAddress, version: Option<u128>, facts: &mut Facts) {
         let place = format!("{}/{}", at.container, at.blob);
-        let list = self.engine.blobs().block_list(at).await.unwrap();
+        let list = self.engine.blobs().block_list(at, Which::Base, Conditions::default()).await.unwrap();
         let id = |id: &BlockId| String::from_utf8(id.as_bytes().to_vec()).unwrap();
         for staged in &list.staged {
             let fact = Fact::new(staged.length.to_string(), Vec::new());
@@ -302,7 +305,7 @@ impl Store {
     }
 
     async fn read(&self, at: &BlobAddress, range: Option<ByteRange>) -> Vec<u8> {
-        let mut read = self.engine.blobs().read(at, range, Conditions::default()).await.unwrap();
+        let mut read = self.engine.blobs().read(at, Which::Base, range, Conditions::default()).await.unwrap();
         let mut bytes = Vec::new();
         while let Some(piece) = read.reader.next().await.unwrap() {
             bytes.extend_from_slice(&piece);

@@ -47,7 +47,7 @@ impl Operation for ListContainers {
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { account, asked, after, metadata } = request;
         let prefix = asked.prefix.clone().unwrap_or_default();
-        let list = blob::ListContainers { prefix, after, limit: asked.limit };
+        let list = blob::ListContainers { prefix, after, limit: asked.limit, deleted: false };
         let page = service
             .store
             .list_containers(&account, list)
@@ -120,11 +120,9 @@ mod tests {
     async fn a_page_is_spelled_with_quoted_tags() {
         let asked = decode("prefix=c").unwrap().asked;
         let container = Container {
-            name: ContainerName::parse("con").unwrap(),
-            etag: Etag(1),
-            modified: Timestamp::from_unix_seconds(0),
             metadata: vec![("k".into(), "v".into())],
             public_access: PublicAccess::None,
+            ..Container::new(ContainerName::parse("con").unwrap(), Etag(1), Timestamp::from_unix_seconds(0))
         };
         let page = Page { entries: vec![container], next: Some(b"con".to_vec()) };
         let response = ListContainers::encode(Response { asked, metadata: true, page });

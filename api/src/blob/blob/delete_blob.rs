@@ -7,14 +7,14 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
-use storage_engine::blob::{BlobAddress, Conditions};
+use storage_engine::blob::{BlobAddress, Conditions, DeleteSnapshots, Protection};
 
 pub(crate) struct DeleteBlob;
 
 pub(crate) struct Request {
     at: BlobAddress,
     conditions: Conditions,
-    snapshots_only: bool,
+    snapshots: DeleteSnapshots,
 }
 
 impl Operation for DeleteBlob {
@@ -24,23 +24,19 @@ impl Operation for DeleteBlob {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::blob(head)?;
-        let snapshots_only = match head.text(header::X_MS_DELETE_SNAPSHOTS)? {
-            None => false,
-            Some(text) if text.eq_ignore_ascii_case("include") => false,
-            Some(text) if text.eq_ignore_ascii_case("only") => true,
+        let snapshots = match head.text(header::X_MS_DELETE_SNAPSHOTS)? {
+            None => DeleteSnapshots::Refuse,
+            Some(text) if text.eq_ignore_ascii_case("include") => DeleteSnapshots::Include,
+            Some(text) if text.eq_ignore_ascii_case("only") => DeleteSnapshots::Only,
             Some(text) => return Err(StorageError::invalid_header(header::X_MS_DELETE_SNAPSHOTS, text)),
         };
-        Ok(Request { at, conditions: condition::of_write(head)?, snapshots_only })
+        Ok(Request { at, conditions: condition::of_write(head)?, snapshots })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<(), StorageError> {
-        let Request { at, conditions, snapshots_only } = request;
-        let done = if snapshots_only {
-            service.store.properties(&at, conditions).await.map(|_| ())
-        } else {
-            service.store.delete(&at, conditions).await
-        };
-        done.map_err(|error| StorageError::from_engine(error, Intent::Write))
+        let Request { at, conditions, snapshots } = request;
+        let done = service.store.delete(&at, snapshots, conditions, Protection::default()).await;
+        done.map(drop).map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 
     fn encode((): ()) -> http::Response<Body> {
@@ -63,9 +59,11 @@ mod tests {
             let head = testing::head(ServiceKind::Blob, "DELETE", "/dev/con/b", headers);
             DeleteBlob::decode(&head, Payload::None).map_err(|error| error.code)
         };
-        assert!(!decode(&[]).unwrap().snapshots_only);
-        assert!(!decode(&[("x-ms-delete-snapshots", "include")]).unwrap().snapshots_only);
-        assert!(decode(&[("x-ms-delete-snapshots", "Only")]).unwrap().snapshots_only);
+        assert_eq!(decode(&[]).unwrap().snapshots, DeleteSnapshots::Refuse);
+        let include = decode(&[("x-ms-delete-snapshots", "include")]).unwrap();
+        assert_eq!(include.snapshots, DeleteSnapshots::Include);
+        let only = decode(&[("x-ms-delete-snapshots", "Only")]).unwrap();
+        assert_eq!(only.snapshots, DeleteSnapshots::Only);
         assert_eq!(decode(&[("x-ms-delete-snapshots", "all")]).err(), Some(ErrorCode::InvalidHeaderValue));
         let tier = [("x-ms-access-tier-if-modified-since", "Sun, 22 Nov 2026 01:02:03 GMT")];
         assert_eq!(decode(&tier).err(), Some(ErrorCode::NotImplemented));

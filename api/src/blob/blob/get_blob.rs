@@ -10,7 +10,7 @@ use crate::operation::Operation;
 use crate::{checksum, condition, header, range, structured};
 use md5::{Digest as _, Md5};
 use storage_engine::EngineError;
-use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions};
+use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions, Which};
 
 /// Most bytes of a range whose checksum is asked for.
 const HASHED_BYTES_MAX: u64 = 4 << 20;
@@ -64,7 +64,7 @@ impl Operation for GetBlob {
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { at, range, conditions, hash, structured } = request;
         let BlobRead { properties, first, length, reader } =
-            service.store.read(&at, range, conditions).await.map_err(engine)?;
+            service.store.read(&at, Which::Base, range, conditions).await.map_err(engine)?;
         let range = range.map(|_| (first, length));
         let framing = structured.is_some();
         let (checksum, content) = match hash {

@@ -6,7 +6,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, metadata};
-use storage_engine::blob::{BlobAddress, BlobProperties, Conditions, Stamp};
+use storage_engine::blob::{BlobAddress, BlobProperties, Conditions, Stamp, Which};
 
 pub(crate) struct GetBlobMetadata;
 
@@ -27,13 +27,17 @@ impl Operation for GetBlobMetadata {
     async fn execute(service: &BlobService, request: Request) -> Result<BlobProperties, StorageError> {
         service
             .store
-            .properties(&request.at, request.conditions)
+            .properties(&request.at, Which::Base, request.conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     fn encode(properties: BlobProperties) -> http::Response<Body> {
-        let mut response = headers::stamped(Stamp { etag: properties.etag, modified: properties.modified });
+        let mut response = headers::stamped(Stamp {
+            etag: properties.etag,
+            modified: properties.modified,
+            version: properties.version,
+        });
         metadata::write(&properties.metadata, response.headers_mut());
         response
     }

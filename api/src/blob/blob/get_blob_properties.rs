@@ -6,7 +6,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
-use storage_engine::blob::{BlobAddress, BlobProperties, Conditions};
+use storage_engine::blob::{BlobAddress, BlobProperties, Conditions, Which};
 
 pub(crate) struct GetBlobProperties;
 
@@ -27,7 +27,7 @@ impl Operation for GetBlobProperties {
     async fn execute(service: &BlobService, request: Request) -> Result<BlobProperties, StorageError> {
         service
             .store
-            .properties(&request.at, request.conditions)
+            .properties(&request.at, Which::Base, request.conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
@@ -57,6 +57,7 @@ mod tests {
             length: 1 << 40,
             headers: ContentHeaders::default(),
             metadata: Vec::new(),
+            ..BlobProperties::default()
         });
         let get =
             |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap());

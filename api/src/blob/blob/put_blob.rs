@@ -8,7 +8,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{checksum, condition, header, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Stamp};
+use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Protection, Stamp};
 
 pub(crate) struct PutBlob;
 
@@ -35,7 +35,7 @@ impl Operation for PutBlob {
         let conditions = condition::of_write(head)?;
         let metadata = metadata::read(&head.headers)?;
         let body = Receiving::decode(head, body, blob_bytes_max(head.version))?.keeping_md5(headers.md5);
-        Ok(Request { at, new: NewBlob { headers, metadata }, conditions, body })
+        Ok(Request { at, new: NewBlob { headers, metadata, ..NewBlob::default() }, conditions, body })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
@@ -44,7 +44,7 @@ impl Operation for PutBlob {
         new.headers.md5 = received.md5;
         let stamp = service
             .store
-            .put_block_blob(&at, new, staged, conditions)
+            .put_block_blob(&at, new, staged, conditions, Protection::default())
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(Response { stamp, received })
@@ -118,7 +118,7 @@ mod tests {
     fn both_checksums_are_answered() {
         let received =
             Received { md5: Some([0; 16]), crc64: 0, md5_given: false, structured: Some("x".into()) };
-        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0) };
+        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
         let response = PutBlob::encode(Response { stamp, received });
         for name in ["content-md5", "x-ms-content-crc64", "x-ms-structured-body", "etag"] {
             assert!(response.headers().contains_key(name), "{name}");

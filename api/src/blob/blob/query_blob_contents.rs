@@ -25,7 +25,7 @@ use http_body_util::StreamBody;
 use source::Source;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use storage_engine::EngineError;
-use storage_engine::blob::{BlobAddress, BlobProperties, Conditions};
+use storage_engine::blob::{BlobAddress, BlobProperties, Conditions, Which};
 use storage_engine::clock::Timestamp;
 use tokio::sync::mpsc;
 
@@ -63,7 +63,7 @@ impl Operation for QueryBlobContents {
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { at, conditions, query, now } = request;
         let engine = |error: EngineError| StorageError::from_engine(error, Intent::Read);
-        let read = service.store.read(&at, None, conditions).await.map_err(engine)?;
+        let read = service.store.read(&at, Which::Base, None, conditions).await.map_err(engine)?;
         let properties = read.properties.clone();
         let source = Source::new(service.store.clone(), at, read);
         let (pieces_in, pieces) = mpsc::channel(PIECES_MAX);

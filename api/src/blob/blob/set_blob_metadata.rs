@@ -6,7 +6,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, Stamp};
+use storage_engine::blob::{BlobAddress, Conditions, Protection, Stamp};
 use storage_engine::name::Metadata;
 
 pub(crate) struct SetBlobMetadata;
@@ -34,7 +34,7 @@ impl Operation for SetBlobMetadata {
         let Request { at, metadata, conditions } = request;
         service
             .store
-            .set_metadata(&at, metadata, conditions)
+            .set_metadata(&at, metadata, conditions, Protection::default())
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }

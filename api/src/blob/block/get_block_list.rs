@@ -9,7 +9,7 @@ use crate::xml::XmlWriter;
 use crate::{condition, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use storage_engine::blob::{BlobAddress, Block, BlockList};
+use storage_engine::blob::{self, BlobAddress, Block, BlockList, Conditions};
 
 /// About the bytes of one block in the document.
 const ENTRY_BYTES: usize = 160;
@@ -54,7 +54,7 @@ impl Operation for GetBlockList {
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let list = service
             .store
-            .block_list(&request.at)
+            .block_list(&request.at, blob::Which::Base, Conditions::default())
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))?;
         Ok(Response { which: request.which, list })
@@ -122,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn lists_are_spelled_by_what_is_asked() {
         let block = |byte, length| Block { id: BlockId::new(&[byte]).unwrap(), length };
-        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0) };
+        let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
         let list = BlockList { blob: Some((stamp, 7)), committed: vec![block(1, 7)], staged: Vec::new() };
         let response = GetBlockList::encode(Response { which: Which::All, list });
         assert_eq!(response.headers().get("x-ms-blob-content-length").unwrap(), "7");

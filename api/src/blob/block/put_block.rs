@@ -39,7 +39,7 @@ impl Operation for PutBlock {
         let (staged, received) = content::stage_block(body, service.store.upload(), &service.md5).await?;
         service
             .store
-            .stage_block(&at, id, staged)
+            .stage_block(&at, id, staged, None)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(received)

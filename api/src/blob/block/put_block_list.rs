@@ -9,7 +9,7 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header, metadata, xml};
-use storage_engine::blob::{BLOCKS_MAX, BlobAddress, BlockChoice, Conditions, NewBlob, Stamp};
+use storage_engine::blob::{BLOCKS_MAX, BlobAddress, BlockChoice, Conditions, NewBlob, Protection, Stamp};
 
 pub(crate) struct PutBlockList;
 
@@ -45,14 +45,20 @@ impl Operation for PutBlockList {
             None => (header::X_MS_CONTENT_CRC64, checksum::crc64_text(checksum::crc64(&document))),
         };
         let blocks = block_list(&document)?;
-        Ok(Request { at, blocks, new: NewBlob { headers, metadata }, conditions, checksum })
+        Ok(Request {
+            at,
+            blocks,
+            new: NewBlob { headers, metadata, ..NewBlob::default() },
+            conditions,
+            checksum,
+        })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { at, blocks, new, conditions, checksum } = request;
         let stamp = service
             .store
-            .commit_block_list(&at, blocks, new, conditions)
+            .commit_block_list(&at, blocks, new, conditions, Protection::default())
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(Response { stamp, checksum })

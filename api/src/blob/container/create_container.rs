@@ -7,7 +7,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::metadata;
 use crate::operation::Operation;
-use storage_engine::blob::{PublicAccess, Stamp};
+use storage_engine::blob::{NewContainer, PublicAccess, Stamp};
 use storage_engine::name::Metadata;
 
 pub(crate) struct CreateContainer;
@@ -35,7 +35,11 @@ impl Operation for CreateContainer {
         let Request { at, metadata, public_access } = request;
         service
             .store
-            .create_container(&at.account, &at.container, metadata, public_access)
+            .create_container(
+                &at.account,
+                &at.container,
+                NewContainer { metadata, public_access, ..NewContainer::default() },
+            )
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }

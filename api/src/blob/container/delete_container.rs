@@ -29,7 +29,7 @@ impl Operation for DeleteContainer {
         let Request { at, conditions } = request;
         service
             .store
-            .delete_container(&at.account, &at.container, conditions)
+            .delete_container(&at.account, &at.container, conditions, None)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }

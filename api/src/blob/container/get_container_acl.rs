@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn access_is_a_header_and_policies_are_the_document() {
-        let stamp = Stamp { etag: Etag(16), modified: Timestamp::from_unix_seconds(0) };
+        let stamp = Stamp { etag: Etag(16), modified: Timestamp::from_unix_seconds(0), version: None };
         let policies = vec![StoredPolicy { id: "one".to_owned(), ..StoredPolicy::default() }];
         let of = |public_access| {
             GetContainerAcl::encode(ContainerAccess { stamp, public_access, policies: policies.clone() })

@@ -23,13 +23,14 @@ impl Operation for GetContainerMetadata {
     async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
         service
             .store
-            .container(&at.account, &at.container)
+            .container(&at.account, &at.container, None)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     fn encode(container: Container) -> http::Response<Body> {
-        let mut response = headers::stamped(Stamp { etag: container.etag, modified: container.modified });
+        let mut response =
+            headers::stamped(Stamp { etag: container.etag, modified: container.modified, version: None });
         metadata::write(&container.metadata, response.headers_mut());
         response
     }
@@ -45,11 +46,9 @@ mod tests {
     #[test]
     fn metadata_come_back_and_nothing_else_does() {
         let response = GetContainerMetadata::encode(Container {
-            name: ContainerName::parse("con").unwrap(),
-            etag: Etag(1),
-            modified: Timestamp::from_unix_seconds(0),
             metadata: vec![("k".into(), "v".into())],
             public_access: PublicAccess::Blob,
+            ..Container::new(ContainerName::parse("con").unwrap(), Etag(1), Timestamp::from_unix_seconds(0))
         });
         let mut names: Vec<_> = response.headers().keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();

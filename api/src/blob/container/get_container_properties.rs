@@ -23,13 +23,14 @@ impl Operation for GetContainerProperties {
     async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
         service
             .store
-            .container(&at.account, &at.container)
+            .container(&at.account, &at.container, None)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
 
     fn encode(container: Container) -> http::Response<Body> {
-        let mut response = headers::stamped(Stamp { etag: container.etag, modified: container.modified });
+        let mut response =
+            headers::stamped(Stamp { etag: container.etag, modified: container.modified, version: None });
         let map = response.headers_mut();
         metadata::write(&container.metadata, map);
         headers::set_unleased(map);
@@ -50,11 +51,13 @@ mod tests {
     #[test]
     fn properties_are_headers() {
         let response = GetContainerProperties::encode(Container {
-            name: ContainerName::parse("con").unwrap(),
-            etag: Etag(0xAB),
-            modified: Timestamp::from_unix_seconds(0),
             metadata: vec![("k".into(), "v".into())],
             public_access: PublicAccess::Blob,
+            ..Container::new(
+                ContainerName::parse("con").unwrap(),
+                Etag(0xAB),
+                Timestamp::from_unix_seconds(0),
+            )
         });
         let get =
             |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap());

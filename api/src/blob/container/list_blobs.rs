@@ -65,7 +65,8 @@ impl Operation for ListBlobs {
             delimiter: request.delimiter.clone(),
             after: request.asked.after.clone(),
             limit: request.asked.limit,
-            uncommitted: request.uncommitted,
+            include: blob::Include { uncommitted: request.uncommitted, ..blob::Include::default() },
+            ..blob::ListBlobs::default()
         };
         let page = service
             .store
@@ -114,6 +115,8 @@ fn write_entry(xml: &mut XmlWriter, entry: &BlobEntry, metadata: bool) {
             xml.close("Properties");
             xml.close("Blob");
         }
+        // Asked for by nothing that is offered.
+        BlobEntry::VersionsOnly(_) => {}
         BlobEntry::Blob(name, properties) => {
             xml.open("Blob");
             listing::text(xml, "Name", name.as_str());

@@ -14,7 +14,7 @@ use crate::target::Resource;
 use crate::{condition, content, header, range};
 use http::StatusCode;
 use storage_engine::EngineError;
-use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions, Stamp};
+use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions, Stamp, Which};
 use storage_engine::name::{AccountName, BlobName, ContainerName};
 use storage_engine::settings::{Service, StaticWebsite, WebsiteIndex};
 
@@ -80,7 +80,10 @@ impl Operation for GetWebContent {
         let mut answer = http::Response::new(body);
         *answer.status_mut() = status;
         let map = answer.headers_mut();
-        headers::set_stamp(map, Stamp { etag: properties.etag, modified: properties.modified });
+        headers::set_stamp(
+            map,
+            Stamp { etag: properties.etag, modified: properties.modified, version: None },
+        );
         let content = &properties.headers;
         headers::set_some(map, header::CONTENT_TYPE, &content.content_type);
         headers::set_some(map, header::CONTENT_ENCODING, &content.encoding);
@@ -121,7 +124,7 @@ async fn open(
     let Some(blob) = name.and_then(|name| BlobName::parse(&name).ok()) else { return Ok(None) };
     let container = ContainerName::parse(CONTAINER).map_err(Head::invalid_name)?;
     let at = BlobAddress { account: account.clone(), container, blob };
-    match service.store.read(&at, range, conditions).await {
+    match service.store.read(&at, Which::Base, range, conditions).await {
         Ok(read) => Ok(Some(read)),
         Err(EngineError::BlobNotFound | EngineError::ContainerNotFound) => Ok(None),
         Err(error) => Err(engine(error)),

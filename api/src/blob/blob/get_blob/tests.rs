@@ -22,6 +22,7 @@ fn response(range: Option<(u64, u64)>, structured: Option<String>) -> http::Resp
         length: 10,
         headers: ContentHeaders { md5: Some([0; 16]), ..ContentHeaders::default() },
         metadata: Vec::new(),
+        ..BlobProperties::default()
     };
     let length = range.map_or(10, |(_, bytes)| bytes);
     let pieces = vec![Bytes::from_static(b"0123456789").slice(..usize::try_from(length).unwrap())];

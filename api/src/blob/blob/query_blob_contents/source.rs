@@ -9,8 +9,9 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use std::io::{self, Read};
 use storage_engine::EngineError;
-use storage_engine::blob::{BlobAddress, BlobRead, BlobStore, ByteRange, Conditions, EtagMatch};
-use storage_engine::chunk::ContentReader;
+use storage_engine::blob::{
+    BlobAddress, BlobRead, BlobReader, BlobStore, ByteRange, Conditions, EtagMatch, Which,
+};
 use storage_engine::clock::Etag;
 use tokio::runtime::Handle;
 
@@ -25,7 +26,7 @@ pub(super) struct Source {
     at: BlobAddress,
     etag: Etag,
     length: u64,
-    reader: ContentReader,
+    reader: BlobReader,
     runtime: Handle,
 }
 
@@ -55,7 +56,7 @@ impl Source {
 
 /// A blob read in order.
 pub(super) struct InOrder {
-    reader: ContentReader,
+    reader: BlobReader,
     piece: Bytes,
     runtime: Handle,
 }
@@ -95,7 +96,7 @@ impl Anywhere {
         let range = ByteRange { first, last: Some(last) };
         let conditions =
             Conditions { if_match: vec![EtagMatch::Exactly(self.etag)], ..Conditions::default() };
-        let read = self.store.read(&self.at, Some(range), conditions);
+        let read = self.store.read(&self.at, Which::Base, Some(range), conditions);
         let pieces = read.and_then(|read| crate::content::collect(read.reader));
         Ok(self.runtime.block_on(pieces)?.concat().into())
     }

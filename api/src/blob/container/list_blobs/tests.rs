@@ -63,6 +63,7 @@ async fn a_blobs_properties_stand_in_the_order_of_the_clients_model() {
             ..ContentHeaders::default()
         },
         metadata: Vec::new(),
+        ..BlobProperties::default()
     };
     let name = BlobName::parse("a&b").unwrap();
     let page = Page { entries: vec![BlobEntry::Blob(name, Box::new(properties))], next: Some(vec![1]) };

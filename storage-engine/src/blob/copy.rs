@@ -1,0 +1,177 @@
+//! Copies that take their time: begun by a verb that makes the destination, ended here.
+//!
+//! The destination of a copy is made empty, with the copy as pending in [`super::NewBlob::copy`] (or, for a page blob, at
+//! its full length). While it is pending no other write may touch the blob ([`super::guard`]). Whoever moves the bytes
+//! names the copy by its id, so one that was called off meanwhile, or belongs to a blob that was there before, cannot
+//! write into another.
+
+use super::place::{Place, State};
+use super::properties::{CopyState, CopyStatus};
+use super::record::BlobRecord;
+use super::{BlobAddress, BlobKind, BlobStore, Stamp, content, lease, state};
+use crate::blob::{LeaseId, Leased};
+use crate::chunk::{Content, Staged};
+use crate::clock::Etag;
+use crate::error::{EngineError, Result};
+use crate::meta::Transaction;
+
+/// How a copy ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyEnd {
+    /// All bytes are there.
+    Success,
+    /// It went wrong; for people.
+    Failed(String),
+}
+
+impl BlobStore {
+    /// Notes how many bytes of a pending copy are there.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCopyPending`], [`EngineError::CopyIdMismatch`]: it was called off, or is another one.
+    pub async fn copy_progress(&self, at: &BlobAddress, id: u128, copied: u64) -> Result<()> {
+        self.change(at, None, move |transaction, place| {
+            let (former, mut record, mut copy) = pending(transaction, place, id)?;
+            copy.copied = copied;
+            record.properties.copy = Some(Box::new(copy));
+            state::store(transaction, place, State::Base, Some(&former), Some(&record));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends a pending copy, with the bytes of a block blob if there are some. Makes a new `ETag`.
+    ///
+    /// # Errors
+    /// As [`Self::copy_progress`]; [`EngineError::BlobKindMismatch`] for bytes of what is no block blob.
+    pub async fn finish_copy(
+        &self,
+        at: &BlobAddress,
+        id: u128,
+        bytes: Option<Staged>,
+        end: CopyEnd,
+    ) -> Result<Stamp> {
+        let named = bytes.as_ref().map(|staged| (staged.content.clone(), staged.length));
+        self.change(at, bytes, move |transaction, place| finish(transaction, place, id, named.as_ref(), &end))
+            .await
+    }
+
+    /// Calls a pending copy off: an empty blob remains. *Abort Copy Blob*.
+    ///
+    /// # Errors
+    /// As [`Self::copy_progress`]; [`EngineError::Lease`].
+    pub async fn abort_copy(&self, at: &BlobAddress, id: u128, lease: Option<LeaseId>) -> Result<()> {
+        self.change(at, None, move |transaction, place| {
+            let now = transaction.now();
+            let (former, mut record, copy) = pending(transaction, place, id)?;
+            record.properties.lease = lease::check_write(record.properties.lease, lease, now, Leased::Blob)?;
+            let copy = CopyState { status: CopyStatus::Aborted, completed: Some(now), ..copy };
+            record.properties.copy = Some(Box::new(copy));
+            if !matches!(record.properties.kind, BlobKind::Page { .. }) {
+                record.properties.length = 0;
+            }
+            record.properties.etag = Etag::from(now);
+            record.properties.modified = now;
+            state::store(transaction, place, State::Base, Some(&former), Some(&record));
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The blob as it is and as it may be changed, and the copy of this id that is under way to it.
+fn pending(
+    transaction: &dyn Transaction,
+    place: &Place,
+    id: u128,
+) -> Result<(BlobRecord, BlobRecord, CopyState)> {
+    let record = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
+    match record.properties.copy.clone() {
+        Some(copy) if copy.status == CopyStatus::Pending => {
+            if copy.id == id {
+                Ok((record.clone(), record, *copy))
+            } else {
+                Err(EngineError::CopyIdMismatch)
+            }
+        }
+        _ => Err(EngineError::NoCopyPending),
+    }
+}
+
+fn finish(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    id: u128,
+    bytes: Option<&(Content, u64)>,
+    end: &CopyEnd,
+) -> Result<Stamp> {
+    let now = transaction.now();
+    let (former, mut record, mut copy) = pending(transaction, place, id)?;
+    if let Some((content, length)) = bytes {
+        if record.properties.kind != BlobKind::Block {
+            return Err(EngineError::BlobKindMismatch);
+        }
+        content::release(transaction, place, record.form)?;
+        record.form = content::write(transaction, place, now.ticks(), content)?;
+        record.properties.length = *length;
+        copy.copied = *length;
+    }
+    match end {
+        CopyEnd::Success => copy.status = CopyStatus::Success,
+        CopyEnd::Failed(why) => {
+            copy.status = CopyStatus::Failed;
+            copy.description.clone_from(why);
+        }
+    }
+    copy.completed = Some(now);
+    record.properties.copy = Some(Box::new(copy));
+    record.properties.etag = Etag::from(now);
+    record.properties.modified = now;
+    state::store(transaction, place, State::Base, Some(&former), Some(&record));
+    Ok(record.stamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::fixture::Fixture;
+    use crate::blob::{Conditions, NewBlob, Protection, Which};
+    use futures_executor::block_on;
+
+    fn begin(store: &Fixture, id: u128) -> BlobAddress {
+        let copy = CopyState { id, total: 5, ..CopyState::default() };
+        let (at, new) = (store.at("blob"), NewBlob { copy: Some(copy), ..NewBlob::default() });
+        let (empty, any) = (store.inline(b""), Conditions::default());
+        block_on(store.blobs.put_block_blob(&at, new, empty, any, Protection::default())).unwrap();
+        at
+    }
+
+    #[test]
+    fn nobody_else_writes_while_a_copy_is_under_way() {
+        let store = Fixture::new();
+        let at = begin(&store, 7);
+        assert!(matches!(store.put("blob", store.inline(b"x")), Err(EngineError::CopyPending)));
+        let other = block_on(store.blobs.finish_copy(&at, 8, None, CopyEnd::Success));
+        assert!(matches!(other, Err(EngineError::CopyIdMismatch)));
+        block_on(store.blobs.copy_progress(&at, 7, 3)).unwrap();
+        let bytes = Some(store.chunked(b"hello", 2));
+        block_on(store.blobs.finish_copy(&at, 7, bytes, CopyEnd::Success)).unwrap();
+        assert_eq!(store.read("blob").unwrap(), b"hello");
+        let again = block_on(store.blobs.abort_copy(&at, 7, None));
+        assert!(matches!(again, Err(EngineError::NoCopyPending)));
+        store.put("blob", store.inline(b"x")).unwrap();
+        store.check_chunks();
+    }
+
+    #[test]
+    fn a_copy_that_was_called_off_writes_nothing() {
+        let store = Fixture::new();
+        let at = begin(&store, 7);
+        block_on(store.blobs.abort_copy(&at, 7, None)).unwrap();
+        let late = store.blobs.finish_copy(&at, 7, Some(store.chunked(b"late", 2)), CopyEnd::Success);
+        assert!(matches!(block_on(late), Err(EngineError::NoCopyPending)));
+        let blob = block_on(store.blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
+        assert_eq!(blob.copy.unwrap().status, CopyStatus::Aborted);
+        store.check_chunks();
+    }
+}

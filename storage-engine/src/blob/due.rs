@@ -1,0 +1,130 @@
+//! What is to be looked at when its time has come: the index by which the background finds its work.
+//!
+//! | field of the key | |
+//! |---|---|
+//! | time | when; high byte first, so that a scan from the beginning meets what is due first |
+//! | kind | `1` a state of a blob, `2` a deleted container, `3` a volume |
+//! | rest | the key of its record |
+//!
+//! The value is the container's name in the catalogue, which the key of a blob does not have. An entry says only
+//! where to look ([`crate::meta`]): what is there decides whether anything is done, and nobody waits for it to be
+//! done. What is over is not shown any more from the moment it is, whenever its records go.
+
+use super::place::{self, Place, State};
+use super::record::BlobRecord;
+use super::{state, volume};
+use crate::clock::Timestamp;
+use crate::error::{EngineError, Result};
+use crate::meta::key::{KeyBuilder, KeyReader};
+use crate::meta::{Family, Scope, Step, Transaction, View};
+
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A blob, snapshot or version that expires or was deleted.
+    State,
+    /// A container that was deleted.
+    Container,
+    /// A volume with something to take back.
+    Volume,
+}
+
+impl Kind {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::State => 1,
+            Self::Container => 2,
+            Self::Volume => 3,
+        }
+    }
+
+    const fn of(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::State),
+            2 => Some(Self::Container),
+            3 => Some(Self::Volume),
+            _ => None,
+        }
+    }
+}
+
+/// An entry of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Due {
+    /// When.
+    pub(super) at: Timestamp,
+    /// What.
+    pub(super) kind: Kind,
+    /// The key of its record.
+    pub(super) key: Vec<u8>,
+    /// The container's name in the catalogue.
+    pub(super) container: Scope,
+}
+
+impl Due {
+    fn index_key(&self) -> Vec<u8> {
+        KeyBuilder::new().u64(self.at.ticks()).u8(self.kind.byte()).raw(&self.key).finish()
+    }
+
+    /// Enters it.
+    pub(super) fn enter(&self, transaction: &mut dyn Transaction) {
+        transaction.put(Family::Due, &self.index_key(), &self.container.0);
+    }
+
+    /// Takes it out.
+    pub(super) fn strike(&self, transaction: &mut dyn Transaction) {
+        transaction.delete(Family::Due, &self.index_key());
+    }
+
+    fn decode(key: &[u8], value: &[u8]) -> Result<Self> {
+        let mut pieces = KeyReader::new(key);
+        let at = Timestamp::from_ticks(pieces.u64()?);
+        let kind = Kind::of(pieces.u8()?).ok_or_else(|| EngineError::corrupt("an entry of what is due"))?;
+        Ok(Self { at, kind, key: pieces.rest().to_vec(), container: Scope(value.to_vec().into()) })
+    }
+
+    /// The scope of its record: that of the verb that looks at it.
+    pub(super) fn scope(&self) -> Result<Scope> {
+        match self.kind {
+            Kind::State => place::split_blob_key(&self.key).map(|(scope, _)| scope),
+            Kind::Volume => volume::split_key(&self.key).map(|(scope, _)| scope),
+            Kind::Container => Ok(self.container.clone()),
+        }
+    }
+}
+
+/// When a state of a blob is to be looked at.
+pub(super) fn time_of(record: &BlobRecord) -> Option<Timestamp> {
+    let purge = record.properties.deletion.map(|deletion| deletion.purge);
+    [purge, record.properties.expires].into_iter().flatten().min()
+}
+
+/// What is due at `now`, at most `limit`, soonest first.
+pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
+    let mut found = Vec::new();
+    let end = KeyBuilder::new().u64(now.ticks().saturating_add(1)).finish();
+    view.scan(Family::Due, &[], Some(&end), &mut |key, value| {
+        if found.len() >= limit {
+            return Ok(Step::Stop);
+        }
+        found.push(Due::decode(key, value)?);
+        Ok(Step::Next)
+    })?;
+    Ok(found)
+}
+
+/// Deletes a state of a blob that is over, and the entry. To be run in the entry's scope.
+pub(super) fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    let (scope, state) = place::split_blob_key(&due.key)?;
+    let place = Place::of_scope(due.container.clone(), scope);
+    due.strike(transaction);
+    if matches!(state, State::Staging) {
+        return Ok(());
+    }
+    match state::get(transaction, &place, state)? {
+        Some(record) if !record.properties.exists(transaction.now()) => {
+            state::discard(transaction, &place, state, &record)
+        }
+        _ => Ok(()),
+    }
+}

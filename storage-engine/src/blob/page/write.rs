@@ -1,0 +1,262 @@
+//! Verbs of page blobs that write.
+
+use super::super::guard::{self, Change};
+use super::super::place::{Place, State};
+use super::super::properties::{BlobKind, Protection};
+use super::super::record::{BlobRecord, Form, VolumeRecord};
+use super::super::volume::{self, ABANDONED_AFTER};
+use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, state, write};
+use crate::clock::Timestamp;
+use crate::error::{EngineError, Result};
+use crate::meta::Transaction;
+use crate::page::{Durable, PageRange, VOLUME_BYTES_MAX, VolumeId, check_size};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+
+/// Highest sequence number.
+pub const SEQUENCE_NUMBER_MAX: u64 = u64::MAX >> 1;
+
+/// What a page blob's sequence number must be for pages to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SequenceConditions {
+    /// At most this.
+    pub at_most: Option<u64>,
+    /// Less than this.
+    pub less_than: Option<u64>,
+    /// This.
+    pub equal: Option<u64>,
+}
+
+/// What a sequence number becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SequenceAction {
+    /// The larger of what it is and this.
+    Max(u64),
+    /// This.
+    Update(u64),
+    /// One more.
+    Increment,
+}
+
+/// What a write of pages gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageWritten {
+    /// The blob's new version.
+    pub stamp: Stamp,
+    /// Its sequence number.
+    pub sequence_number: u64,
+}
+
+impl SequenceConditions {
+    fn check(self, number: u64) -> Result<()> {
+        let holds = self.at_most.is_none_or(|most| number <= most)
+            && self.less_than.is_none_or(|bound| number < bound)
+            && self.equal.is_none_or(|equal| number == equal);
+        if holds { Ok(()) } else { Err(EngineError::SequenceNumberMismatch) }
+    }
+}
+
+impl BlobStore {
+    /// Makes a page blob of `length` bytes without valid pages. *Put Blob*.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidPageRange`] for a length that is not whole pages or more than 8 TiB;
+    /// [`EngineError::PagesUnavailable`].
+    pub async fn create_page_blob(
+        &self,
+        at: &BlobAddress,
+        new: NewBlob,
+        (length, sequence_number): (u64, u64),
+        conditions: Conditions,
+        protection: Protection,
+    ) -> Result<Stamp> {
+        check_size(length)?;
+        check_number(sequence_number)?;
+        let pages = self.pages()?;
+        let volume = VolumeId(pages.entropy.bits());
+        self.change(at, None, move |transaction, place| {
+            let now = transaction.now();
+            let record = VolumeRecord { born: now, ..VolumeRecord::default() };
+            volume::write(transaction, place, volume, &record);
+            volume::look_at(transaction, place, volume, now.after(ABANDONED_AFTER));
+            Ok(())
+        })
+        .await?;
+        pages.store.create(volume, VOLUME_BYTES_MAX).await?;
+        let made = self.change(at, None, move |transaction, place| {
+            let kind = BlobKind::Page { sequence_number };
+            let former = guard::to_replace(transaction, place, &conditions, kind, protection)?;
+            write::drop_staged(transaction, place, &BTreeSet::new())?;
+            write::retire(transaction, place, former.as_ref(), kind, protection)?;
+            volume::share(transaction, place, volume)?;
+            let form = Form::Volume(volume, None);
+            let record = BlobRecord::new(transaction.now(), length, kind, &new, form);
+            Ok(write::put_base(transaction, place, record, former.as_ref(), protection))
+        });
+        made.await
+    }
+
+    /// Writes whole pages, at most [`crate::page::AREA_BYTES`]. *Put Page*, *Put Page From URL*.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidPageRange`], also behind the blob's end; [`EngineError::SequenceNumberMismatch`].
+    pub async fn write_pages(
+        &self,
+        at: &BlobAddress,
+        offset: u64,
+        parts: Vec<Bytes>,
+        sequence: SequenceConditions,
+        conditions: Conditions,
+    ) -> Result<PageWritten> {
+        let range = PageRange::of_parts(offset, &parts)?;
+        let (volume, written) = self.stamp_pages(at, range, sequence, conditions).await?;
+        self.pages()?.store.write(volume, offset, parts, Durable::Now).await?;
+        Ok(written)
+    }
+
+    /// Makes pages invalid: a range of any length. *Put Page* with `clear`.
+    ///
+    /// # Errors
+    /// As [`Self::write_pages`].
+    pub async fn clear_pages(
+        &self,
+        at: &BlobAddress,
+        range: PageRange,
+        sequence: SequenceConditions,
+        conditions: Conditions,
+    ) -> Result<PageWritten> {
+        let (volume, written) = self.stamp_pages(at, range, sequence, conditions).await?;
+        self.pages()?.store.clear(volume, range, Durable::Now).await?;
+        Ok(written)
+    }
+
+    /// Cuts or extends a page blob. *Set Blob Properties*.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidPageRange`] as [`Self::create_page_blob`].
+    pub async fn resize(&self, at: &BlobAddress, length: u64, conditions: Conditions) -> Result<PageWritten> {
+        check_size(length)?;
+        let pages = self.pages()?;
+        // What a cut that a crash interrupted has left must be gone before it can be seen again.
+        let current = self.properties(at, super::super::Which::Base, Conditions::default());
+        let (volume, grown_from) = match current.await {
+            Ok(blob) if blob.length < length => (self.volume(at).await?, Some(blob.length)),
+            Ok(_) | Err(EngineError::CustomerKeyMismatch { .. }) => (self.volume(at).await?, None),
+            Err(error) => return Err(error),
+        };
+        if let Some(from) = grown_from {
+            clear_behind(pages, volume, from).await?;
+        }
+        let done = self.change(at, None, move |transaction, place| {
+            let (named, written) = change_pages(transaction, place, &conditions, |record, _| {
+                record.properties.length = length;
+                Ok(())
+            })?;
+            if named == volume { Ok(written) } else { Err(EngineError::BlobOverwritten) }
+        });
+        let written = done.await?;
+        if grown_from.is_none() {
+            clear_behind(pages, volume, length).await?;
+        }
+        Ok(written)
+    }
+
+    /// Changes the sequence number. *Set Blob Properties*.
+    ///
+    /// # Errors
+    /// [`EngineError::SequenceNumberTooLarge`] above [`SEQUENCE_NUMBER_MAX`].
+    pub async fn set_sequence_number(
+        &self,
+        at: &BlobAddress,
+        action: SequenceAction,
+        conditions: Conditions,
+    ) -> Result<PageWritten> {
+        self.change(at, None, move |transaction, place| {
+            let (_, written) = change_pages(transaction, place, &conditions, |record, number| {
+                let number = match action {
+                    SequenceAction::Max(other) => number.max(other),
+                    SequenceAction::Update(other) => other,
+                    SequenceAction::Increment => number.saturating_add(1),
+                };
+                check_number(number)?;
+                record.properties.kind = BlobKind::Page { sequence_number: number };
+                Ok(())
+            })?;
+            Ok(written)
+        })
+        .await
+    }
+
+    /// Gives the blob the version that a write of pages makes, before the pages are written.
+    async fn stamp_pages(
+        &self,
+        at: &BlobAddress,
+        range: PageRange,
+        sequence: SequenceConditions,
+        conditions: Conditions,
+    ) -> Result<(VolumeId, PageWritten)> {
+        self.pages()?;
+        self.change(at, None, move |transaction, place| {
+            change_pages(transaction, place, &conditions, |record, number| {
+                conditions.check_customer_key(&record.properties)?;
+                sequence.check(number)?;
+                range.inside(record.properties.length).map(drop)
+            })
+        })
+        .await
+    }
+
+    /// The volume of a page blob.
+    async fn volume(&self, at: &BlobAddress) -> Result<VolumeId> {
+        self.change(at, None, |transaction, place| {
+            let base = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
+            match base.form {
+                Form::Volume(volume, _) => Ok(volume),
+                _ => Err(EngineError::BlobKindMismatch),
+            }
+        })
+        .await
+    }
+}
+
+fn check_number(number: u64) -> Result<()> {
+    if number <= SEQUENCE_NUMBER_MAX { Ok(()) } else { Err(EngineError::SequenceNumberTooLarge) }
+}
+
+async fn clear_behind(pages: &super::Pages, volume: VolumeId, end: u64) -> Result<()> {
+    if end >= VOLUME_BYTES_MAX {
+        return Ok(());
+    }
+    let range = PageRange::new(end, VOLUME_BYTES_MAX - end)?;
+    pages.store.clear(volume, range, Durable::Now).await
+}
+
+/// Changes the record of a page blob, given its sequence number, and makes a new version of it. The copy that it came
+/// from stays what it came from (page "Copy Blob"), unlike with other writes.
+fn change_pages(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    conditions: &Conditions,
+    change: impl FnOnce(&mut BlobRecord, u64) -> Result<()>,
+) -> Result<(VolumeId, PageWritten)> {
+    let now: Timestamp = transaction.now();
+    let former = state::get(transaction, place, State::Base)?;
+    let mut record = guard::to_change(transaction, place, conditions, now, Change::InPlace)?;
+    let (BlobKind::Page { sequence_number }, Form::Volume(volume, _)) = (record.properties.kind, record.form)
+    else {
+        return Err(EngineError::BlobKindMismatch);
+    };
+    if record.properties.copy.as_ref().is_some_and(|copy| copy.incremental) {
+        return Err(EngineError::IncrementalCopy);
+    }
+    change(&mut record, sequence_number)?;
+    let copy = record.properties.copy.take();
+    write::touch(&mut record, now);
+    record.properties.copy = copy;
+    state::store(transaction, place, State::Base, former.as_ref(), Some(&record));
+    let sequence_number = match record.properties.kind {
+        BlobKind::Page { sequence_number } => sequence_number,
+        BlobKind::Block | BlobKind::Append { .. } => 0,
+    };
+    Ok((volume, PageWritten { stamp: record.stamp(), sequence_number }))
+}

@@ -1,0 +1,153 @@
+//! The background of blobs: what is over goes, and what a page store was left with is taken back.
+//!
+//! A round takes what the index [`super::due`] says is due, soonest first, and does each in a verb of its scope.
+//! An entry is struck only when what it was for is done, or needs no doing; so stopped anywhere, the next round does
+//! the rest. Nothing here decides what anybody sees: a verb or read judges by the clock.
+
+use super::due::{self, Due, Kind};
+use super::place::Place;
+use super::record::{BlobRecord, Form, VolumeRecord};
+use super::{BlobStore, container, place, volume};
+use crate::clock::Timestamp;
+use crate::error::{EngineError, Result};
+use crate::meta::key::successor;
+use crate::meta::{self, Family, Step, Transaction, View, Weight};
+use crate::page::{Epoch, VolumeId};
+use std::collections::BTreeSet;
+
+impl BlobStore {
+    /// Does at most `limit` of what is due, and gives how much was looked at: 0 when nothing is.
+    ///
+    /// # Errors
+    /// The store's. What was done before stays so.
+    pub async fn tidy_once(&self, limit: usize) -> Result<usize> {
+        let now = self.clock.now();
+        let due =
+            meta::read(self.meta.as_ref(), Weight::Scan, move |view| due::due(view, now, limit)).await?;
+        let mut done = 0;
+        for due in due {
+            done += usize::from(match due.kind {
+                Kind::State => self.tidy(due, due::purge_state).await?,
+                Kind::Container => self.tidy(due, container::purge).await?,
+                Kind::Volume => self.tidy_volume(due).await?,
+            });
+        }
+        Ok(done)
+    }
+
+    async fn tidy(&self, due: Due, verb: fn(&mut dyn Transaction, &Due) -> Result<()>) -> Result<bool> {
+        let scope = due.scope()?;
+        meta::commit(self.meta.as_ref(), scope, None, move |transaction| verb(transaction, &due)).await?;
+        Ok(true)
+    }
+
+    /// Does to a volume what its record asks for. `false` if page blobs are not offered now.
+    async fn tidy_volume(&self, due: Due) -> Result<bool> {
+        let Some(pages) = &self.pages else { return Ok(false) };
+        let (scope, volume) = volume::split_key(&due.key)?;
+        let place = Place::of_scope(due.container.clone(), scope.clone());
+        // Before the verb, so that a snapshot that is taken from now on is not among them.
+        let taken = match pages.store.inspect(volume).await {
+            Ok(inspection) => inspection.snapshots,
+            Err(EngineError::VolumeNotFound) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let deciding = place.clone();
+        let decide = move |transaction: &mut dyn Transaction| decide(transaction, &deciding, volume, &taken);
+        let todo = meta::commit(self.meta.as_ref(), scope.clone(), None, decide).await?;
+        if todo.delete {
+            pages.store.delete(volume).await?;
+        }
+        for epoch in &todo.snapshots {
+            pages.store.delete_snapshot(volume, *epoch).await?;
+        }
+        if todo.only_snapshots {
+            // Nobody writes it any more; what its snapshots do not share goes.
+            pages.store.resize(volume, 0).await?;
+        }
+        let finish =
+            move |transaction: &mut dyn Transaction| finish(transaction, &place, volume, &todo, &due);
+        meta::commit(self.meta.as_ref(), scope, None, finish).await?;
+        Ok(true)
+    }
+}
+
+/// What is to be done to a volume.
+#[derive(Debug, Default)]
+struct Todo {
+    /// It goes.
+    delete: bool,
+    /// These of its snapshots go.
+    snapshots: Vec<Epoch>,
+    /// Only snapshots of it are named.
+    only_snapshots: bool,
+    /// It is to be looked at again then.
+    again: Option<Timestamp>,
+}
+
+/// Decides what is to be done, and keeps anybody from counting on what is to go.
+fn decide(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    volume: VolumeId,
+    taken: &[Epoch],
+) -> Result<Todo> {
+    let now = transaction.now();
+    let Some(mut record) = volume::find(transaction, place, volume)? else { return Ok(Todo::default()) };
+    let abandoned = record.owners == 0 && record.born.after(volume::ABANDONED_AFTER) <= now;
+    if record.leaving || abandoned {
+        record.leaving = true;
+        volume::write(transaction, place, volume, &record);
+        return Ok(Todo { delete: true, ..Todo::default() });
+    }
+    record.marks.retain(|mark| now < mark.after(volume::ABANDONED_AFTER));
+    let named = named(transaction, place, volume)?;
+    let mut going: BTreeSet<_> =
+        record.doomed.iter().copied().filter(|epoch| !named.contains(&Some(*epoch))).collect();
+    if record.marks.is_empty() {
+        going.extend(taken.iter().filter(|epoch| !named.contains(&Some(**epoch))));
+    }
+    let again = record.marks.iter().map(|mark| mark.after(volume::ABANDONED_AFTER)).min();
+    volume::write(transaction, place, volume, &record);
+    let only_snapshots = record.owners > 0 && !named.contains(&None);
+    Ok(Todo { delete: false, snapshots: going.into_iter().collect(), only_snapshots, again })
+}
+
+/// The snapshots of a volume that records name; none for the volume as it is.
+fn named(view: &dyn View, place: &Place, volume: VolumeId) -> Result<BTreeSet<Option<Epoch>>> {
+    let mut named = BTreeSet::new();
+    let scope = &place.scope.0;
+    view.scan(Family::Blob, scope, successor(scope).as_deref(), &mut |key, value| {
+        let (_, state) = place::split_blob_key(key)?;
+        if state != place::State::Staging
+            && let Form::Volume(other, epoch) = BlobRecord::decode(value)?.form
+            && other == volume
+        {
+            named.insert(epoch);
+        }
+        Ok(Step::Next)
+    })?;
+    Ok(named)
+}
+
+/// Notes what was done.
+fn finish(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    volume: VolumeId,
+    todo: &Todo,
+    due: &Due,
+) -> Result<()> {
+    due.strike(transaction);
+    if todo.delete {
+        transaction.delete(Family::VolumeOwner, &place.volume(volume));
+        return Ok(());
+    }
+    let Some(record) = volume::find(transaction, place, volume)? else { return Ok(()) };
+    let doomed = record.doomed.iter().copied().filter(|epoch| !todo.snapshots.contains(epoch)).collect();
+    volume::write(transaction, place, volume, &VolumeRecord { doomed, ..record });
+    if let Some(again) = todo.again {
+        volume::look_at(transaction, place, volume, again);
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! The states of a name: the blob, its past, and how one becomes another.
+//!
+//! Every record of a state is written by [`store`] and nowhere else. That is what keeps the two indexes right
+//! (by tag, by the time at which it goes): whoever writes says what was there before, and the difference is
+//! entered in the same batch.
+
+use super::due::{self, Due, Kind};
+use super::lease::Lease;
+use super::place::{Place, State};
+use super::properties::{BlobKind, Deletion, Protection, Which};
+use super::record::BlobRecord;
+use super::{content, tag_index};
+use crate::clock::Timestamp;
+use crate::error::{EngineError, Result};
+use crate::meta::{Family, Step, Transaction, View};
+
+/// The record of a state, whether or not it is to be seen.
+pub(super) fn get(view: &dyn View, place: &Place, state: State) -> Result<Option<BlobRecord>> {
+    view.get(Family::Blob, &place.state(state))?.map(|value| BlobRecord::decode(&value)).transpose()
+}
+
+/// Writes a state, in place of `former`, which is what was there; or removes it.
+pub(super) fn store(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    state: State,
+    former: Option<&BlobRecord>,
+    new: Option<&BlobRecord>,
+) {
+    let key = place.state(state);
+    match new {
+        Some(record) => transaction.put(Family::Blob, &key, &record.encode()),
+        None => transaction.delete(Family::Blob, &key),
+    }
+    tag_index::update(transaction, place, state, former, new);
+    let due = |record: Option<&BlobRecord>| {
+        let at = due::time_of(record?)?;
+        Some(Due { at, kind: Kind::State, key: key.clone(), container: place.container.clone() })
+    };
+    let (before, after) = (due(former), due(new));
+    if before != after {
+        if let Some(due) = before {
+            due.strike(transaction);
+        }
+        if let Some(due) = after {
+            due.enter(transaction);
+        }
+    }
+}
+
+/// Removes a state and gives up its content.
+pub(super) fn discard(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    state: State,
+    record: &BlobRecord,
+) -> Result<()> {
+    store(transaction, place, state, Some(record), None);
+    content::release(transaction, place, record.form)
+}
+
+/// The blob as it is now, if it is to be seen.
+pub(super) fn live_base(view: &dyn View, place: &Place, now: Timestamp) -> Result<Option<BlobRecord>> {
+    Ok(get(view, place, State::Base)?.filter(|record| record.properties.is_live(now)))
+}
+
+/// The state that is asked for, if it is to be seen, with what is true of it now.
+pub(super) fn find(
+    view: &dyn View,
+    place: &Place,
+    which: Which,
+    now: Timestamp,
+) -> Result<Option<(State, BlobRecord)>> {
+    let state = match which {
+        Which::Base => State::Base,
+        Which::Snapshot(id) => State::Snapshot(id),
+        Which::Version(id) => {
+            let current =
+                live_base(view, place, now)?.is_some_and(|base| base.properties.version == Some(id));
+            if current { State::Base } else { State::Version(id) }
+        }
+    };
+    let record = get(view, place, state)?.filter(|record| record.properties.is_live(now));
+    Ok(record.map(|BlobRecord { properties, form }| {
+        let mut properties = properties.as_of(now);
+        properties.current = state == State::Base;
+        (state, BlobRecord { properties, form })
+    }))
+}
+
+/// The snapshots and former versions of a name, oldest first, seen or not.
+pub(super) fn past(view: &dyn View, place: &Place) -> Result<Vec<(State, BlobRecord)>> {
+    let mut found = Vec::new();
+    let end = place.state(State::Base);
+    view.scan(Family::Blob, &place.past(), Some(&end), &mut |key, value| {
+        let (_, state) = super::place::split_blob_key(key)?;
+        found.push((state, BlobRecord::decode(value)?));
+        Ok(Step::Next)
+    })?;
+    Ok(found)
+}
+
+/// Whether there is a snapshot that is not deleted.
+pub(super) fn has_snapshots(view: &dyn View, place: &Place, now: Timestamp) -> Result<bool> {
+    let mut found = false;
+    let end = place.state(State::Base);
+    view.scan(Family::Blob, &place.past(), Some(&end), &mut |key, value| {
+        let (_, state) = super::place::split_blob_key(key)?;
+        found = matches!(state, State::Snapshot(_)) && BlobRecord::decode(value)?.properties.is_live(now);
+        Ok(if found { Step::Stop } else { Step::Next })
+    })?;
+    Ok(found)
+}
+
+/// Takes the expired blob away that may still be where a new one is to be.
+pub(super) fn clear_expired(transaction: &mut dyn Transaction, place: &Place) -> Result<()> {
+    match get(transaction, place, State::Base)? {
+        Some(record) if !record.properties.exists(transaction.now()) => {
+            discard(transaction, place, State::Base, &record)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the former state of a blob goes when it is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It becomes a former version.
+    Version(Timestamp),
+    /// It becomes a snapshot that is deleted.
+    DeletedSnapshot(Deletion),
+    /// It goes.
+    Gone,
+}
+
+/// What becomes of `former` when it is overwritten at `now`.
+///
+/// A state that has a version's id is kept also when versioning has been turned off since: it was promised then.
+pub(super) fn fate(former: &BlobRecord, protection: Protection, now: Timestamp) -> Fate {
+    if protection.versioning || former.properties.version.is_some() {
+        return Fate::Version(version_id(former));
+    }
+    match protection.delete_retention_days {
+        Some(days) => Fate::DeletedSnapshot(Deletion::now(now, days)),
+        None => Fate::Gone,
+    }
+}
+
+/// The id under which a blob becomes a former version. One that was written without versioning has its `ETag`,
+/// which is the time of its last write and no other's.
+pub(super) fn version_id(record: &BlobRecord) -> Timestamp {
+    record.properties.version.unwrap_or(Timestamp::from_ticks(record.properties.etag.0))
+}
+
+/// Moves the record of the blob, which is about to be replaced, where its fate wants it, with its content; whose
+/// content goes is the caller's business if that is its fate. The caller stores the new base with `former` none.
+pub(super) fn retire(transaction: &mut dyn Transaction, place: &Place, former: &BlobRecord, fate: Fate) {
+    store(transaction, place, State::Base, Some(former), None);
+    let mut past = former.clone();
+    past.properties.lease = Lease::None;
+    match fate {
+        Fate::Version(id) => {
+            past.properties.version = Some(id);
+            store(transaction, place, State::Version(id), None, Some(&past));
+        }
+        Fate::DeletedSnapshot(deletion) => {
+            past.properties.snapshot = Some(deletion.at);
+            past.properties.deletion = Some(deletion);
+            store(transaction, place, State::Snapshot(deletion.at), None, Some(&past));
+        }
+        Fate::Gone => {}
+    }
+}
+
+/// What becomes of a deleted blob when another takes its name: a deleted snapshot, if they are of one kind.
+pub(super) fn retire_deleted(transaction: &mut dyn Transaction, place: &Place, kind: BlobKind) -> Result<()> {
+    let Some(record) = get(transaction, place, State::Deleted)? else { return Ok(()) };
+    let deletion = record.properties.deletion.filter(|deletion| !deletion.is_over(transaction.now()));
+    let Some(deletion) = deletion.filter(|_| record.properties.kind.same(kind)) else {
+        return discard(transaction, place, State::Deleted, &record);
+    };
+    store(transaction, place, State::Deleted, Some(&record), None);
+    let mut past = record;
+    past.properties.snapshot = Some(deletion.at);
+    store(transaction, place, State::Snapshot(deletion.at), None, Some(&past));
+    Ok(())
+}
+
+/// The error for a blob that is not there.
+pub(super) fn not_found<T>(found: Option<T>) -> Result<T> {
+    found.ok_or(EngineError::BlobNotFound)
+}
