@@ -26,7 +26,9 @@ use storage_engine::page::{PageRange, check_size};
 /// # Errors
 /// `MissingRequiredHeader`, `InvalidHeaderValue`; `InvalidPageRange` if it is not whole pages.
 fn written_range(head: &Head) -> Result<PageRange, StorageError> {
-    let Some(range) = range::read(head)? else { return Err(StorageError::missing_header(header::X_MS_RANGE)) };
+    let Some(range) = range::read(head)? else {
+        return Err(StorageError::missing_header(header::X_MS_RANGE));
+    };
     let Some(last) = range.last else {
         let text = format!("bytes={}-", range.first);
         return Err(StorageError::invalid_header(header::X_MS_RANGE, &text));

@@ -56,12 +56,11 @@ impl Operation for AppendBlock {
 
     fn encode(response: Response) -> http::Response<Body> {
         let Response { appended, received } = response;
-        let mut response = headers::stamped(appended.stamp);
+        let mut response = headers::written(appended.stamp);
         let map = response.headers_mut();
         received.tell(map);
         headers::set(map, header::X_MS_BLOB_APPEND_OFFSET, &appended.offset.to_string());
         headers::set(map, header::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &appended.blocks.to_string());
-        headers::set_written_plain(map);
         response
     }
 }

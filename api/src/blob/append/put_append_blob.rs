@@ -1,12 +1,12 @@
 //! *Put Blob*, of append blobs: made empty, so a body is a mistake.
 
-use crate::blob::{BlobService, address, headers};
+use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, content, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Protection, Stamp};
+use crate::{condition, content};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
 
 pub(crate) struct PutAppendBlob;
 
@@ -26,23 +26,22 @@ impl Operation for PutAppendBlob {
         content::refuse_body(head)?;
         let conditions = condition::of_write(head)?;
         let headers = headers::whole_content_headers(head)?;
-        let metadata = metadata::read(&head.headers)?;
-        Ok(Request { at, new: NewBlob { headers, metadata, ..NewBlob::default() }, conditions })
+        let new = new_blob::read(head, headers, BlobKind::Append { blocks: 0, sealed: false })?;
+        Ok(Request { at, new, conditions })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
         let Request { at, new, conditions } = request;
+        let protection = service.protection(&at.account).await?;
         service
             .store
-            .create_append_blob(&at, new, conditions, Protection::default())
+            .create_append_blob(&at, new, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 
     fn encode(stamp: Stamp) -> http::Response<Body> {
-        let mut response = headers::stamped(stamp);
-        headers::set_written_plain(response.headers_mut());
-        response
+        headers::written(stamp)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::blob::{BlobService, address, headers, page};
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::content::{self, PAGES_BYTES_MAX, Received, Receiving};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::condition;
 use bytes::Bytes;
 use storage_engine::blob::{BlobAddress, Conditions, PageWritten, SequenceConditions};
 use storage_engine::page::PageRange;
@@ -62,7 +62,7 @@ impl Operation for PutPage {
         let mut response = page::written(written);
         let map = response.headers_mut();
         received.tell(map);
-        headers::set_written_plain(map);
+        headers::set_written_encrypted(map);
         response
     }
 }

@@ -1,12 +1,12 @@
 //! *Put Blob*, of page blobs: made of a length and nothing else, so a body is a mistake.
 
-use crate::blob::{BlobService, address, headers, page};
+use crate::blob::{BlobService, address, headers, new_blob, page};
 use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, content, header, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Protection, Stamp};
+use crate::{condition, content, header};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
 
 pub(crate) struct PutPageBlob;
 
@@ -31,8 +31,7 @@ impl Operation for PutPageBlob {
         let sequence_number = page::sequence_number(head)?.unwrap_or(0);
         let conditions = condition::of_write(head)?;
         let headers = headers::whole_content_headers(head)?;
-        let metadata = metadata::read(&head.headers)?;
-        let new = NewBlob { headers, metadata, ..NewBlob::default() };
+        let new = new_blob::read(head, headers, BlobKind::Page { sequence_number })?;
         if new.tier.and_then(|tier| tier.bytes_max()).is_some_and(|room| length > room) {
             return Err(StorageError::new(ErrorCode::BlobTierInadequateForContentLength));
         }
@@ -41,17 +40,16 @@ impl Operation for PutPageBlob {
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
         let Request { at, new, length, sequence_number, conditions } = request;
+        let protection = service.protection(&at.account).await?;
         service
             .store
-            .create_page_blob(&at, new, (length, sequence_number), conditions, Protection::default())
+            .create_page_blob(&at, new, (length, sequence_number), conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 
     fn encode(stamp: Stamp) -> http::Response<Body> {
-        let mut response = headers::stamped(stamp);
-        headers::set_written_plain(response.headers_mut());
-        response
+        headers::written(stamp)
     }
 }
 

@@ -12,7 +12,9 @@ use crate::version::PAGE_RANGES_IN_PARTS;
 use crate::xml::XmlWriter;
 use crate::{header, range};
 use std::num::NonZeroUsize;
-use storage_engine::blob::{BlobAddress, BlobStore, ByteRange, Conditions, PageQuery, PageRuns, Stamp, Which};
+use storage_engine::blob::{
+    BlobAddress, BlobStore, ByteRange, Conditions, PageQuery, PageRuns, Stamp, Which,
+};
 use storage_engine::clock::Timestamp;
 use storage_engine::page::PAGE_BYTES;
 
