@@ -36,7 +36,7 @@ mod due;
 mod encryption;
 mod find;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod guard;
 pub mod lease;
 mod list;
