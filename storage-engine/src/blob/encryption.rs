@@ -55,6 +55,19 @@ impl BlobStore {
         meta::read(self.meta.as_ref(), Weight::Point, find).await
     }
 
+    /// Whether there is a scope of this name, or none is named.
+    ///
+    /// # Errors
+    /// [`EngineError::EncryptionScopeNotFound`], [`EngineError::EncryptionScopeDisabled`].
+    pub async fn check_scope(&self, account: &AccountName, name: &str) -> Result<()> {
+        if name.is_empty() || name == ACCOUNT_SCOPE {
+            return Ok(());
+        }
+        let (account, name) = (account.clone(), name.to_owned());
+        let find = move |view: &dyn View| encryption_scope::key(view, &account, &name).map(drop);
+        meta::read(self.meta.as_ref(), Weight::Point, find).await
+    }
+
     /// With what to encrypt what is added to a blob that is there: with what it is encrypted with.
     ///
     /// # Errors
