@@ -29,6 +29,7 @@ use crate::clock::{Entropy, Etag, Timestamp};
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
 use crate::page::{Epoch, Moment, PAGE_BYTES, PageRange, PageStore, VolumeId};
+use crate::seal::page::PageCipher;
 use bytes::Bytes;
 use futures_util::lock::Mutex;
 use std::sync::Arc;
@@ -58,16 +59,15 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// A reader of `length` bytes from `first` on.
+    /// A reader of `length` bytes from `first` on, which decrypts them if they are encrypted.
     pub(super) fn reader(
         &self,
-        volume: VolumeId,
-        epoch: Option<Epoch>,
-        first: u64,
-        length: u64,
+        (volume, epoch): (VolumeId, Option<Epoch>),
+        (first, length): (u64, u64),
+        cipher: Option<PageCipher>,
     ) -> PageReader {
         let end = first.saturating_add(length);
-        PageReader { store: Arc::clone(&self.store), volume, moment: moment(epoch), at: first, end }
+        PageReader { store: Arc::clone(&self.store), volume, moment: moment(epoch), at: first, end, cipher }
     }
 }
 
@@ -140,6 +140,7 @@ pub struct PageReader {
     moment: Moment,
     at: u64,
     end: u64,
+    cipher: Option<PageCipher>,
 }
 
 impl PageReader {
@@ -154,7 +155,10 @@ impl PageReader {
         let from = self.at - self.at % PAGE;
         let to = self.end.min(from + READ_BYTES_MAX);
         let range = PageRange::new(from, to.next_multiple_of(PAGE) - from)?;
-        let bytes = self.store.read(self.volume, self.moment, range).await?;
+        let mut bytes = self.store.read(self.volume, self.moment, range).await?;
+        if let Some(cipher) = &self.cipher {
+            bytes = cipher.open(from, &bytes);
+        }
         let part = usize::try_from(self.at - from).ok().zip(usize::try_from(to - from).ok());
         let part = part.and_then(|(skipped, end)| bytes.get(skipped..end).map(|part| bytes.slice_ref(part)));
         self.at = to;
@@ -166,6 +170,7 @@ impl BlobStore {
     /// The same blobs, and page blobs with their bytes in `store`.
     #[must_use]
     pub fn with_pages(mut self, store: Arc<dyn PageStore>, entropy: Arc<dyn Entropy>) -> Self {
+        self.salts = Arc::clone(&entropy);
         self.pages = Some(Pages { store, entropy, resizing: Arc::default() });
         self
     }

@@ -11,11 +11,12 @@ use super::place::{Place, Route, State};
 use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
 use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp};
+use super::{BlobAddress, BlobStore, Conditions, Encryption, NewBlob, Stamp};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
 use crate::meta::{self, Transaction, Weight};
+use crate::seal::Framing;
 use std::collections::BTreeSet;
 
 impl BlobStore {
@@ -31,6 +32,8 @@ impl BlobStore {
         protection: Protection,
     ) -> Result<Stamp> {
         let (named, length) = (content.content.clone(), content.length);
+        // As the content is, whoever sealed it.
+        let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
             put(transaction, place, (&new, &named, length), &conditions, protection)
         })
@@ -64,7 +67,8 @@ fn put(
     drop_staged(transaction, place, &BTreeSet::new())?;
     retire(transaction, place, former.as_ref(), BlobKind::Block, protection)?;
     let now = transaction.now();
-    let form = content::write(transaction, place, now.ticks(), content)?;
+    let form =
+        content::write(transaction, place, now.ticks(), (content, Framing::of(new.encryption.as_ref())))?;
     let record = BlobRecord::new(now, length, BlobKind::Block, new, form);
     Ok(put_base(transaction, place, record, former.as_ref(), protection))
 }

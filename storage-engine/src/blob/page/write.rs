@@ -5,11 +5,13 @@ use super::super::place::{Place, State};
 use super::super::properties::{BlobKind, Protection};
 use super::super::record::{BlobRecord, Form, VolumeRecord};
 use super::super::volume::{self, ABANDONED_AFTER};
-use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, state, write};
+use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, encryption, state, write};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
 use crate::page::{Durable, PageRange, VOLUME_BYTES_MAX, VolumeId, check_size};
+use crate::seal::SealKey;
+use crate::seal::page::PageCipher;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -98,7 +100,11 @@ impl BlobStore {
         conditions: Conditions,
     ) -> Result<PageWritten> {
         let range = PageRange::of_parts(offset, &parts)?;
-        let (volume, written) = self.stamp_pages(at, range, sequence, conditions).await?;
+        let (volume, key, written) = self.stamp_pages(at, range, sequence, conditions).await?;
+        let parts = match key.map(|key| PageCipher::new(&key, volume)).transpose()? {
+            Some(cipher) => vec![cipher.seal(offset, &parts)],
+            None => parts,
+        };
         self.pages()?.store.write(volume, offset, parts, Durable::Now).await?;
         Ok(written)
     }
@@ -114,7 +120,7 @@ impl BlobStore {
         sequence: SequenceConditions,
         conditions: Conditions,
     ) -> Result<PageWritten> {
-        let (volume, written) = self.stamp_pages(at, range, sequence, conditions).await?;
+        let (volume, _, written) = self.stamp_pages(at, range, sequence, conditions).await?;
         self.pages()?.store.clear(volume, range, Durable::Now).await?;
         Ok(written)
     }
@@ -126,14 +132,18 @@ impl BlobStore {
         range: PageRange,
         sequence: SequenceConditions,
         conditions: Conditions,
-    ) -> Result<(VolumeId, PageWritten)> {
+    ) -> Result<(VolumeId, Option<SealKey>, PageWritten)> {
         self.pages()?;
+        let account = at.account.clone();
         self.change(at, None, move |transaction, place| {
-            change_pages(transaction, place, &conditions, |record, number| {
+            let base = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
+            let (volume, written) = change_pages(transaction, place, &conditions, |record, number| {
                 conditions.check_customer_key(&record.properties)?;
                 sequence.check(number)?;
                 range.inside(record.properties.length).map(drop)
-            })
+            })?;
+            let key = encryption::key_of(transaction, &account, &base.properties, &conditions)?;
+            Ok((volume, key, written))
         })
         .await
     }
