@@ -7,6 +7,7 @@
 use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
+use copy::Copying;
 use std::sync::Arc;
 use storage_engine::blob::{BlobStore, Protection};
 use storage_engine::name::AccountName;
@@ -20,6 +21,7 @@ mod address;
 mod blob;
 mod block;
 mod container;
+pub(crate) mod copy;
 mod headers;
 mod listing;
 mod new_blob;
@@ -36,12 +38,19 @@ pub struct BlobService {
     pub(crate) md5: Lanes,
     /// Makes user delegation keys.
     pub(crate) delegation: Arc<DelegationKeys>,
+    /// Opens the sources of copies.
+    pub(crate) copying: Copying,
 }
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, settings, md5: Lanes::start(), delegation }
+    pub(crate) fn new(
+        store: BlobStore,
+        settings: SettingsStore,
+        delegation: Arc<DelegationKeys>,
+        copying: Copying,
+    ) -> Self {
+        Self { store, settings, md5: Lanes::start(), delegation, copying }
     }
 
     /// What the account's settings say of states of blobs that are overwritten or deleted.

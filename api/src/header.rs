@@ -111,10 +111,16 @@ names! {
     X_MS_APPROXIMATE_MESSAGES_COUNT = "x-ms-approximate-messages-count";
     /// That a blob is on its way out of the archive.
     X_MS_ARCHIVE_STATUS = "x-ms-archive-status";
+    /// Where an appended block begins.
+    X_MS_BLOB_APPEND_OFFSET = "x-ms-blob-append-offset";
     /// `Cache-Control` to keep with a blob.
     X_MS_BLOB_CACHE_CONTROL = "x-ms-blob-cache-control";
     /// Blocks of an append blob.
     X_MS_BLOB_COMMITTED_BLOCK_COUNT = "x-ms-blob-committed-block-count";
+    /// How long an append blob must be.
+    X_MS_BLOB_CONDITION_APPENDPOS = "x-ms-blob-condition-appendpos";
+    /// How long an append blob may become.
+    X_MS_BLOB_CONDITION_MAXSIZE = "x-ms-blob-condition-maxsize";
     /// `Content-Disposition` to keep with a blob.
     X_MS_BLOB_CONTENT_DISPOSITION = "x-ms-blob-content-disposition";
     /// `Content-Encoding` to keep with a blob.
@@ -145,6 +151,8 @@ names! {
     X_MS_CONTINUATION_NEXT_ROW_KEY = "x-ms-continuation-nextrowkey";
     /// Where a query of tables goes on.
     X_MS_CONTINUATION_NEXT_TABLE_NAME = "x-ms-continuation-nexttablename";
+    /// What to do with a copy.
+    X_MS_COPY_ACTION = "x-ms-copy-action";
     /// When a copy ended.
     X_MS_COPY_COMPLETION_TIME = "x-ms-copy-completion-time";
     /// The snapshot that an incremental copy ended with.
@@ -155,6 +163,16 @@ names! {
     X_MS_COPY_PROGRESS = "x-ms-copy-progress";
     /// Where to copy from.
     X_MS_COPY_SOURCE = "x-ms-copy-source";
+    /// A token for the source of a copy.
+    X_MS_COPY_SOURCE_AUTHORIZATION = "x-ms-copy-source-authorization";
+    /// Whether the source's properties are copied.
+    X_MS_COPY_SOURCE_BLOB_PROPERTIES = "x-ms-copy-source-blob-properties";
+    /// What the source of a copy refused with.
+    X_MS_COPY_SOURCE_ERROR_CODE = "x-ms-copy-source-error-code";
+    /// The status that the source of a copy answered.
+    X_MS_COPY_SOURCE_STATUS_CODE = "x-ms-copy-source-status-code";
+    /// Whether the source's tags are copied.
+    X_MS_COPY_SOURCE_TAG_OPTION = "x-ms-copy-source-tag-option";
     /// Where a copy stands.
     X_MS_COPY_STATUS = "x-ms-copy-status";
     /// What went wrong with a copy.
@@ -193,6 +211,12 @@ names! {
     X_MS_HAS_IMMUTABILITY_POLICY = "x-ms-has-immutability-policy";
     /// Whether a container has a legal hold.
     X_MS_HAS_LEGAL_HOLD = "x-ms-has-legal-hold";
+    /// What a page blob's sequence number must be.
+    X_MS_IF_SEQUENCE_NUMBER_EQ = "x-ms-if-sequence-number-eq";
+    /// What a page blob's sequence number may be at most.
+    X_MS_IF_SEQUENCE_NUMBER_LE = "x-ms-if-sequence-number-le";
+    /// What a page blob's sequence number must be below.
+    X_MS_IF_SEQUENCE_NUMBER_LT = "x-ms-if-sequence-number-lt";
     /// A condition on a blob's tags.
     X_MS_IF_TAGS = "x-ms-if-tags";
     /// Locked or unlocked.
@@ -227,6 +251,8 @@ names! {
     X_MS_LEGAL_HOLD = "x-ms-legal-hold";
     /// Common prefix of user metadata.
     X_MS_META = "x-ms-meta-";
+    /// Whether pages are written or cleared.
+    X_MS_PAGE_WRITE = "x-ms-page-write";
     /// The proof of having got a message.
     X_MS_POPRECEIPT = "x-ms-popreceipt";
     /// The id that a lease is to have.
@@ -243,6 +269,10 @@ names! {
     X_MS_REQUEST_ID = "x-ms-request-id";
     /// Whether what was written is encrypted at rest by the service.
     X_MS_REQUEST_SERVER_ENCRYPTED = "x-ms-request-server-encrypted";
+    /// Whether a copy is to be done when it is answered.
+    X_MS_REQUIRES_SYNC = "x-ms-requires-sync";
+    /// Whether a copied append blob is sealed.
+    X_MS_SEAL_BLOB = "x-ms-seal-blob";
     /// What to do with a page blob's sequence number.
     X_MS_SEQUENCE_NUMBER_ACTION = "x-ms-sequence-number-action";
     /// Whether what is read is encrypted at rest by the service.
@@ -253,8 +283,30 @@ names! {
     X_MS_SNAPSHOT = "x-ms-snapshot";
     /// The container to rename.
     X_MS_SOURCE_CONTAINER_NAME = "x-ms-source-container-name";
+    /// Digest of what is copied.
+    X_MS_SOURCE_CONTENT_CRC64 = "x-ms-source-content-crc64";
+    /// Digest of what is copied.
+    X_MS_SOURCE_CONTENT_MD5 = "x-ms-source-content-md5";
+    /// Algorithm of a key that the client provides for the source.
+    X_MS_SOURCE_ENCRYPTION_ALGORITHM = "x-ms-source-encryption-algorithm";
+    /// A key that the client provides for the source.
+    X_MS_SOURCE_ENCRYPTION_KEY = "x-ms-source-encryption-key";
+    /// Digest of a key that the client provides for the source.
+    X_MS_SOURCE_ENCRYPTION_KEY_SHA256 = "x-ms-source-encryption-key-sha256";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_MATCH = "x-ms-source-if-match";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_MODIFIED_SINCE = "x-ms-source-if-modified-since";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_NONE_MATCH = "x-ms-source-if-none-match";
+    /// A condition on the tags of the source of a copy.
+    X_MS_SOURCE_IF_TAGS = "x-ms-source-if-tags";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_UNMODIFIED_SINCE = "x-ms-source-if-unmodified-since";
     /// The lease of the source.
     X_MS_SOURCE_LEASE_ID = "x-ms-source-lease-id";
+    /// Bytes of the source to copy.
+    X_MS_SOURCE_RANGE = "x-ms-source-range";
     /// Framing of a body with checksums.
     X_MS_STRUCTURED_BODY = "x-ms-structured-body";
     /// Bytes inside such a framing.

@@ -68,7 +68,7 @@ impl Sources for OwnOnly {
         false
     }
 
-    /// Waits for the copy instead: without a runtime there is nowhere else to run it.
+    /// There is nowhere to run it, so it stays pending until the store is opened again.
     fn run(&self, copy: BoxFuture<'static, ()>) {
         drop(copy);
     }

@@ -11,8 +11,7 @@ use storage_engine::blob::{BlobAddress, Which};
 use storage_engine::name::{AccountName, BlobName, ContainerName};
 
 /// Headers that ask for what is not built. The one list.
-const UNBUILT: [&str; 7] = [
-    header::X_MS_COPY_SOURCE,
+const UNBUILT: [&str; 6] = [
     header::X_MS_DEFAULT_ENCRYPTION_SCOPE,
     header::X_MS_DENY_ENCRYPTION_SCOPE_OVERRIDE,
     header::X_MS_ENCRYPTION_ALGORITHM,
@@ -48,6 +47,17 @@ pub(super) fn container(head: &Head) -> Result<ContainerAddress, StorageError> {
 /// # Errors
 /// `NotImplemented`, `InvalidResourceName` for the container's name, `InvalidUri` for the blob's.
 pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
+    if head.headers.contains_key(header::X_MS_COPY_SOURCE) {
+        return Err(unbuilt(header::X_MS_COPY_SOURCE));
+    }
+    blob_from_source(head)
+}
+
+/// The blob that is meant by an operation that takes its bytes from an address.
+///
+/// # Errors
+/// As [`blob`].
+pub(super) fn blob_from_source(head: &Head) -> Result<BlobAddress, StorageError> {
     refuse_unbuilt(head)?;
     let Resource::Blob(container, blob) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
@@ -60,9 +70,13 @@ pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
 
 fn refuse_unbuilt(head: &Head) -> Result<(), StorageError> {
     match UNBUILT.iter().find(|name| head.headers.contains_key(**name)) {
-        Some(name) => Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name)),
+        Some(name) => Err(unbuilt(name)),
         None => Ok(()),
     }
+}
+
+fn unbuilt(name: &'static str) -> StorageError {
+    StorageError::new(ErrorCode::NotImplemented).with("HeaderName", name)
 }
 
 /// Which state of the blob is meant: the query names a snapshot, a version, or neither.

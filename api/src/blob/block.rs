@@ -5,5 +5,5 @@ mod put_block;
 mod put_block_list;
 
 pub(super) use get_block_list::GetBlockList;
-pub(super) use put_block::PutBlock;
+pub(super) use put_block::{PutBlock, block_id};
 pub(super) use put_block_list::PutBlockList;

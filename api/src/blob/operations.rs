@@ -10,6 +10,10 @@ use super::blob::{
     SetBlobProperties,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
+use super::copy::{
+    AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
+    PutPageFromUrl,
+};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
     ListBlobs, SetContainerAcl, SetContainerMetadata,
@@ -18,7 +22,7 @@ use super::website::GetWebContent;
 use crate::body::BodyKind;
 use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
 use crate::header;
-use crate::operation::Guard::{Is, IsNot, Lacks, LacksQuery};
+use crate::operation::Guard::{Has, Is, IsNot, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
 use crate::service::DOCUMENT_BYTES_MAX;
 use crate::structured::FRAMING_BYTES_MAX;
@@ -96,6 +100,33 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
         .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
+
+    Row::new::<CopyBlob>("CopyBlob", "PUT", Level::Blob, Access::Create, 202)
+        .when(&[
+            Has(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
+            IsNot(header::X_MS_REQUIRES_SYNC, "true"),
+        ]),
+    Row::new::<CopyBlobFromUrl>("CopyBlobFromUrl", "PUT", Level::Blob, Access::Create, 202)
+        .when(&[
+            Has(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
+            Is(header::X_MS_REQUIRES_SYNC, "true"),
+        ]),
+    Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
+        .comp("copy")
+        .when(&[Is(header::X_MS_COPY_ACTION, "abort")]),
+    Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
+    Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)
+        .comp("block")
+        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+    Row::new::<AppendBlockFromUrl>("AppendBlockFromUrl", "PUT", Level::Blob, Access::Append, 201)
+        .comp("appendblock")
+        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+    Row::new::<PutPageFromUrl>("PutPageFromUrl", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
 
     Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")

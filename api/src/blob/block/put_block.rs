@@ -67,7 +67,7 @@ impl Operation for PutBlock {
 ///
 /// # Errors
 /// `InvalidBlockId` if it is not 1 to 64 bytes in Base64.
-pub(super) fn block_id(text: &str) -> Result<BlockId, StorageError> {
+pub(in crate::blob) fn block_id(text: &str) -> Result<BlockId, StorageError> {
     let invalid = || StorageError::new(ErrorCode::InvalidBlockId);
     let bytes = STANDARD.decode(text).map_err(|_| invalid())?;
     BlockId::new(&bytes).map_err(|_| invalid())

@@ -392,8 +392,18 @@ pub(super) fn too_large(bytes_max: u64) -> StorageError {
 pub(super) fn broken_off(error: StorageError) -> StorageError {
     match error.code {
         ErrorCode::InvalidInput | ErrorCode::RequestTimedOut => {
-            cannot_verify(500, "CannotVerifyCopySource", "The source broke off.").caused_by(error)
+            cut_short().caused_by(error)
         }
         _ => error,
     }
+}
+
+/// A source that has fewer bytes than it said.
+pub(super) fn cut_short() -> StorageError {
+    cannot_verify(500, "CannotVerifyCopySource", "The source broke off.")
+}
+
+/// A source that was written while it was copied.
+pub(super) fn changed() -> StorageError {
+    cannot_verify(412, "SourceConditionNotMet", "The source was changed while it was copied.")
 }
