@@ -198,6 +198,7 @@ fn hide_secrets(headers: &mut http::HeaderMap) {
         header::X_MS_COPY_SOURCE,
         header::X_MS_COPY_SOURCE_AUTHORIZATION,
         header::X_MS_ENCRYPTION_KEY,
+        header::X_MS_PREVIOUS_SNAPSHOT_URL,
     ] {
         if let Some(value) = headers.get_mut(name) {
             value.set_sensitive(true);

@@ -4,11 +4,10 @@ use super::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;
-use crate::content::{self, Received};
+use crate::content::{self, Received, append_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::version::Version;
 use crate::{checksum, condition, header};
 use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions};
 
@@ -43,7 +42,7 @@ impl Operation for AppendBlockFromUrl {
                 length_max: head.number(header::X_MS_BLOB_CONDITION_MAXSIZE)?,
             },
             conditions: condition::of_write(head)?,
-            bytes_max: bytes_max(head.version),
+            bytes_max: append_bytes_max(head.version),
         })
     }
 
@@ -71,14 +70,6 @@ impl Operation for AppendBlockFromUrl {
         response
     }
 }
-
-/// Most bytes of an appended block. Page "Append Block From URL".
-fn bytes_max(version: Version) -> u64 {
-    if version >= LARGE_APPENDS { 100 << 20 } else { 4 << 20 }
-}
-
-/// Since when appended blocks may be large.
-const LARGE_APPENDS: Version = Version::dated(2022, 11, 2);
 
 #[cfg(test)]
 mod tests {
