@@ -111,7 +111,9 @@ impl Sources for WebSources {
         let host = authority.host().to_ascii_lowercase();
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
         match address {
-            Ok(address) => address == self.blob.ip() || (address.is_loopback() && self.blob.ip().is_loopback()),
+            Ok(address) => {
+                address == self.blob.ip() || (address.is_loopback() && self.blob.ip().is_loopback())
+            }
             Err(_) => host == "localhost" || host.ends_with(".localhost"),
         }
     }
@@ -235,9 +237,16 @@ mod tests {
 
     #[test]
     fn this_machine_and_its_neighbours_are_asked_only_if_that_is_allowed() {
-        for address in
-            ["127.0.0.1", "127.9.9.9", "10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "::1", "fd12::1"]
-        {
+        for address in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "::1",
+            "fd12::1",
+        ] {
             assert!(barred(address, false) && !barred(address, true), "{address}");
         }
         for address in ["8.8.8.8", "2001:4860:4860::8888", "172.32.0.1"] {

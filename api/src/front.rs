@@ -112,11 +112,8 @@ impl Front {
         let delegation = Arc::clone(&identities.delegation);
         let policies = Arc::new(EnginePolicies::new(engine));
         let gate = Arc::new(Gate::new(accounts, identities, policies, engine.blobs().clone()));
-        let copying = Copying {
-            gate: Arc::clone(&gate),
-            sources: Arc::new(OwnOnly),
-            entropy: Arc::clone(&entropy),
-        };
+        let copying =
+            Copying { gate: Arc::clone(&gate), sources: Arc::new(OwnOnly), entropy: Arc::clone(&entropy) };
         Self {
             blob: BlobService::new(
                 engine.blobs().clone(),
@@ -124,11 +121,7 @@ impl Front {
                 Arc::clone(&delegation),
                 copying,
             ),
-            queue: QueueService::new(
-                engine.queues().clone(),
-                engine.settings().clone(),
-                delegation,
-            ),
+            queue: QueueService::new(engine.queues().clone(), engine.settings().clone(), delegation),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
             settings: engine.settings().clone(),
             gate,

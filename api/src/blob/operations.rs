@@ -11,13 +11,13 @@ use super::blob::{
     SetBlobProperties,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
-use super::copy::{
-    AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
-    PutPageFromUrl,
-};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
     ListBlobs, SetContainerAcl, SetContainerMetadata,
+};
+use super::copy::{
+    AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
+    PutPageFromUrl,
 };
 use super::page::{ClearPage, GetPageRanges, GetPageRangesDiff, PutPage, PutPageBlob};
 use super::website::GetWebContent;

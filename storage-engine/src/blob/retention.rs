@@ -36,7 +36,11 @@ impl BlobStore {
         Ok(done)
     }
 
-    pub(super) async fn tidy(&self, due: Due, verb: fn(&mut dyn Transaction, &Due) -> Result<()>) -> Result<bool> {
+    pub(super) async fn tidy(
+        &self,
+        due: Due,
+        verb: fn(&mut dyn Transaction, &Due) -> Result<()>,
+    ) -> Result<bool> {
         let scope = due.scope()?;
         meta::commit(self.meta.as_ref(), scope, None, move |transaction| verb(transaction, &due)).await?;
         Ok(true)

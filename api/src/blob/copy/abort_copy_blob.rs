@@ -26,8 +26,9 @@ impl Operation for AbortCopyBlob {
         condition::none(head)?;
         let text = head.query.get("copyid").filter(|id| !id.is_empty());
         let text = text.ok_or_else(|| StorageError::missing_query("copyid"))?;
-        let id = guid::parse(text)
-            .ok_or_else(|| StorageError::invalid_query("copyid", text, "The value is not the id of a copy."))?;
+        let id = guid::parse(text).ok_or_else(|| {
+            StorageError::invalid_query("copyid", text, "The value is not the id of a copy.")
+        })?;
         Ok(Request { at, id, lease: condition::lease(head)? })
     }
 

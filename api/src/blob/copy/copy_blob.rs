@@ -54,7 +54,8 @@ impl Operation for CopyBlob {
         {
             return Err(StorageError::invalid_header(header::X_MS_REHYDRATE_PRIORITY, word));
         }
-        let seal = head.text(header::X_MS_SEAL_BLOB)?.map(|_| head.flag(header::X_MS_SEAL_BLOB)).transpose()?;
+        let seal =
+            head.text(header::X_MS_SEAL_BLOB)?.map(|_| head.flag(header::X_MS_SEAL_BLOB)).transpose()?;
         Ok(Request {
             at: address::blob_from_source(head)?,
             new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,

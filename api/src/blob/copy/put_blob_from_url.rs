@@ -99,7 +99,10 @@ mod tests {
     fn tags_are_given_or_copied() {
         let both = decode(&[("x-ms-tags", "a=1"), ("x-ms-copy-source-tag-option", "COPY")]);
         assert_eq!(both.err(), Some(ErrorCode::BothUserTagsAndSourceTagsCopyPresent));
-        assert_eq!(decode(&[("x-ms-copy-source-tag-option", "x")]).err(), Some(ErrorCode::InvalidHeaderValue));
+        assert_eq!(
+            decode(&[("x-ms-copy-source-tag-option", "x")]).err(),
+            Some(ErrorCode::InvalidHeaderValue)
+        );
         assert!(decode(&[("x-ms-tags", "a=1"), ("x-ms-copy-source-tag-option", "REPLACE")]).is_ok());
     }
 }

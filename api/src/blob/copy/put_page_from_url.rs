@@ -38,7 +38,8 @@ impl Operation for PutPageFromUrl {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::blob_from_source(head)?;
-        let destination = range::read(head)?.ok_or_else(|| StorageError::missing_header(header::X_MS_RANGE))?;
+        let destination =
+            range::read(head)?.ok_or_else(|| StorageError::missing_header(header::X_MS_RANGE))?;
         head.required(header::X_MS_SOURCE_RANGE)?;
         let (offset, length) = pages(destination)?;
         Ok(Request {

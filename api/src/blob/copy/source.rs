@@ -163,9 +163,9 @@ impl SourceRequest {
     /// The address for everybody to see: without the signature.
     pub(super) fn shown(&self) -> String {
         let state = self.uri.query().unwrap_or_default().split('&').find(|pair| {
-            ["snapshot=", "versionid="].iter().any(|name| {
-                pair.get(..name.len()).is_some_and(|given| given.eq_ignore_ascii_case(name))
-            })
+            ["snapshot=", "versionid="]
+                .iter()
+                .any(|name| pair.get(..name.len()).is_some_and(|given| given.eq_ignore_ascii_case(name)))
         });
         let scheme = self.uri.scheme_str().unwrap_or("http");
         let query = state.map(|pair| format!("?{pair}")).unwrap_or_default();
@@ -321,7 +321,8 @@ impl Source {
 
 /// The kind of blob that an answer is of.
 fn kind_of(headers: &HeaderMap) -> BlobKind {
-    let number = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok());
+    let number =
+        |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok());
     match headers.get(header::X_MS_BLOB_TYPE).map(HeaderValue::as_bytes) {
         Some(b"AppendBlob") => BlobKind::Append {
             blocks: number(header::X_MS_BLOB_COMMITTED_BLOCK_COUNT)
@@ -329,9 +330,9 @@ fn kind_of(headers: &HeaderMap) -> BlobKind {
                 .unwrap_or_default(),
             sealed: headers.get(header::X_MS_BLOB_SEALED).is_some_and(|value| value == "true"),
         },
-        Some(b"PageBlob") => BlobKind::Page {
-            sequence_number: number(header::X_MS_BLOB_SEQUENCE_NUMBER).unwrap_or_default(),
-        },
+        Some(b"PageBlob") => {
+            BlobKind::Page { sequence_number: number(header::X_MS_BLOB_SEQUENCE_NUMBER).unwrap_or_default() }
+        }
         _ => BlobKind::Block,
     }
 }
@@ -383,7 +384,8 @@ pub(super) fn cannot_verify(status: u16, code: &str, message: &str) -> StorageEr
 
 /// A source that has more bytes than the operation takes.
 pub(super) fn too_large(bytes_max: u64) -> StorageError {
-    let reason = format!("The source is larger than {bytes_max} bytes, which is the most that is copied at once.");
+    let reason =
+        format!("The source is larger than {bytes_max} bytes, which is the most that is copied at once.");
     cannot_verify(409, "CannotVerifyCopySource", &reason)
 }
 
@@ -391,9 +393,7 @@ pub(super) fn too_large(bytes_max: u64) -> StorageError {
 /// that the client did not send.
 pub(super) fn broken_off(error: StorageError) -> StorageError {
     match error.code {
-        ErrorCode::InvalidInput | ErrorCode::RequestTimedOut => {
-            cut_short().caused_by(error)
-        }
+        ErrorCode::InvalidInput | ErrorCode::RequestTimedOut => cut_short().caused_by(error),
         _ => error,
     }
 }
