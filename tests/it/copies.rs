@@ -74,7 +74,7 @@ fn a_server_on_this_machine_is_no_source_unless_that_is_allowed() {
         let url = format!("http://localhost:{}/file", source.port());
         let copy =
             Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &url).header(operation, "true");
-        let refused = client.call(&copy).expect(500);
+        let refused = client.call(&copy).expect(403);
         assert_eq!(refused.code(), "CannotVerifyCopySource");
     }
     assert!(connections.try_recv().is_err(), "nobody connected");

@@ -99,33 +99,6 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
 
-    Row::new::<CopyBlob>("CopyBlob", "PUT", Level::Blob, Access::Create, 202)
-        .when(&[
-            Has(header::X_MS_COPY_SOURCE),
-            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
-            IsNot(header::X_MS_REQUIRES_SYNC, "true"),
-        ]),
-    Row::new::<CopyBlobFromUrl>("CopyBlobFromUrl", "PUT", Level::Blob, Access::Create, 202)
-        .when(&[
-            Has(header::X_MS_COPY_SOURCE),
-            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
-            Is(header::X_MS_REQUIRES_SYNC, "true"),
-        ]),
-    Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
-        .comp("copy")
-        .when(&[Is(header::X_MS_COPY_ACTION, "abort")]),
-    Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
-    Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)
-        .comp("block")
-        .when(&[Has(header::X_MS_COPY_SOURCE)]),
-    Row::new::<AppendBlockFromUrl>("AppendBlockFromUrl", "PUT", Level::Blob, Access::Append, 201)
-        .comp("appendblock")
-        .when(&[Has(header::X_MS_COPY_SOURCE)]),
-    Row::new::<PutPageFromUrl>("PutPageFromUrl", "PUT", Level::Blob, Access::Write, 201)
-        .comp("page")
-        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
-
     Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")
         .when(&[Lacks(header::X_MS_COPY_SOURCE)])
@@ -157,6 +130,33 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetPageRangesDiff>("GetPageRangesDiff", "GET", Level::Blob, Access::Read, 200)
         .comp("pagelist")
         .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Has(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
+
+    Row::new::<CopyBlob>("CopyBlob", "PUT", Level::Blob, Access::Create, 202)
+        .when(&[
+            Has(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
+            IsNot(header::X_MS_REQUIRES_SYNC, "true"),
+        ]),
+    Row::new::<CopyBlobFromUrl>("CopyBlobFromUrl", "PUT", Level::Blob, Access::Create, 202)
+        .when(&[
+            Has(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
+            Is(header::X_MS_REQUIRES_SYNC, "true"),
+        ]),
+    Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
+        .comp("copy")
+        .when(&[Is(header::X_MS_COPY_ACTION, "abort")]),
+    Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
+    Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)
+        .comp("block")
+        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+    Row::new::<AppendBlockFromUrl>("AppendBlockFromUrl", "PUT", Level::Blob, Access::Append, 201)
+        .comp("appendblock")
+        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+    Row::new::<PutPageFromUrl>("PutPageFromUrl", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
 ];
 
 #[cfg(test)]

@@ -66,9 +66,8 @@ error_codes! {
     BothCrc64AndMd5HeaderPresent 400 "BothCrc64AndMd5HeaderPresent" "Both x-ms-content-crc64 header and Content-MD5 header are present.";
     BothUserTagsAndSourceTagsCopyPresent 400 "BothUserTagsAndSourceTagsCopyPresentException" "Tags are given and to be copied from the source as well.";
     CannotChangeToLowerTier 409 "CannotChangeToLowerTier" "A higher blob tier has already been explicitly set.";
-    CannotVerifyCopySource 500 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySource 409 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
     CannotVerifyCopySourceBadRequest 400 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
-    CannotVerifyCopySourceConflict 409 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
     CannotVerifyCopySourceForbidden 403 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
     CannotVerifyCopySourceNotFound 404 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
     CannotVerifyCopySourcePrecondition 412 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";

@@ -6,7 +6,7 @@
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
 
 use super::source::{Source, SourceRequest, broken_off};
-use super::transfer::Transfer;
+use super::transfer::{Promise, Transfer};
 use super::{Gifts, TagOption, accepted};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
@@ -152,17 +152,25 @@ async fn begin(
     (conditions, protection): (Conditions, Protection),
 ) -> Result<Stamp, StorageError> {
     let store = &service.store;
+    let length = source.length;
+    let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source };
+    let promise = Promise::new(transfer, &service.copying.sources);
     let stamp = if let BlobKind::Page { sequence_number } = kind {
-        let shape = (source.length, sequence_number);
-        store.create_page_blob(at, new, shape, conditions, protection).await
+        store.create_page_blob(at, new, (length, sequence_number), conditions, protection).await
     } else {
         let nothing = store.upload().finish_in_chunks().await.map_err(engine)?;
         store.put_copied_blob(at, new, (kind, nothing), conditions, protection).await
     };
-    let stamp = stamp.map_err(engine)?;
-    let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source };
-    service.copying.sources.run(Box::pin(transfer.run()));
-    Ok(stamp)
+    match stamp {
+        Ok(stamp) => {
+            promise.keep();
+            Ok(stamp)
+        }
+        Err(error) => {
+            promise.forget();
+            Err(engine(error))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::content::{self, Receiving};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::{Arrival, Head};
 use crate::operation::{Access, Asked};
+use crate::source::SourceError;
 use crate::target::{Level, ServiceKind};
 use crate::version::Version;
 use crate::{condition, header, metadata, range};
@@ -191,16 +192,15 @@ impl SourceRequest {
         let mut request = Request::new(());
         *request.uri_mut() = self.uri;
         *request.headers_mut() = self.headers;
-        let answer = sources.ask(request).await.map_err(|error| {
-            cannot_verify(500, "CannotVerifyCopySource", &error.to_string()).caused_by(error)
-        })?;
+        let answer = sources.ask(request).await.map_err(|error| unanswered(error))?;
         Source::of_answer(answer, ranged)
     }
 
     async fn open_own(self, service: &BlobService) -> Result<Source, StorageError> {
         let (head, at, which) = self.admitted(service).await.map_err(of_own)?;
         let conditions = condition::of_read(&head)?;
-        let range = range::read(&head)?;
+        let range =
+            range::read(&head).map_err(|_| StorageError::invalid_header(header::X_MS_SOURCE_RANGE, ""))?;
         let read = service.store.read(&at, which, range, conditions).await;
         let read = read.map_err(|error| of_own(StorageError::from_engine(error, Intent::Read)))?;
         let properties = read.properties;
@@ -273,7 +273,7 @@ impl Source {
             _ if status == expected => {}
             StatusCode::OK => {
                 let reason = "The source does not give parts of itself.";
-                return Err(cannot_verify(500, "CannotVerifyCopySource", reason));
+                return Err(unusable(ErrorCode::CannotVerifyCopySource, reason));
             }
             _ => {
                 let code = text(header::X_MS_ERROR_CODE).unwrap_or_default();
@@ -283,7 +283,7 @@ impl Source {
         }
         let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let length: u64 = length.ok_or_else(|| {
-            cannot_verify(500, "CannotVerifyCopySource", "The source does not say how long it is.")
+            unusable(ErrorCode::CannotVerifyCopySource, "The source does not say how long it is.")
         })?;
         let own = |name| text(name).unwrap_or_default().to_owned();
         // The MD5 beside a part is that of the part.
@@ -358,14 +358,29 @@ fn of_own(error: StorageError) -> StorageError {
     }
 }
 
-/// `CannotVerifyCopySource`, as the source has it.
-pub(super) fn cannot_verify(status: u16, code: &str, message: &str) -> StorageError {
+/// A source that cannot be used, whatever it answered.
+fn unusable(code: ErrorCode, reason: &str) -> StorageError {
+    let mut error = StorageError::new(code);
+    error.message = Some(reason.to_owned());
+    error
+}
+
+/// A source that may not be asked, or does not answer.
+fn unanswered(error: SourceError) -> StorageError {
+    let code = match error {
+        SourceError::Forbidden(_) => ErrorCode::CannotVerifyCopySourceForbidden,
+        SourceError::Unreachable(_) => ErrorCode::CannotVerifyCopySource,
+    };
+    unusable(code, &error.to_string()).caused_by(error)
+}
+
+/// `CannotVerifyCopySource`, as the source has it. Its own failures are a conflict to us and no failure of ours.
+fn cannot_verify(status: u16, code: &str, message: &str) -> StorageError {
     let kind = match status {
         400 => ErrorCode::CannotVerifyCopySourceBadRequest,
         401 => ErrorCode::CannotVerifyCopySourceUnauthorized,
         403 => ErrorCode::CannotVerifyCopySourceForbidden,
         404 => ErrorCode::CannotVerifyCopySourceNotFound,
-        409 => ErrorCode::CannotVerifyCopySourceConflict,
         412 => ErrorCode::CannotVerifyCopySourcePrecondition,
         416 => ErrorCode::CannotVerifyCopySourceRange,
         _ => ErrorCode::CannotVerifyCopySource,
@@ -386,7 +401,7 @@ pub(super) fn cannot_verify(status: u16, code: &str, message: &str) -> StorageEr
 pub(super) fn too_large(bytes_max: u64) -> StorageError {
     let reason =
         format!("The source is larger than {bytes_max} bytes, which is the most that is copied at once.");
-    cannot_verify(409, "CannotVerifyCopySource", &reason)
+    unusable(ErrorCode::CannotVerifyCopySource, &reason)
 }
 
 /// What the reading of a source failed with, in terms of the copy: a source that breaks off is no mistake of the body
@@ -400,10 +415,10 @@ pub(super) fn broken_off(error: StorageError) -> StorageError {
 
 /// A source that has fewer bytes than it said.
 pub(super) fn cut_short() -> StorageError {
-    cannot_verify(500, "CannotVerifyCopySource", "The source broke off.")
+    unusable(ErrorCode::CannotVerifyCopySource, "The source broke off.")
 }
 
 /// A source that was written while it was copied.
 pub(super) fn changed() -> StorageError {
-    cannot_verify(412, "SourceConditionNotMet", "The source was changed while it was copied.")
+    unusable(ErrorCode::SourceConditionNotMet, "The source was changed while it was copied.")
 }

@@ -9,7 +9,9 @@
 
 use super::source::{Source, broken_off};
 use crate::error::{Intent, StorageError};
+use crate::source::Sources;
 use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Conditions, CopyEnd};
 use storage_engine::chunk::Staged;
@@ -31,7 +33,48 @@ pub(super) struct Transfer {
     pub(super) source: Source,
 }
 
+/// A copy that is being begun. If the request ends between the verb that makes the destination and the answer, because
+/// the client hung up, the destination must not stay pending without anybody who moves bytes.
+pub(super) struct Promise {
+    transfer: Option<Transfer>,
+    sources: Arc<dyn Sources>,
+}
+
+impl Promise {
+    /// To be made before the verb is called.
+    pub(super) fn new(transfer: Transfer, sources: &Arc<dyn Sources>) -> Self {
+        Self { transfer: Some(transfer), sources: Arc::clone(sources) }
+    }
+
+    /// The destination is made: moves the bytes.
+    pub(super) fn keep(mut self) {
+        if let Some(transfer) = self.transfer.take() {
+            self.sources.run(Box::pin(transfer.run()));
+        }
+    }
+
+    /// The destination was refused.
+    pub(super) fn forget(mut self) {
+        self.transfer = None;
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(transfer) = self.transfer.take() {
+            self.sources.run(Box::pin(transfer.give_up()));
+        }
+    }
+}
+
 impl Transfer {
+    /// Says that nothing will be moved.
+    async fn give_up(mut self) {
+        let why = "500 InternalError \"The request ended before the copy began.\"";
+        // That there is no such copy is the usual case: the verb was not carried out.
+        let _ = self.finish(None, CopyEnd::Failed(why.to_owned())).await;
+    }
+
     /// Moves all bytes, and says how it went.
     pub(super) async fn run(mut self) {
         let moved = match self.kind {

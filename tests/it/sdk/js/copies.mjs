@@ -72,7 +72,7 @@ const copies = {
     const copy = (await container()).getBlockBlobClient("copy");
     await fails(() => copy.syncCopyFromURL(blob.url), 401, "CannotVerifyCopySource");
     await fails(() => copy.getProperties(), 404, "BlobNotFound");
-    await fails(() => copy.syncUploadFromURL("http://169.254.169.254/"), 500, "CannotVerifyCopySource");
+    await fails(() => copy.syncUploadFromURL("http://169.254.169.254/"), 403, "CannotVerifyCopySource");
   },
 };
 

@@ -124,7 +124,7 @@ def test_a_signature_opens_a_source_and_is_not_kept():
     call = dict(requires_sync=True, tags="COPY")
     raises(HttpResponseError, copy.start_copy_from_url, signed(original), **call, code="CannotVerifyCopySource")
     copy.start_copy_from_url(signed(original, "rt"), **call)
-    assert copy.get_blob_tags() == {"a": "1"}
+    assert copy.get_blob_properties().tag_count == 1
 
 
 def test_snapshots_and_versions_are_sources():
@@ -272,7 +272,7 @@ def test_a_source_that_breaks_off_fails_the_copy():
     copy = container().get_blob_client("copy")
     copy.start_copy_from_url(Web(half).url)
     copied = finished(copy)
-    assert (copied.status, copied.status_description[:3]) == ("failed", "500"), copied
+    assert (copied.status, copied.status_description[:3]) == ("failed", "409"), copied
     assert copy.get_blob_properties().size == 0
     raises(HttpResponseError, copy.upload_blob_from_url, Web(half).url, overwrite=True, code="CannotVerifyCopySource")
     copy.upload_blob(b"new", overwrite=True)
