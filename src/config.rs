@@ -159,6 +159,9 @@ struct Settings {
     /// How long requests may go on after a signal to stop, in seconds [default: 10]
     #[arg(long, env = "LINARITE_DRAIN_SECONDS")]
     drain_seconds: Option<u64>,
+    /// Copies from servers on this machine and in private networks too, for every client that may write a blob
+    #[arg(long, env = "LINARITE_COPY_FROM_PRIVATE", num_args = 0, default_missing_value = "true")]
+    copy_from_private: Option<bool>,
     /// Writes no line per request
     #[arg(long, short, env = "LINARITE_SILENT", num_args = 0, default_missing_value = "true")]
     silent: Option<bool>,
@@ -225,6 +228,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) connections_max: usize,
     pub(crate) drain_seconds: u64,
+    /// Whether servers on this machine and in private networks may be sources of copies.
+    pub(crate) copy_from_private: bool,
     pub(crate) silent: bool,
     /// The folder of a store that is thrown away at the end.
     pub(crate) temporary: Option<tempfile::TempDir>,
@@ -258,6 +263,7 @@ impl Config {
             cache_mib,
             connections_max,
             drain_seconds,
+            copy_from_private,
             silent,
             issuer_flags: _,
             issuer: _,
@@ -302,6 +308,7 @@ impl Config {
             tls,
             connections_max: connections_max.or(file.connections_max).unwrap_or(4096).max(1),
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
+            copy_from_private: copy_from_private.or(file.copy_from_private).unwrap_or(false),
             silent: silent.or(file.silent).unwrap_or(false),
             temporary,
         })

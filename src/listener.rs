@@ -129,7 +129,12 @@ fn received(request: Request<Incoming>) -> Request<Body> {
     request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::new(body)) })
 }
 
-/// A request's body that ends with an error when nothing comes for [`PATIENCE`].
+/// The answer of a server that we asked, with its body as the rest of the server sees bodies.
+pub(crate) fn patiently(answer: Response<Incoming>) -> Response<Body> {
+    answer.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::new(body)) })
+}
+
+/// A body that ends with an error when nothing comes for [`PATIENCE`].
 struct Patient {
     body: Incoming,
     waiting: Option<Pin<Box<Sleep>>>,

@@ -13,6 +13,7 @@ mod identity;
 mod listener;
 mod node;
 mod outbound;
+mod sources;
 mod telemetry;
 mod tls;
 

@@ -11,6 +11,7 @@ use crate::endpoints::Endpoints;
 use crate::files::ServerFolder;
 use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
+use crate::sources::WebSources;
 use crate::telemetry::{Log, Telemetry};
 use crate::tls::{CERTIFICATE_FILE, Tls, TlsSettings};
 use api::auth::Identities;
@@ -98,7 +99,8 @@ impl Node {
                 .await;
         let accounts = Arc::new(accounts.map_err(|error| cannot_open(&error))?);
         let identities = identities(&engine, &config.tokens).await?;
-        let front = Arc::new(front(&engine, &accounts, identities, &telemetry));
+        let sources = WebSources::new(endpoints.blob, config.copy_from_private);
+        let front = Arc::new(front(&engine, &accounts, identities, &telemetry, sources));
         let door = Door::new(config.connections_max);
         for (listener, service) in
             [(blob, ServiceKind::Blob), (queue, ServiceKind::Queue), (table, ServiceKind::Table)]
@@ -182,10 +184,12 @@ fn front(
     accounts: &Arc<KnownAccounts>,
     identities: Identities,
     telemetry: &Arc<Telemetry>,
+    sources: WebSources,
 ) -> Front {
     let observer: Arc<dyn Observer> = Arc::<Telemetry>::clone(telemetry);
     let accounts = Arc::<KnownAccounts>::clone(accounts);
     Front::new(engine, accounts, identities, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
+        .with_sources(Arc::new(sources))
 }
 
 /// What tokens mean here.

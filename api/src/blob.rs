@@ -1,7 +1,7 @@
 //! The Blob service: what its operations are given.
 //!
 //! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`],
-//! [`append`], [`page`].
+//! [`append`], [`page`]; and those whose bytes come from elsewhere: [`copy`].
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`lease`] reads
 //! what is done with leases, [`headers`] spells properties, [`new_blob`] reads what a blob is made with, [`listing`]
 //! spells pages.
@@ -9,6 +9,7 @@
 use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
+use copy::Copying;
 use std::sync::Arc;
 use storage_engine::blob::{BlobStore, Protection};
 use storage_engine::name::AccountName;
@@ -23,6 +24,7 @@ mod append;
 mod blob;
 mod block;
 mod container;
+pub(crate) mod copy;
 mod headers;
 mod lease;
 mod listing;
@@ -41,12 +43,19 @@ pub struct BlobService {
     pub(crate) md5: Lanes,
     /// Makes user delegation keys.
     pub(crate) delegation: Arc<DelegationKeys>,
+    /// Opens the sources of copies.
+    pub(crate) copying: Copying,
 }
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, settings, md5: Lanes::start(), delegation }
+    pub(crate) fn new(
+        store: BlobStore,
+        settings: SettingsStore,
+        delegation: Arc<DelegationKeys>,
+        copying: Copying,
+    ) -> Self {
+        Self { store, settings, md5: Lanes::start(), delegation, copying }
     }
 
     /// What the account's settings say of states of blobs that are overwritten or deleted.

@@ -29,12 +29,25 @@ impl Checksums {
     /// # Errors
     /// `BothCrc64AndMd5HeaderPresent`, `InvalidMd5`, `InvalidHeaderValue`.
     pub(crate) fn read(head: &Head) -> Result<Self, StorageError> {
-        let md5 = md5_header(head, header::CONTENT_MD5)?;
-        let crc64 = match head.text(header::X_MS_CONTENT_CRC64)? {
+        Self::named(head, header::CONTENT_MD5, header::X_MS_CONTENT_CRC64)
+    }
+
+    /// Reads what the client says of the source of a copy.
+    ///
+    /// # Errors
+    /// As [`Checksums::read`].
+    pub(crate) fn of_source(head: &Head) -> Result<Self, StorageError> {
+        Self::named(head, header::X_MS_SOURCE_CONTENT_MD5, header::X_MS_SOURCE_CONTENT_CRC64)
+    }
+
+    fn named(head: &Head, md5: &'static str, crc64: &'static str) -> Result<Self, StorageError> {
+        let md5 = md5_header(head, md5)?;
+        let name = crc64;
+        let crc64 = match head.text(name)? {
             None => None,
             Some(text) => {
                 let bytes = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-                let invalid = || StorageError::invalid_header(header::X_MS_CONTENT_CRC64, text);
+                let invalid = || StorageError::invalid_header(name, text);
                 Some(u64::from_le_bytes(bytes.ok_or_else(invalid)?))
             }
         };

@@ -12,6 +12,7 @@
 use crate::auth::policy::EnginePolicies;
 use crate::auth::{Accounts, Gate, Identities, sas};
 use crate::blob::BlobService;
+use crate::blob::copy::Copying;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
 use crate::error::{ErrorCode, Intent, StorageError, with_causes};
@@ -22,6 +23,7 @@ use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
 use crate::reply;
 use crate::service;
+use crate::source::{OwnOnly, Sources};
 use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
 use crate::time;
@@ -83,7 +85,7 @@ pub struct Front {
     queue: QueueService,
     table: TableService,
     settings: SettingsStore,
-    gate: Gate,
+    gate: Arc<Gate>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -107,29 +109,33 @@ impl Front {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let delegation = Arc::clone(&identities.delegation);
+        let policies = Arc::new(EnginePolicies::new(engine));
+        let gate = Arc::new(Gate::new(accounts, identities, policies, engine.blobs().clone()));
+        let copying =
+            Copying { gate: Arc::clone(&gate), sources: Arc::new(OwnOnly), entropy: Arc::clone(&entropy) };
         Self {
             blob: BlobService::new(
                 engine.blobs().clone(),
                 engine.settings().clone(),
-                Arc::clone(&identities.delegation),
+                Arc::clone(&delegation),
+                copying,
             ),
-            queue: QueueService::new(
-                engine.queues().clone(),
-                engine.settings().clone(),
-                Arc::clone(&identities.delegation),
-            ),
+            queue: QueueService::new(engine.queues().clone(), engine.settings().clone(), delegation),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
             settings: engine.settings().clone(),
-            gate: Gate::new(
-                accounts,
-                identities,
-                Arc::new(EnginePolicies::new(engine)),
-                engine.blobs().clone(),
-            ),
+            gate,
             observer,
             clock,
             entropy,
         }
+    }
+
+    /// With other servers as sources of copies. Without it there are none but this server's own blobs.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Arc<dyn Sources>) -> Self {
+        self.blob.copying.sources = sources;
+        self
     }
 
     /// Answers a request that came to the port of `service`. Always answers.

@@ -196,6 +196,7 @@ fn hide_secrets(headers: &mut http::HeaderMap) {
     for name in [
         header::AUTHORIZATION,
         header::X_MS_COPY_SOURCE,
+        header::X_MS_COPY_SOURCE_AUTHORIZATION,
         header::X_MS_ENCRYPTION_KEY,
         header::X_MS_PREVIOUS_SNAPSHOT_URL,
     ] {

@@ -151,6 +151,8 @@ names! {
     X_MS_CONTINUATION_NEXT_ROW_KEY = "x-ms-continuation-nextrowkey";
     /// Where a query of tables goes on.
     X_MS_CONTINUATION_NEXT_TABLE_NAME = "x-ms-continuation-nexttablename";
+    /// What to do with a copy.
+    X_MS_COPY_ACTION = "x-ms-copy-action";
     /// When a copy ended.
     X_MS_COPY_COMPLETION_TIME = "x-ms-copy-completion-time";
     /// The snapshot that an incremental copy ended with.
@@ -161,6 +163,16 @@ names! {
     X_MS_COPY_PROGRESS = "x-ms-copy-progress";
     /// Where to copy from.
     X_MS_COPY_SOURCE = "x-ms-copy-source";
+    /// A token for the source of a copy.
+    X_MS_COPY_SOURCE_AUTHORIZATION = "x-ms-copy-source-authorization";
+    /// Whether the source's properties are copied.
+    X_MS_COPY_SOURCE_BLOB_PROPERTIES = "x-ms-copy-source-blob-properties";
+    /// What the source of a copy refused with.
+    X_MS_COPY_SOURCE_ERROR_CODE = "x-ms-copy-source-error-code";
+    /// The status that the source of a copy answered.
+    X_MS_COPY_SOURCE_STATUS_CODE = "x-ms-copy-source-status-code";
+    /// Whether the source's tags are copied.
+    X_MS_COPY_SOURCE_TAG_OPTION = "x-ms-copy-source-tag-option";
     /// Where a copy stands.
     X_MS_COPY_STATUS = "x-ms-copy-status";
     /// What went wrong with a copy.
@@ -259,6 +271,10 @@ names! {
     X_MS_REQUEST_ID = "x-ms-request-id";
     /// Whether what was written is encrypted at rest by the service.
     X_MS_REQUEST_SERVER_ENCRYPTED = "x-ms-request-server-encrypted";
+    /// Whether a copy is to be done when it is answered.
+    X_MS_REQUIRES_SYNC = "x-ms-requires-sync";
+    /// Whether a copied append blob is sealed.
+    X_MS_SEAL_BLOB = "x-ms-seal-blob";
     /// What to do with a page blob's sequence number.
     X_MS_SEQUENCE_NUMBER_ACTION = "x-ms-sequence-number-action";
     /// Whether what is read is encrypted at rest by the service.
@@ -269,8 +285,30 @@ names! {
     X_MS_SNAPSHOT = "x-ms-snapshot";
     /// The container to rename.
     X_MS_SOURCE_CONTAINER_NAME = "x-ms-source-container-name";
+    /// Digest of what is copied.
+    X_MS_SOURCE_CONTENT_CRC64 = "x-ms-source-content-crc64";
+    /// Digest of what is copied.
+    X_MS_SOURCE_CONTENT_MD5 = "x-ms-source-content-md5";
+    /// Algorithm of a key that the client provides for the source.
+    X_MS_SOURCE_ENCRYPTION_ALGORITHM = "x-ms-source-encryption-algorithm";
+    /// A key that the client provides for the source.
+    X_MS_SOURCE_ENCRYPTION_KEY = "x-ms-source-encryption-key";
+    /// Digest of a key that the client provides for the source.
+    X_MS_SOURCE_ENCRYPTION_KEY_SHA256 = "x-ms-source-encryption-key-sha256";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_MATCH = "x-ms-source-if-match";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_MODIFIED_SINCE = "x-ms-source-if-modified-since";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_NONE_MATCH = "x-ms-source-if-none-match";
+    /// A condition on the tags of the source of a copy.
+    X_MS_SOURCE_IF_TAGS = "x-ms-source-if-tags";
+    /// A condition on the source of a copy.
+    X_MS_SOURCE_IF_UNMODIFIED_SINCE = "x-ms-source-if-unmodified-since";
     /// The lease of the source.
     X_MS_SOURCE_LEASE_ID = "x-ms-source-lease-id";
+    /// Bytes of the source to copy.
+    X_MS_SOURCE_RANGE = "x-ms-source-range";
     /// Framing of a body with checksums.
     X_MS_STRUCTURED_BODY = "x-ms-structured-body";
     /// Bytes inside such a framing.

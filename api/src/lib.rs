@@ -49,6 +49,7 @@ mod odata;
 mod range;
 mod reply;
 mod service;
+pub mod source;
 mod sql;
 mod structured;
 mod tags;

@@ -25,6 +25,7 @@ use crate::queue::QueueStore;
 use crate::secret::{self, Secret};
 use crate::settings::SettingsStore;
 use crate::table::TableStore;
+use crate::wait::wait;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,6 +86,7 @@ impl Engine {
             Arc::clone(&clock),
             entropy,
         );
+        wait(engine.blobs.fail_interrupted_copies())?;
         let keeper = Keeper::start(
             Arc::<RocksMeta>::clone(&meta),
             engine.blobs.clone(),

@@ -9,7 +9,7 @@
 //! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
-//! [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
+//! [`copies`] ends copies that were under way, [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
 //! the commands that administer accounts, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
@@ -24,6 +24,7 @@ mod account;
 mod bad_input;
 mod big;
 mod client;
+mod copies;
 mod coverage;
 mod crash;
 mod growth;

@@ -65,7 +65,18 @@ impl Kit {
     /// As [`Kit::run`], with another account's connection string. The node's local authority, if it has one, is
     /// trusted.
     fn run_as(&self, node: &Node, connection_string: &str, program: &str, arguments: &[&str]) {
-        let mut command = self.command(program, arguments);
+        self.report(&mut self.command(program, arguments), node, connection_string, program, arguments);
+    }
+
+    /// Runs a command that is made already.
+    fn report(
+        &self,
+        command: &mut Command,
+        node: &Node,
+        connection_string: &str,
+        program: &str,
+        arguments: &[&str],
+    ) {
         command.env("LINARITE_TOKENS", token::of_all_roles());
         let authority = node.folder().join("server/ca.pem");
         if authority.exists() {
@@ -109,8 +120,20 @@ fn python_does_every_blob_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_appends_and_writes_pages() {
+    run(&Kit::Python, "pages_and_appends.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_protects_blobs() {
     run(&Kit::Python, "protect.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_appends_and_writes_pages() {
+    run(&Kit::JavaScript, "pages_and_appends.mjs");
 }
 
 #[test]
@@ -123,6 +146,27 @@ fn javascript_protects_blobs() {
 #[ignore = "needs .ci/sdk-python"]
 fn python_queries_blobs() {
     run(&Kit::Python, "query_contents.py");
+}
+
+/// Copies from a second server, which is on this machine as well.
+fn run_with_another(kit: &Kit, program: &str) {
+    let other = Node::start();
+    let node = Node::start_with(&["--copy-from-private"]);
+    let mut command = kit.command(program, &[]);
+    command.env("LINARITE_OTHER_CONNECTION_STRING", other.connection_string());
+    kit.report(&mut command, &node, node.connection_string(), program, &[]);
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_copies_from_everywhere() {
+    run_with_another(&Kit::Python, "copies.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_copies_from_everywhere() {
+    run_with_another(&Kit::JavaScript, "copies.mjs");
 }
 
 #[test]

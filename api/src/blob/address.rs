@@ -11,8 +11,7 @@ use storage_engine::blob::{BlobAddress, Which};
 use storage_engine::name::{AccountName, BlobName, ContainerName};
 
 /// Headers that ask for what is not built. The one list.
-const UNBUILT: [&str; 7] = [
-    header::X_MS_COPY_SOURCE,
+const UNBUILT: [&str; 6] = [
     header::X_MS_DEFAULT_ENCRYPTION_SCOPE,
     header::X_MS_DENY_ENCRYPTION_SCOPE_OVERRIDE,
     header::X_MS_ENCRYPTION_ALGORITHM,
@@ -56,9 +55,18 @@ pub(super) fn new_container(head: &Head) -> Result<ContainerAddress, StorageErro
 /// # Errors
 /// `NotImplemented`, `InvalidResourceName` for the container's name, `InvalidUri` for the blob's.
 pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
+    refuse(head, &[header::X_MS_COPY_SOURCE])?;
+    blob_from_source(head)
+}
+
+/// The blob that is meant by an operation that takes its bytes from an address.
+///
+/// # Errors
+/// As [`blob`].
+pub(super) fn blob_from_source(head: &Head) -> Result<BlobAddress, StorageError> {
     refuse_unbuilt(head)?;
     refuse_demanded_scope(head)?;
-    encrypted_blob(head)
+    named(head)
 }
 
 /// As [`blob`], for an operation that heeds what the headers say of encryption.
@@ -67,6 +75,10 @@ pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
 /// As [`blob`].
 pub(super) fn encrypted_blob(head: &Head) -> Result<BlobAddress, StorageError> {
     refuse(head, &[header::X_MS_COPY_SOURCE])?;
+    named(head)
+}
+
+fn named(head: &Head) -> Result<BlobAddress, StorageError> {
     let Resource::Blob(container, blob) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
     };

@@ -1,7 +1,7 @@
 //! Operations on the blocks of block blobs.
 
 mod get_block_list;
-mod put_block;
+pub(super) mod put_block;
 mod put_block_list;
 
 pub(super) use get_block_list::GetBlockList;

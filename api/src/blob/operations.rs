@@ -16,13 +16,17 @@ use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
     LeaseContainer, ListBlobs, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
+use super::copy::{
+    AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
+    PutPageFromUrl,
+};
 use super::lease::{Acquire, Break, Change, Release, Renew};
 use super::page::{ClearPage, GetPageRanges, GetPageRangesDiff, PutPage, PutPageBlob};
 use super::website::GetWebContent;
 use crate::body::BodyKind;
 use crate::content::{APPEND_BYTES_MAX, BLOB_BYTES_MAX, BLOCK_BYTES_MAX, PAGES_BYTES_MAX};
 use crate::header;
-use crate::operation::Guard::{Has, HasQuery, Is, Lacks, LacksQuery};
+use crate::operation::Guard::{Has, HasQuery, Is, IsNot, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
 use crate::service::DOCUMENT_BYTES_MAX;
 use crate::structured::FRAMING_BYTES_MAX;
@@ -158,6 +162,33 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetPageRangesDiff>("GetPageRangesDiff", "GET", Level::Blob, Access::Read, 200)
         .comp("pagelist")
         .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Has(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
+
+    Row::new::<CopyBlob>("CopyBlob", "PUT", Level::Blob, Access::Create, 202)
+        .when(&[
+            Has(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
+            IsNot(header::X_MS_REQUIRES_SYNC, "true"),
+        ]),
+    Row::new::<CopyBlobFromUrl>("CopyBlobFromUrl", "PUT", Level::Blob, Access::Create, 202)
+        .when(&[
+            Has(header::X_MS_COPY_SOURCE),
+            IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
+            Is(header::X_MS_REQUIRES_SYNC, "true"),
+        ]),
+    Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
+        .comp("copy")
+        .when(&[Is(header::X_MS_COPY_ACTION, "abort")]),
+    Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
+    Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)
+        .comp("block")
+        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+    Row::new::<AppendBlockFromUrl>("AppendBlockFromUrl", "PUT", Level::Blob, Access::Append, 201)
+        .comp("appendblock")
+        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+    Row::new::<PutPageFromUrl>("PutPageFromUrl", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
 ];
 
 #[cfg(test)]

@@ -94,6 +94,20 @@ impl Receiving {
         Ok(Self { incoming, framing, announced, bytes_max, received: 0, checksums, kept_md5: None, md5 })
     }
 
+    /// The source of a copy, of this length, which has to have these checksums.
+    pub(crate) fn of_source(incoming: Incoming, length: u64, checksums: Checksums) -> Self {
+        Self {
+            incoming,
+            framing: None,
+            announced: Some(length),
+            bytes_max: length,
+            received: 0,
+            checksums,
+            kept_md5: None,
+            md5: checksums.md5.map(|_| Md5Stream::new(Some(length))),
+        }
+    }
+
     /// Computes the MD5 in any case, and compares it with `given` too.
     pub(crate) fn keeping_md5(mut self, given: Option<Md5Sum>) -> Self {
         self.md5 = Some(Md5Stream::new(self.announced));

@@ -65,7 +65,15 @@ error_codes! {
     BlockCountExceedsLimit 409 "BlockCountExceedsLimit" "The uncommitted block count cannot exceed the maximum limit of 100,000 blocks.";
     BlockListTooLong 400 "BlockListTooLong" "The block list may not contain more than 50,000 blocks.";
     BothCrc64AndMd5HeaderPresent 400 "BothCrc64AndMd5HeaderPresent" "Both x-ms-content-crc64 header and Content-MD5 header are present.";
+    BothUserTagsAndSourceTagsCopyPresent 400 "BothUserTagsAndSourceTagsCopyPresentException" "Tags are given and to be copied from the source as well.";
     CannotChangeToLowerTier 409 "CannotChangeToLowerTier" "A higher blob tier has already been explicitly set.";
+    CannotVerifyCopySource 409 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySourceBadRequest 400 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySourceForbidden 403 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySourceNotFound 404 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySourcePrecondition 412 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySourceRange 416 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
+    CannotVerifyCopySourceUnauthorized 401 "CannotVerifyCopySource" "Could not verify the copy source within the specified time. Examine the HTTP status code and message for more information about the failure.";
     CommandsInBatchActOnDifferentPartitions 400 "CommandsInBatchActOnDifferentPartitions" "All commands in a batch must operate on same entity group.";
     ConditionHeadersNotSupported 400 "ConditionHeadersNotSupported" "Condition headers are not supported.";
     ConditionNotMetOnRead 304 "ConditionNotMet" "The condition specified using HTTP conditional header(s) is not met.";
@@ -99,6 +107,7 @@ error_codes! {
     InvalidPageRange 416 "InvalidPageRange" "The page range specified is invalid.";
     InvalidRange 416 "InvalidRange" "The range specified is invalid for the current size of the resource.";
     InvalidResourceName 400 "InvalidResourceName" "The specified resource name contains invalid characters.";
+    InvalidSourceBlobType 409 "InvalidSourceBlobType" "The copy source blob type is invalid for this operation.";
     InvalidTag 400 "InvalidTag" "The tags specified are invalid. They contain characters that are not permitted.";
     InvalidToken 401 "InvalidAuthenticationInfo" "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.";
     InvalidUri 400 "InvalidUri" "The requested URI does not represent any resource on the server.";
@@ -156,6 +165,7 @@ error_codes! {
     SequenceNumberIncrementTooLarge 409 "SequenceNumberIncrementTooLarge" "The sequence number increment cannot be performed because it would result in overflow of the sequence number.";
     ServerBusy 503 "ServerBusy" "The server is busy.";
     SnapshotsPresent 409 "SnapshotsPresent" "This operation is not permitted while the blob has snapshots.";
+    SourceConditionNotMet 412 "SourceConditionNotMet" "The source condition specified using HTTP conditional header(s) is not met.";
     StorageFull 507 "InsufficientStorage" "There is not enough space on the disks to complete the operation.";
     TableAlreadyExists 409 "TableAlreadyExists" "The table specified already exists.";
     TableNotFound 404 "TableNotFound" "The table specified does not exist.";

@@ -5,7 +5,8 @@
 //! names the copy by its id, so one that was called off meanwhile, or belongs to a blob that was there before, cannot
 //! write into another.
 
-use super::place::{Place, State};
+use super::due::{self, Due};
+use super::place::{self, Place, State};
 use super::properties::{CopyState, CopyStatus, Encryption};
 use super::record::BlobRecord;
 use super::{BlobAddress, BlobKind, BlobStore, Stamp, content, lease, state};
@@ -13,7 +14,7 @@ use crate::blob::{LeaseId, Leased};
 use crate::chunk::{Content, Staged};
 use crate::clock::Etag;
 use crate::error::{EngineError, Result};
-use crate::meta::Transaction;
+use crate::meta::{self, Transaction, Weight};
 use crate::seal::{EncryptionKey, Framing};
 
 /// How a copy ended.
@@ -58,6 +59,18 @@ impl BlobStore {
             .await
     }
 
+    /// Ends, as failed, all copies that were under way when the store was last closed or its process died: the sources
+    /// they read from are gone with their connections. To be called when the store is opened, before any copy begins.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn fail_interrupted_copies(&self) -> Result<()> {
+        for due in meta::read(self.meta.as_ref(), Weight::Scan, due::copies).await? {
+            self.tidy(due, give_up_interrupted).await?;
+        }
+        Ok(())
+    }
+
     /// Calls a pending copy off: an empty blob remains. *Abort Copy Blob*.
     ///
     /// # Errors
@@ -69,9 +82,7 @@ impl BlobStore {
             record.properties.lease = lease::check_write(record.properties.lease, lease, now, Leased::Blob)?;
             let copy = CopyState { status: CopyStatus::Aborted, completed: Some(now), ..copy };
             record.properties.copy = Some(Box::new(copy));
-            if !matches!(record.properties.kind, BlobKind::Page { .. }) {
-                record.properties.length = 0;
-            }
+            record.properties.length = 0;
             record.properties.etag = Etag::from(now);
             record.properties.modified = now;
             state::store(transaction, place, State::Base, Some(&former), Some(&record));
@@ -81,8 +92,36 @@ impl BlobStore {
     }
 }
 
+/// Ends a copy that has taken too long. To be run in the entry's scope.
+pub(super) fn give_up_late(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    if due.at <= transaction.now() {
+        give_up(transaction, due, "The copy took more than two weeks.")?;
+    }
+    Ok(())
+}
+
+/// Ends a copy whose bytes nobody moves any more.
+fn give_up_interrupted(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    give_up(transaction, due, "The server was restarted while the copy was under way.")
+}
+
+fn give_up(transaction: &mut dyn Transaction, due: &Due, why: &str) -> Result<()> {
+    let (scope, _) = place::split_blob_key(&due.key)?;
+    let place = Place::of_scope(due.container.clone(), scope);
+    due.strike(transaction);
+    let now = transaction.now();
+    let Some(record) = state::live_base(transaction, &place, now)? else { return Ok(()) };
+    match record.properties.copy {
+        Some(copy) if copy.status == CopyStatus::Pending => {
+            let end = CopyEnd::Failed(format!("500 InternalError \"{why}\""));
+            finish(transaction, &place, copy.id, None, &end).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The blob as it is and as it may be changed, and the copy of this id that is under way to it.
-fn pending(
+pub(super) fn pending(
     transaction: &dyn Transaction,
     place: &Place,
     id: u128,
@@ -110,7 +149,7 @@ fn finish(
     let now = transaction.now();
     let (former, mut record, mut copy) = pending(transaction, place, id)?;
     if let Some((content, length, key)) = bytes {
-        if record.properties.kind != BlobKind::Block {
+        if matches!(record.properties.kind, BlobKind::Page { .. }) {
             return Err(EngineError::BlobKindMismatch);
         }
         content::release(transaction, place, record.form)?;
@@ -120,10 +159,15 @@ fn finish(
         copy.copied = *length;
     }
     match end {
-        CopyEnd::Success => copy.status = CopyStatus::Success,
+        CopyEnd::Success => {
+            copy.status = CopyStatus::Success;
+            copy.copied = copy.total;
+        }
         CopyEnd::Failed(why) => {
             copy.status = CopyStatus::Failed;
             copy.description.clone_from(why);
+            // What was copied of a page blob is not to be taken for all of it.
+            record.properties.length = 0;
         }
     }
     copy.completed = Some(now);
@@ -164,6 +208,72 @@ mod tests {
         assert!(matches!(again, Err(EngineError::NoCopyPending)));
         store.put("blob", store.inline(b"x")).unwrap();
         store.check_chunks();
+    }
+
+    fn status(store: &Fixture) -> (CopyStatus, u64) {
+        let at = store.at("blob");
+        let blob = block_on(store.blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
+        (blob.copy.unwrap().status, blob.length)
+    }
+
+    #[test]
+    fn a_copy_that_was_interrupted_or_takes_too_long_does_not_stay_pending() {
+        let store = Fixture::new();
+        let at = begin(&store, 7);
+        block_on(store.blobs.fail_interrupted_copies()).unwrap();
+        assert_eq!(status(&store).0, CopyStatus::Failed);
+        store.put("blob", store.inline(b"x")).unwrap();
+
+        begin(&store, 8);
+        store.clock.advance(std::time::Duration::from_hours(14 * 24 - 1));
+        block_on(store.blobs.tidy_once(100)).unwrap();
+        assert_eq!(status(&store).0, CopyStatus::Pending);
+        store.clock.advance(std::time::Duration::from_hours(2));
+        block_on(store.blobs.tidy_once(100)).unwrap();
+        assert_eq!(status(&store).0, CopyStatus::Failed);
+        let late = store.blobs.finish_copy(&at, 8, Some(store.chunked(b"late", 2)), CopyEnd::Success);
+        assert!(matches!(block_on(late), Err(EngineError::NoCopyPending)));
+        assert_eq!(block_on(store.blobs.tidy_once(100)).unwrap(), 0);
+        store.check_chunks();
+    }
+
+    #[test]
+    fn a_copy_keeps_the_kind_of_blob() {
+        let store = Fixture::new();
+        store.put("blob", store.inline(b"block")).unwrap();
+        let kind = BlobKind::Append { blocks: 3, sealed: true };
+        let put = |name: &str, copy: Option<CopyState>| {
+            let (at, new) = (store.at(name), NewBlob { copy, ..NewBlob::default() });
+            let content = (kind, store.chunked(b"hello", 2));
+            let (any, protection) = (Conditions::default(), Protection::default());
+            block_on(store.blobs.put_copied_blob(&at, new, content, any, protection))
+        };
+        let other = put("blob", Some(CopyState::default()));
+        assert!(matches!(other, Err(EngineError::BlobKindMismatch)));
+        put("other", None).unwrap();
+        let at = store.at("other");
+        let blob = block_on(store.blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
+        assert_eq!((blob.kind, blob.length), (kind, 5));
+        assert_eq!(store.read("other").unwrap(), b"hello");
+        store.check_chunks();
+    }
+
+    #[test]
+    fn pages_of_a_copy_are_written_by_its_id_and_those_of_a_failed_one_are_gone() {
+        let store = Fixture::new();
+        let at = store.at("blob");
+        let copy = CopyState { id: 7, total: 512, ..CopyState::default() };
+        let new = NewBlob { copy: Some(copy), ..NewBlob::default() };
+        let (any, protection) = (Conditions::default(), Protection::default());
+        block_on(store.blobs.create_page_blob(&at, new, (512, 5), any, protection)).unwrap();
+        let page = || vec![bytes::Bytes::from(vec![1; 512])];
+        let other = store.blobs.write_copied_pages(&at, 8, 0, page());
+        assert!(matches!(block_on(other), Err(EngineError::CopyIdMismatch)));
+        block_on(store.blobs.write_copied_pages(&at, 7, 0, page())).unwrap();
+        assert_eq!(store.read("blob").unwrap(), vec![1; 512]);
+        let end = CopyEnd::Failed("500 InternalError".to_owned());
+        block_on(store.blobs.finish_copy(&at, 7, None, end)).unwrap();
+        assert_eq!(status(&store), (CopyStatus::Failed, 0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | field of the key | |
 //! |---|---|
 //! | time | when; high byte first, so that a scan from the beginning meets what is due first |
-//! | kind | `1` a state of a blob, `2` a deleted container, `3` a volume |
+//! | kind | `1` a state of a blob, `2` a deleted container, `3` a volume, `4` a blob to which a copy is under way |
 //! | rest | the key of its record |
 //!
 //! The value is the container's name in the catalogue, which the key of a blob does not have. An entry says only
@@ -11,12 +11,17 @@
 //! done. What is over is not shown any more from the moment it is, whenever its records go.
 
 use super::place::{self, Place, State};
+use super::properties::CopyStatus;
 use super::record::BlobRecord;
 use super::{state, volume};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
 use crate::meta::{Family, Scope, Step, Transaction, View};
+use std::time::Duration;
+
+/// How long a copy may take (page "Copy Blob").
+const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
 
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub(super) enum Kind {
     Container,
     /// A volume with something to take back.
     Volume,
+    /// A blob to which a copy is under way, which must come to an end.
+    Copy,
 }
 
 impl Kind {
@@ -35,6 +42,7 @@ impl Kind {
             Self::State => 1,
             Self::Container => 2,
             Self::Volume => 3,
+            Self::Copy => 4,
         }
     }
 
@@ -43,6 +51,7 @@ impl Kind {
             1 => Some(Self::State),
             2 => Some(Self::Container),
             3 => Some(Self::Volume),
+            4 => Some(Self::Copy),
             _ => None,
         }
     }
@@ -86,7 +95,7 @@ impl Due {
     /// The scope of its record: that of the verb that looks at it.
     pub(super) fn scope(&self) -> Result<Scope> {
         match self.kind {
-            Kind::State => place::split_blob_key(&self.key).map(|(scope, _)| scope),
+            Kind::State | Kind::Copy => place::split_blob_key(&self.key).map(|(scope, _)| scope),
             Kind::Volume => volume::split_key(&self.key).map(|(scope, _)| scope),
             Kind::Container => Ok(self.container.clone()),
         }
@@ -97,6 +106,25 @@ impl Due {
 pub(super) fn time_of(record: &BlobRecord) -> Option<Timestamp> {
     let purge = record.properties.deletion.map(|deletion| deletion.purge);
     [purge, record.properties.expires].into_iter().flatten().min()
+}
+
+/// When a copy to this state has taken too long, if one is under way.
+pub(super) fn deadline_of(record: &BlobRecord) -> Option<Timestamp> {
+    let copy = record.properties.copy.as_ref()?;
+    (copy.status == CopyStatus::Pending).then(|| record.properties.modified.after(COPYING_MAX))
+}
+
+/// All copies under way, whenever their time is over.
+pub(super) fn copies(view: &dyn View) -> Result<Vec<Due>> {
+    let mut found = Vec::new();
+    view.scan(Family::Due, &[], None, &mut |key, value| {
+        let due = Due::decode(key, value)?;
+        if due.kind == Kind::Copy {
+            found.push(due);
+        }
+        Ok(Step::Next)
+    })?;
+    Ok(found)
 }
 
 /// What is due at `now`, at most `limit`, soonest first.

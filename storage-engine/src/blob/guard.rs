@@ -7,7 +7,7 @@
 use super::condition::Conditions;
 use super::lease::{self, Lease, LeaseError, Leased};
 use super::place::Place;
-use super::properties::{BlobKind, BlobProperties, CopyStatus, Protection};
+use super::properties::{BlobKind, BlobProperties, CopyStatus, NewBlob, Protection};
 use super::record::BlobRecord;
 use super::state;
 use crate::clock::Timestamp;
@@ -129,6 +129,16 @@ pub(super) fn mutable(blob: &BlobProperties, now: Timestamp) -> Result<()> {
 pub(super) fn no_copy(blob: &BlobProperties) -> Result<()> {
     match &blob.copy {
         Some(copy) if copy.status == CopyStatus::Pending => Err(EngineError::CopyPending),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a copy may take the place of `former`: it keeps the kind of blob (page "Copy Blob").
+pub(super) fn keeps_kind(new: &NewBlob, former: Option<&BlobRecord>, kind: BlobKind) -> Result<()> {
+    match former {
+        Some(former) if new.copy.is_some() && !former.properties.kind.same(kind) => {
+            Err(EngineError::BlobKindMismatch)
+        }
         _ => Ok(()),
     }
 }

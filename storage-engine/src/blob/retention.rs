@@ -7,7 +7,7 @@
 use super::due::{self, Due, Kind};
 use super::place::Place;
 use super::record::{BlobRecord, Form, VolumeRecord};
-use super::{BlobStore, container, place, volume};
+use super::{BlobStore, container, copy, place, volume};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
@@ -30,12 +30,17 @@ impl BlobStore {
                 Kind::State => self.tidy(due, due::purge_state).await?,
                 Kind::Container => self.tidy(due, container::purge).await?,
                 Kind::Volume => self.tidy_volume(due).await?,
+                Kind::Copy => self.tidy(due, copy::give_up_late).await?,
             });
         }
         Ok(done)
     }
 
-    async fn tidy(&self, due: Due, verb: fn(&mut dyn Transaction, &Due) -> Result<()>) -> Result<bool> {
+    pub(super) async fn tidy(
+        &self,
+        due: Due,
+        verb: fn(&mut dyn Transaction, &Due) -> Result<()>,
+    ) -> Result<bool> {
         let scope = due.scope()?;
         meta::commit(self.meta.as_ref(), scope, None, move |transaction| verb(transaction, &due)).await?;
         Ok(true)

@@ -14,6 +14,10 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{Family, Step, Transaction, View};
 
+/// What a state is entered for in the index of times, and when it is due.
+pub(super) const DUE: [(Kind, fn(&BlobRecord) -> Option<Timestamp>); 2] =
+    [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of)];
+
 /// The record of a state, whether or not it is to be seen.
 pub(super) fn get(view: &dyn View, place: &Place, state: State) -> Result<Option<BlobRecord>> {
     view.get(Family::Blob, &place.state(state))?.map(|value| BlobRecord::decode(&value)).transpose()
@@ -33,17 +37,19 @@ pub(super) fn store(
         None => transaction.delete(Family::Blob, &key),
     }
     tag_index::update(transaction, place, state, former, new);
-    let due = |record: Option<&BlobRecord>| {
-        let at = due::time_of(record?)?;
-        Some(Due { at, kind: Kind::State, key: key.clone(), container: place.container.clone() })
-    };
-    let (before, after) = (due(former), due(new));
-    if before != after {
-        if let Some(due) = before {
-            due.strike(transaction);
-        }
-        if let Some(due) = after {
-            due.enter(transaction);
+    for (kind, time) in DUE {
+        let due = |record: Option<&BlobRecord>| {
+            let at = time(record?)?;
+            Some(Due { at, kind, key: key.clone(), container: place.container.clone() })
+        };
+        let (before, after) = (due(former), due(new));
+        if before != after {
+            if let Some(due) = before {
+                due.strike(transaction);
+            }
+            if let Some(due) = after {
+                due.enter(transaction);
+            }
         }
     }
 }

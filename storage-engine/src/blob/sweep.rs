@@ -1,10 +1,10 @@
 //! What sweeping deletes of a container's blobs: all that one name has, in one verb.
 
 use super::content::Piece;
-use super::due::{self, Due, Kind};
+use super::due::Due;
 use super::place::{self, Place, State};
 use super::record::{BlobRecord, Form, VolumeRecord};
-use super::{block, content, tag_index, volume};
+use super::{block, content, state, tag_index, volume};
 use crate::error::Result;
 use crate::meta::key::successor;
 use crate::meta::{Family, Scope, Step, Transaction};
@@ -34,8 +34,10 @@ pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Scope, scope:
         }
         let record = BlobRecord::decode(&value)?;
         tag_index::update(transaction, &place, state, Some(&record), None);
-        if let Some(at) = due::time_of(&record) {
-            Due { at, kind: Kind::State, key, container: container.clone() }.strike(transaction);
+        for (kind, time) in state::DUE {
+            if let Some(at) = time(&record) {
+                Due { at, kind, key: key.clone(), container: container.clone() }.strike(transaction);
+            }
         }
         if let Form::Volume(volume, _) = record.form {
             volume::write(

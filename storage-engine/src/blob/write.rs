@@ -35,7 +35,29 @@ impl BlobStore {
         // As the content is, whoever sealed it.
         let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
-            put(transaction, place, (&new, &named, length), &conditions, protection)
+            put(transaction, place, (&new, &named, length), BlobKind::Block, (&conditions, protection))
+        })
+        .await
+    }
+
+    /// As [`Self::put_block_blob`], of a block or append blob: as `kind` says. *Copy Blob*.
+    ///
+    /// The content of an append blob has to come from [`crate::chunk::Upload::finish_in_chunks`].
+    ///
+    /// # Errors
+    /// [`EngineError::BlobKindMismatch`] if a blob of another kind is there.
+    pub async fn put_copied_blob(
+        &self,
+        at: &BlobAddress,
+        new: NewBlob,
+        (kind, content): (BlobKind, Staged),
+        conditions: Conditions,
+        protection: Protection,
+    ) -> Result<Stamp> {
+        let (named, length) = (content.content.clone(), content.length);
+        let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
+        self.change(at, Some(content), move |transaction, place| {
+            put(transaction, place, (&new, &named, length), kind, (&conditions, protection))
         })
         .await
     }
@@ -60,16 +82,17 @@ fn put(
     transaction: &mut dyn Transaction,
     place: &Place,
     (new, content, length): (&NewBlob, &Content, u64),
-    conditions: &Conditions,
-    protection: Protection,
+    kind: BlobKind,
+    (conditions, protection): (&Conditions, Protection),
 ) -> Result<Stamp> {
-    let former = guard::to_replace(transaction, place, conditions, BlobKind::Block, protection)?;
+    let former = guard::to_replace(transaction, place, conditions, kind, protection)?;
+    guard::keeps_kind(new, former.as_ref(), kind)?;
     drop_staged(transaction, place, &BTreeSet::new())?;
-    retire(transaction, place, former.as_ref(), BlobKind::Block, protection)?;
+    retire(transaction, place, former.as_ref(), kind, protection)?;
     let now = transaction.now();
     let form =
         content::write(transaction, place, now.ticks(), (content, Framing::of(new.encryption.as_ref())))?;
-    let record = BlobRecord::new(now, length, BlobKind::Block, new, form);
+    let record = BlobRecord::new(now, length, kind, new, form);
     Ok(put_base(transaction, place, record, former.as_ref(), protection))
 }
 

@@ -65,21 +65,25 @@ impl Operation for PutBlock {
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { received, encryption } = response;
-        let mut response = headers::empty();
-        let map = response.headers_mut();
-        received.tell(map);
-        headers::set_written_encrypted(map);
-        encryption::set(map, encryption.as_ref());
-        response
+        answer(&response.received, response.encryption.as_ref())
     }
+}
+
+/// What is said of a block that was staged.
+pub(in crate::blob) fn answer(received: &Received, encryption: Option<&Encryption>) -> http::Response<Body> {
+    let mut response = headers::empty();
+    let map = response.headers_mut();
+    received.tell(map);
+    headers::set_written_encrypted(map);
+    encryption::set(map, encryption);
+    response
 }
 
 /// A block's id, as clients spell it.
 ///
 /// # Errors
 /// `InvalidBlockId` if it is not 1 to 64 bytes in Base64.
-pub(super) fn block_id(text: &str) -> Result<BlockId, StorageError> {
+pub(in crate::blob) fn block_id(text: &str) -> Result<BlockId, StorageError> {
     let invalid = || StorageError::new(ErrorCode::InvalidBlockId);
     let bytes = STANDARD.decode(text).map_err(|_| invalid())?;
     BlockId::new(&bytes).map_err(|_| invalid())

@@ -5,7 +5,7 @@ use super::super::place::{Place, State};
 use super::super::properties::{BlobKind, Protection};
 use super::super::record::{BlobRecord, Form, VolumeRecord};
 use super::super::volume::{self, ABANDONED_AFTER};
-use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, encryption, state, write};
+use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, copy, encryption, state, write};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
@@ -77,6 +77,7 @@ impl BlobStore {
         let made = self.change(at, None, move |transaction, place| {
             let kind = BlobKind::Page { sequence_number };
             let former = guard::to_replace(transaction, place, &conditions, kind, protection)?;
+            guard::keeps_kind(&new, former.as_ref(), kind)?;
             write::drop_staged(transaction, place, &BTreeSet::new())?;
             write::retire(transaction, place, former.as_ref(), kind, protection)?;
             volume::share(transaction, place, volume)?;
@@ -123,6 +124,31 @@ impl BlobStore {
         let (volume, _, written) = self.stamp_pages(at, range, sequence, conditions).await?;
         self.pages()?.store.clear(volume, range, Durable::Now).await?;
         Ok(written)
+    }
+
+    /// Writes whole pages of a copy that is under way, at most [`crate::page::AREA_BYTES`]. Makes no new `ETag`.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCopyPending`], [`EngineError::CopyIdMismatch`]; [`EngineError::BlobKindMismatch`];
+    /// [`EngineError::InvalidPageRange`].
+    pub async fn write_copied_pages(
+        &self,
+        at: &BlobAddress,
+        id: u128,
+        offset: u64,
+        parts: Vec<Bytes>,
+    ) -> Result<()> {
+        let range = PageRange::of_parts(offset, &parts)?;
+        let destination = self.change(at, None, move |transaction, place| {
+            let (record, ..) = copy::pending(transaction, place, id)?;
+            range.inside(record.properties.length)?;
+            match record.form {
+                Form::Volume(volume, _) => Ok(volume),
+                _ => Err(EngineError::BlobKindMismatch),
+            }
+        });
+        let volume = destination.await?;
+        self.pages()?.store.write(volume, offset, parts, Durable::Now).await
     }
 
     /// Gives the blob the version that a write of pages makes, before the pages are written.

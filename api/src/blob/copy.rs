@@ -1,0 +1,131 @@
+//! Copies: operations whose bytes come from an address and not from the request.
+//!
+//! [`source`] finds out what the address means, whether the caller may read there, and opens it. What is done with the
+//! bytes is the same as with those of a body: they are staged, checked, and named by a verb. Only [`CopyBlob`] may go on
+//! after its answer ([`transfer`]).
+//!
+//! A copy of a block blob has all bytes and not the blocks of its source: the list of committed blocks of a copy is empty.
+
+use crate::auth::Gate;
+use crate::blob::headers;
+use crate::body::Body;
+use crate::error::{ErrorCode, StorageError};
+use crate::head::Head;
+use crate::source::Sources;
+use crate::{guid, header};
+use source::Source;
+use std::fmt;
+use std::sync::Arc;
+use storage_engine::blob::{CopyStatus, NewBlob, Stamp};
+use storage_engine::clock::Entropy;
+
+mod abort_copy_blob;
+mod append_block_from_url;
+mod copy_blob;
+mod copy_blob_from_url;
+mod put_blob_from_url;
+mod put_block_from_url;
+mod put_page_from_url;
+mod source;
+mod transfer;
+
+pub(super) use abort_copy_blob::AbortCopyBlob;
+pub(super) use append_block_from_url::AppendBlockFromUrl;
+pub(super) use copy_blob::CopyBlob;
+pub(super) use copy_blob_from_url::CopyBlobFromUrl;
+pub(super) use put_blob_from_url::PutBlobFromUrl;
+pub(super) use put_block_from_url::PutBlockFromUrl;
+pub(super) use put_page_from_url::PutPageFromUrl;
+
+/// What copies need besides the store.
+pub(crate) struct Copying {
+    /// Who may read a source of our own.
+    pub(crate) gate: Arc<Gate>,
+    /// All other sources.
+    pub(crate) sources: Arc<dyn Sources>,
+    /// Ids of copies.
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl fmt::Debug for Copying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Copying")
+    }
+}
+
+/// Whether the tags of the source are copied: `x-ms-copy-source-tag-option`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TagOption {
+    /// The request's own tags, if it has some.
+    Replace,
+    /// The source's.
+    Copy,
+}
+
+impl TagOption {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue`; `BothUserTagsAndSourceTagsCopyPresentException`.
+    fn read(head: &Head) -> Result<Self, StorageError> {
+        let name = header::X_MS_COPY_SOURCE_TAG_OPTION;
+        match head.text(name)? {
+            None => Ok(Self::Replace),
+            Some(word) if word.eq_ignore_ascii_case("replace") => Ok(Self::Replace),
+            Some(word) if word.eq_ignore_ascii_case("copy") => match head.text(header::X_MS_TAGS)? {
+                None => Ok(Self::Copy),
+                Some(_) => Err(StorageError::new(ErrorCode::BothUserTagsAndSourceTagsCopyPresent)),
+            },
+            Some(other) => Err(StorageError::invalid_header(name, other)),
+        }
+    }
+}
+
+/// What a new blob gets from its source besides the bytes.
+#[derive(Debug, Clone, Copy)]
+struct Gifts {
+    /// HTTP headers, and metadata.
+    properties: bool,
+    /// Tags.
+    tags: TagOption,
+}
+
+impl Gifts {
+    /// Gives what the request has not given. Metadata comes from one of the two, never from both.
+    fn give(self, new: &mut NewBlob, source: &mut Source) {
+        if self.properties {
+            let (own, theirs) = (&mut new.headers, std::mem::take(&mut source.headers));
+            for (own, theirs) in [
+                (&mut own.content_type, theirs.content_type),
+                (&mut own.encoding, theirs.encoding),
+                (&mut own.language, theirs.language),
+                (&mut own.disposition, theirs.disposition),
+                (&mut own.cache_control, theirs.cache_control),
+            ] {
+                if own.is_empty() {
+                    *own = theirs;
+                }
+            }
+            own.md5 = own.md5.or(theirs.md5);
+            if new.metadata.is_empty() {
+                new.metadata = std::mem::take(&mut source.metadata);
+            }
+        }
+        if self.tags == TagOption::Copy {
+            new.tags = std::mem::take(&mut source.tags);
+        }
+        if new.headers.content_type.is_empty() {
+            "application/octet-stream".clone_into(&mut new.headers.content_type);
+        }
+    }
+}
+
+/// The answer of a copy that was accepted.
+fn accepted(stamp: Stamp, id: u128, status: CopyStatus) -> http::Response<Body> {
+    let mut response = headers::stamped(stamp);
+    let map = response.headers_mut();
+    headers::set_version_id(map, stamp.version);
+    headers::set(map, header::X_MS_COPY_ID, &guid::print(id));
+    headers::set(map, header::X_MS_COPY_STATUS, headers::copy_word(status));
+    response
+}

@@ -1,0 +1,93 @@
+//! *Append Block From URL*: adds bytes of a source to the end of an append blob.
+
+use super::source::{SourceRequest, broken_off};
+use crate::blob::{BlobService, address, headers};
+use crate::body::{Body, Payload};
+use crate::checksum::Checksums;
+use crate::content::{self, Received, append_bytes_max};
+use crate::error::{Intent, StorageError};
+use crate::head::Head;
+use crate::operation::Operation;
+use crate::{checksum, condition, header};
+use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions};
+
+pub(crate) struct AppendBlockFromUrl;
+
+pub(crate) struct Request {
+    at: BlobAddress,
+    source: SourceRequest,
+    checksums: Checksums,
+    append: AppendConditions,
+    conditions: Conditions,
+    bytes_max: u64,
+}
+
+pub(crate) struct Response {
+    appended: Appended,
+    received: Received,
+}
+
+impl Operation for AppendBlockFromUrl {
+    type Service = BlobService;
+    type Request = Request;
+    type Response = Response;
+
+    fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        Ok(Request {
+            at: address::blob_from_source(head)?,
+            source: SourceRequest::decode(head)?,
+            checksums: Checksums::of_source(head)?,
+            append: AppendConditions {
+                position: head.number(header::X_MS_BLOB_CONDITION_APPENDPOS)?,
+                length_max: head.number(header::X_MS_BLOB_CONDITION_MAXSIZE)?,
+            },
+            conditions: condition::of_write(head)?,
+            bytes_max: append_bytes_max(head.version),
+        })
+    }
+
+    async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
+        let Request { at, source, checksums, append, conditions, bytes_max } = request;
+        let body = source.open(service).await?.receiving(bytes_max, checksums)?;
+        let staged = content::stage_block(body, service.store.upload(), &service.md5).await;
+        let (staged, received) = staged.map_err(broken_off)?;
+        let appended = service.store.append_block(&at, staged, append, conditions).await;
+        let appended = appended.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok(Response { appended, received })
+    }
+
+    fn encode(response: Response) -> http::Response<Body> {
+        let Response { appended, received } = response;
+        let mut response = headers::written(appended.stamp);
+        let map = response.headers_mut();
+        headers::set(map, header::X_MS_BLOB_APPEND_OFFSET, &appended.offset.to_string());
+        headers::set(map, header::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &appended.blocks.to_string());
+        if received.md5_given {
+            headers::set_md5(map, header::CONTENT_MD5, received.md5);
+        } else {
+            headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ServiceKind;
+    use crate::testing;
+
+    #[test]
+    fn what_the_destination_must_be_is_read() {
+        let headers = [
+            ("x-ms-copy-source", "http://127.0.0.1/dev/con/source"),
+            ("x-ms-blob-condition-appendpos", "5"),
+            ("x-ms-blob-condition-maxsize", "7"),
+            ("x-ms-version", "2021-12-02"),
+        ];
+        let head = testing::head(ServiceKind::Blob, "PUT", "/dev/con/b?comp=appendblock", &headers);
+        let request = AppendBlockFromUrl::decode(&head, Payload::None).unwrap();
+        assert_eq!(request.append, AppendConditions { position: Some(5), length_max: Some(7) });
+        assert_eq!(request.bytes_max, 4 << 20);
+    }
+}

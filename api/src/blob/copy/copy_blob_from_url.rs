@@ -1,0 +1,93 @@
+//! *Copy Blob From URL*: a copy that is done when it is answered, of block blobs of at most 256 MiB.
+
+use super::source::{SourceRequest, broken_off};
+use super::{Gifts, TagOption, accepted};
+use crate::blob::{BlobService, address, headers, new_blob};
+use crate::body::{Body, Payload};
+use crate::checksum::{self, Checksums};
+use crate::content::{self, Received};
+use crate::error::{ErrorCode, Intent, StorageError};
+use crate::head::Head;
+use crate::operation::Operation;
+use crate::{condition, header};
+use storage_engine::blob::{
+    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Stamp,
+};
+use storage_engine::clock::Timestamp;
+
+/// Most bytes of a source.
+const BYTES_MAX: u64 = 256 << 20;
+
+pub(crate) struct CopyBlobFromUrl;
+
+pub(crate) struct Request {
+    at: BlobAddress,
+    new: NewBlob,
+    tags: TagOption,
+    source: SourceRequest,
+    checksums: Checksums,
+    conditions: Conditions,
+    received: Timestamp,
+}
+
+pub(crate) struct Response {
+    stamp: Stamp,
+    id: u128,
+    received: Received,
+}
+
+impl Operation for CopyBlobFromUrl {
+    type Service = BlobService;
+    type Request = Request;
+    type Response = Response;
+
+    fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        let tags = TagOption::read(head)?;
+        Ok(Request {
+            at: address::blob_from_source(head)?,
+            new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,
+            tags,
+            source: SourceRequest::decode(head)?.with_tags(tags == TagOption::Copy),
+            checksums: Checksums::of_source(head)?,
+            conditions: condition::of_write(head)?,
+            received: head.received,
+        })
+    }
+
+    async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
+        let Request { at, mut new, tags, source, checksums, conditions, received: now } = request;
+        let shown = source.shown();
+        let mut source = source.open(service).await?;
+        if source.kind != BlobKind::Block {
+            return Err(StorageError::new(ErrorCode::InvalidSourceBlobType));
+        }
+        Gifts { properties: true, tags }.give(&mut new, &mut source);
+        let (id, total) = (service.copying.entropy.bits(), source.length);
+        let body = source.receiving(BYTES_MAX, checksums)?;
+        let staged = content::stage(body, service.store.upload(), &service.md5).await;
+        let (staged, received) = staged.map_err(broken_off)?;
+        new.copy = Some(CopyState {
+            id,
+            source: shown,
+            status: CopyStatus::Success,
+            copied: total,
+            total,
+            completed: Some(now),
+            ..CopyState::default()
+        });
+        let protection = service.protection(&at.account).await?;
+        let content = (BlobKind::Block, staged);
+        let put = service.store.put_copied_blob(&at, new, content, conditions, protection).await;
+        let stamp = put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok(Response { stamp, id, received })
+    }
+
+    fn encode(response: Response) -> http::Response<Body> {
+        let Response { stamp, id, received } = response;
+        let mut response = accepted(stamp, id, CopyStatus::Success);
+        let map = response.headers_mut();
+        headers::set_md5(map, header::CONTENT_MD5, received.md5);
+        headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
+        response
+    }
+}

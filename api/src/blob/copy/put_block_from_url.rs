@@ -1,0 +1,60 @@
+//! *Put Block From URL*. As [*Put Block*](crate::blob::block::PutBlock), with bytes of a source.
+
+use super::source::{SourceRequest, broken_off};
+use crate::blob::block::put_block::{self, block_id};
+use crate::blob::{BlobService, address};
+use crate::body::{Body, Payload};
+use crate::checksum::Checksums;
+use crate::condition;
+use crate::content::{self, Received, block_bytes_max};
+use crate::error::{Intent, StorageError};
+use crate::head::Head;
+use crate::operation::Operation;
+use storage_engine::blob::{BlobAddress, LeaseId};
+use storage_engine::name::BlockId;
+
+pub(crate) struct PutBlockFromUrl;
+
+pub(crate) struct Request {
+    at: BlobAddress,
+    id: BlockId,
+    lease: Option<LeaseId>,
+    source: SourceRequest,
+    checksums: Checksums,
+    bytes_max: u64,
+}
+
+impl Operation for PutBlockFromUrl {
+    type Service = BlobService;
+    type Request = Request;
+    type Response = Received;
+
+    fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        let at = address::blob_from_source(head)?;
+        condition::none(head)?;
+        let id = head.query.get("blockid").filter(|id| !id.is_empty());
+        let id = block_id(id.ok_or_else(|| StorageError::missing_query("blockid"))?)?;
+        Ok(Request {
+            at,
+            id,
+            lease: condition::lease(head)?,
+            source: SourceRequest::decode(head)?,
+            checksums: Checksums::of_source(head)?,
+            bytes_max: block_bytes_max(head.version),
+        })
+    }
+
+    async fn execute(service: &BlobService, request: Request) -> Result<Received, StorageError> {
+        let Request { at, id, lease, source, checksums, bytes_max } = request;
+        let body = source.open(service).await?.receiving(bytes_max, checksums)?;
+        let staged = content::stage_block(body, service.store.upload(), &service.md5).await;
+        let (staged, received) = staged.map_err(broken_off)?;
+        let put = service.store.stage_block(&at, id, staged, lease).await;
+        put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok(received)
+    }
+
+    fn encode(received: Received) -> http::Response<Body> {
+        put_block::answer(&received, None)
+    }
+}

@@ -1,0 +1,424 @@
+//! The source of a copy: what `x-ms-copy-source` means, and its bytes.
+//!
+//! The address is asked as a client would ask it, by a GET whose conditions are those that the request names for the
+//! source (`x-ms-source-if-…`). If the address is this server's, that GET is made of nothing but its head: it passes the
+//! same gate as a request that comes from outside, and is then read from the engine. So a source of our own is exactly
+//! as readable as it is to whoever asks for it directly, and no rule is written twice.
+//!
+//! # Whose right it is
+//! The right to read comes from the address (a shared access signature), from `x-ms-copy-source-authorization`, from the
+//! container being public, or, for [*Copy Blob*](super::CopyBlob) within one account alone, from the caller's key or
+//! token. Page "Copy Blob"; the pages of the other operations know no such loan.
+//!
+//! # Which address is ours
+//! The one by which the client reached us, which its `Host` header names (behind a mapped port nobody else knows it),
+//! with any account in front of it; and those that [`crate::source::Sources::is_own`] knows. That a client can lie about
+//! its `Host` is no harm: it makes us look at our own blobs, with the same gate.
+
+use crate::auth::{Caller, Principal, sas};
+use crate::blob::{BlobService, address};
+use crate::body::{Body, Incoming};
+use crate::checksum::Checksums;
+use crate::content::{self, Receiving};
+use crate::error::{ErrorCode, Intent, StorageError};
+use crate::head::{Arrival, Head};
+use crate::operation::{Access, Asked};
+use crate::source::SourceError;
+use crate::target::{Level, ServiceKind};
+use crate::version::Version;
+use crate::{condition, header, metadata, range};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use storage_engine::blob::{BlobAddress, BlobKind, ContentHeaders, Tags, Which};
+use storage_engine::clock::{Etag, Timestamp};
+use storage_engine::name::{AccountName, Metadata};
+
+/// Most bytes of an address (page "Copy Blob").
+const ADDRESS_BYTES_MAX: usize = 2 << 10;
+
+/// What is asked of a source, by the name of the header in the request, and what the source calls it.
+const PASSED_ON: [(&str, &str); 8] = [
+    (header::X_MS_SOURCE_IF_MATCH, header::IF_MATCH),
+    (header::X_MS_SOURCE_IF_NONE_MATCH, header::IF_NONE_MATCH),
+    (header::X_MS_SOURCE_IF_MODIFIED_SINCE, header::IF_MODIFIED_SINCE),
+    (header::X_MS_SOURCE_IF_UNMODIFIED_SINCE, header::IF_UNMODIFIED_SINCE),
+    (header::X_MS_SOURCE_IF_TAGS, header::X_MS_IF_TAGS),
+    (header::X_MS_SOURCE_RANGE, header::X_MS_RANGE),
+    (header::X_MS_SOURCE_RANGE, header::RANGE),
+    (header::X_MS_COPY_SOURCE_AUTHORIZATION, header::AUTHORIZATION),
+];
+
+/// What a source's answer says of a key that is not ours to use yet.
+const SOURCE_KEYS: [&str; 3] = [
+    header::X_MS_SOURCE_ENCRYPTION_ALGORITHM,
+    header::X_MS_SOURCE_ENCRYPTION_KEY,
+    header::X_MS_SOURCE_ENCRYPTION_KEY_SHA256,
+];
+
+/// A source that was asked for and not looked at yet.
+#[derive(Debug)]
+pub(super) struct SourceRequest {
+    uri: Uri,
+    authority: Authority,
+    /// What the GET says.
+    headers: HeaderMap,
+    /// By what name the client reached us.
+    host: Option<String>,
+    arrival: Arrival,
+    version: Version,
+    received: Timestamp,
+    request_id: String,
+    /// Whose right counts within the account, if it does.
+    lender: Option<(AccountName, Caller)>,
+    /// Whether the tags are wanted too.
+    tags: bool,
+}
+
+/// A source that is open.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// What kind of blob it is. What is no blob counts as a block blob.
+    pub(super) kind: BlobKind,
+    /// Its HTTP headers.
+    pub(super) headers: ContentHeaders,
+    /// Its metadata.
+    pub(super) metadata: Metadata,
+    /// Its tags, if they were wanted.
+    pub(super) tags: Tags,
+    /// Bytes that it gives.
+    pub(super) length: u64,
+    /// The bytes.
+    pub(super) bytes: Incoming,
+    /// Which blob of ours it is.
+    pub(super) own: Option<(BlobAddress, Which, Etag)>,
+}
+
+impl SourceRequest {
+    /// Reads what the request says of its source.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` for what is no address of the web; `NotImplemented` for a source under a key of the client's.
+    pub(super) fn decode(head: &Head) -> Result<Self, StorageError> {
+        if let Some(name) = SOURCE_KEYS.iter().find(|name| head.headers.contains_key(**name)) {
+            return Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name));
+        }
+        let text = head.required(header::X_MS_COPY_SOURCE)?;
+        // The value may hold a signature, so it is not repeated.
+        let invalid = || StorageError::invalid_header(header::X_MS_COPY_SOURCE, "");
+        let uri: Uri = text.parse().map_err(|_| invalid())?;
+        let web = matches!(uri.scheme_str(), Some("http" | "https"));
+        let authority = uri.authority().cloned().filter(|authority| !authority.as_str().contains('@'));
+        let authority = authority.filter(|_| web && text.len() <= ADDRESS_BYTES_MAX).ok_or_else(invalid)?;
+        let mut headers = HeaderMap::new();
+        for (given, passed) in PASSED_ON {
+            if head.text(given)?.is_some()
+                && let Some(value) = head.headers.get(given)
+            {
+                headers.insert(passed, value.clone());
+            }
+        }
+        if let Some(value) = headers.get(header::AUTHORIZATION)
+            && !value.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+        {
+            return Err(StorageError::invalid_header(header::X_MS_COPY_SOURCE_AUTHORIZATION, ""));
+        }
+        if let Ok(version) = HeaderValue::from_str(&head.version.to_string()) {
+            headers.insert(header::X_MS_VERSION, version);
+        }
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        Ok(Self {
+            uri,
+            authority,
+            headers,
+            host,
+            arrival: head.arrival,
+            version: head.version,
+            received: head.received,
+            request_id: head.request_id.clone(),
+            lender: None,
+            tags: false,
+        })
+    }
+
+    /// Within the account, the caller's own right to read counts.
+    pub(super) fn lent_by(mut self, head: &Head) -> Self {
+        if matches!(head.caller.principal(), Principal::Owner | Principal::Identity(_)) {
+            self.lender = Some((head.account.clone(), head.caller.clone()));
+        }
+        self
+    }
+
+    /// The tags are wanted too.
+    pub(super) fn with_tags(mut self, wanted: bool) -> Self {
+        self.tags = wanted;
+        self
+    }
+
+    /// Whether only a part is wanted.
+    pub(super) fn is_ranged(&self) -> bool {
+        self.headers.contains_key(header::X_MS_RANGE)
+    }
+
+    /// The address for everybody to see: without the signature.
+    pub(super) fn shown(&self) -> String {
+        let state = self.uri.query().unwrap_or_default().split('&').find(|pair| {
+            ["snapshot=", "versionid="]
+                .iter()
+                .any(|name| pair.get(..name.len()).is_some_and(|given| given.eq_ignore_ascii_case(name)))
+        });
+        let scheme = self.uri.scheme_str().unwrap_or("http");
+        let query = state.map(|pair| format!("?{pair}")).unwrap_or_default();
+        format!("{scheme}://{}{}{query}", self.authority, self.uri.path())
+    }
+
+    /// Asks the source.
+    ///
+    /// # Errors
+    /// `CannotVerifyCopySource` if it is not there, may not be read or does not answer; `SourceConditionNotMet`.
+    pub(super) async fn open(self, service: &BlobService) -> Result<Source, StorageError> {
+        let sources = &service.copying.sources;
+        let ours = self.host.as_deref().is_some_and(|host| same_server(host, self.authority.as_str()))
+            || sources.is_own(&self.authority);
+        if ours {
+            return self.open_own(service).await;
+        }
+        if self.tags {
+            let name = header::X_MS_COPY_SOURCE_TAG_OPTION;
+            return Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", name));
+        }
+        let ranged = self.is_ranged();
+        let mut request = Request::new(());
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
+        let answer = sources.ask(request).await.map_err(|error| unanswered(error))?;
+        Source::of_answer(answer, ranged)
+    }
+
+    async fn open_own(self, service: &BlobService) -> Result<Source, StorageError> {
+        let (head, at, which) = self.admitted(service).await.map_err(of_own)?;
+        let conditions = condition::of_read(&head)?;
+        let range =
+            range::read(&head).map_err(|_| StorageError::invalid_header(header::X_MS_SOURCE_RANGE, ""))?;
+        let read = service.store.read(&at, which, range, conditions).await;
+        let read = read.map_err(|error| of_own(StorageError::from_engine(error, Intent::Read)))?;
+        let properties = read.properties;
+        let framed = content::body(read.reader, read.length, false).await;
+        let framed = framed.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
+        Ok(Source {
+            kind: properties.kind,
+            headers: properties.headers,
+            metadata: properties.metadata,
+            tags: if self.tags { properties.tags } else { Tags::default() },
+            length: read.length,
+            bytes: Incoming::new(framed.body, read.length),
+            own: Some((at, which, properties.etag)),
+        })
+    }
+
+    /// The head of the GET, once whoever it comes from may have it carried out.
+    async fn admitted(&self, service: &BlobService) -> Result<(Head, BlobAddress, Which), StorageError> {
+        let mut request = Request::new(());
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        if let Ok(host) = HeaderValue::from_str(self.authority.as_str()) {
+            request.headers_mut().insert(header::HOST, host);
+        }
+        let parts = request.into_parts().0;
+        let mut head = Head::read(ServiceKind::Blob, self.arrival, parts, &self.request_id, self.received)?;
+        head.version = self.version;
+        let asks_more = head.query.get("comp").is_some() || head.query.get("restype").is_some();
+        let blob = (head.target.service, head.target.resource.level()) == (ServiceKind::Blob, Level::Blob);
+        if asks_more || !blob {
+            return Err(StorageError::new(ErrorCode::InvalidUri));
+        }
+        let gate = &service.copying.gate;
+        head.caller = match self.lender_for(&head) {
+            Some(caller) => caller,
+            None => gate.enter(&head, Some(asked(Access::Read, None))).await?,
+        };
+        gate.admit(asked(Access::Read, None), &mut head)?;
+        if self.tags {
+            gate.admit(asked(Access::Tags, Some("tags")), &mut head)?;
+        }
+        let (at, which) = (address::blob(&head)?, address::which(&head)?);
+        Ok((head, at, which))
+    }
+
+    /// Whoever lends their right, if the source is in their account and brings no right of its own.
+    fn lender_for(&self, head: &Head) -> Option<Caller> {
+        let brings_its_own = head.headers.contains_key(header::AUTHORIZATION) || sas::is_in(&head.query);
+        let (account, caller) = self.lender.as_ref()?;
+        (*account == head.account && !brings_its_own).then(|| caller.clone())
+    }
+}
+
+/// What the GET of a source asks for.
+const fn asked(access: Access, comp: Option<&'static str>) -> Asked {
+    Asked { service: ServiceKind::Blob, method: "GET", level: Level::Blob, access, comp }
+}
+
+impl Source {
+    /// What another server answered.
+    fn of_answer(answer: Response<Body>, ranged: bool) -> Result<Self, StorageError> {
+        let status = answer.status();
+        let (parts, body) = answer.into_parts();
+        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let expected = if ranged { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        match status {
+            StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => {
+                return Err(StorageError::new(ErrorCode::SourceConditionNotMet));
+            }
+            _ if status == expected => {}
+            StatusCode::OK => {
+                let reason = "The source does not give parts of itself.";
+                return Err(unusable(ErrorCode::CannotVerifyCopySource, reason));
+            }
+            _ => {
+                let code = text(header::X_MS_ERROR_CODE).unwrap_or_default();
+                let reason = format!("The source answers {status}.");
+                return Err(cannot_verify(status.as_u16(), code, &reason));
+            }
+        }
+        let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let length: u64 = length.ok_or_else(|| {
+            unusable(ErrorCode::CannotVerifyCopySource, "The source does not say how long it is.")
+        })?;
+        let own = |name| text(name).unwrap_or_default().to_owned();
+        // The MD5 beside a part is that of the part.
+        let md5_of_blob = if ranged { None } else { text(header::CONTENT_MD5) };
+        let md5 = text(header::X_MS_BLOB_CONTENT_MD5).or(md5_of_blob);
+        Ok(Self {
+            kind: kind_of(&parts.headers),
+            headers: ContentHeaders {
+                content_type: own(header::CONTENT_TYPE),
+                encoding: own(header::CONTENT_ENCODING),
+                language: own(header::CONTENT_LANGUAGE),
+                disposition: own(header::CONTENT_DISPOSITION),
+                cache_control: own(header::CACHE_CONTROL),
+                md5: md5.and_then(|text| STANDARD.decode(text).ok()?.try_into().ok()),
+            },
+            metadata: metadata::read(&parts.headers).unwrap_or_default(),
+            tags: Tags::default(),
+            length,
+            bytes: Incoming::new(body, length),
+            own: None,
+        })
+    }
+
+    /// The source as a body of at most `bytes_max` bytes that has to have these checksums.
+    ///
+    /// # Errors
+    /// `CannotVerifyCopySource` if it is larger.
+    pub(super) fn receiving(self, bytes_max: u64, checksums: Checksums) -> Result<Receiving, StorageError> {
+        if self.length > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        Ok(Receiving::of_source(self.bytes, self.length, checksums))
+    }
+}
+
+/// The kind of blob that an answer is of.
+fn kind_of(headers: &HeaderMap) -> BlobKind {
+    let number =
+        |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok());
+    match headers.get(header::X_MS_BLOB_TYPE).map(HeaderValue::as_bytes) {
+        Some(b"AppendBlob") => BlobKind::Append {
+            blocks: number(header::X_MS_BLOB_COMMITTED_BLOCK_COUNT)
+                .and_then(|blocks| u32::try_from(blocks).ok())
+                .unwrap_or_default(),
+            sealed: headers.get(header::X_MS_BLOB_SEALED).is_some_and(|value| value == "true"),
+        },
+        Some(b"PageBlob") => {
+            BlobKind::Page { sequence_number: number(header::X_MS_BLOB_SEQUENCE_NUMBER).unwrap_or_default() }
+        }
+        _ => BlobKind::Block,
+    }
+}
+
+/// Whether two hosts are this one server: the same, but perhaps for the account in front of it.
+fn same_server(host: &str, other: &str) -> bool {
+    let behind_account = |text: &str| {
+        let rest = text.split_once('.').map(|(_, rest)| rest.to_ascii_lowercase());
+        rest.filter(|rest| rest.starts_with("blob."))
+    };
+    host.eq_ignore_ascii_case(other)
+        || behind_account(host).is_some_and(|rest| behind_account(other) == Some(rest))
+}
+
+/// A refusal by ourselves, as the refusal of a source.
+fn of_own(error: StorageError) -> StorageError {
+    match error.code {
+        ErrorCode::ConditionNotMetOnRead | ErrorCode::ConditionNotMetOnWrite => {
+            StorageError::new(ErrorCode::SourceConditionNotMet)
+        }
+        code if code.status() >= 500 => error,
+        code => cannot_verify(code.status(), code.wire(), code.message()).caused_by(error),
+    }
+}
+
+/// A source that cannot be used, whatever it answered.
+fn unusable(code: ErrorCode, reason: &str) -> StorageError {
+    let mut error = StorageError::new(code);
+    error.message = Some(reason.to_owned());
+    error
+}
+
+/// A source that may not be asked, or does not answer.
+fn unanswered(error: SourceError) -> StorageError {
+    let code = match error {
+        SourceError::Forbidden(_) => ErrorCode::CannotVerifyCopySourceForbidden,
+        SourceError::Unreachable(_) => ErrorCode::CannotVerifyCopySource,
+    };
+    unusable(code, &error.to_string()).caused_by(error)
+}
+
+/// `CannotVerifyCopySource`, as the source has it. Its own failures are a conflict to us and no failure of ours.
+fn cannot_verify(status: u16, code: &str, message: &str) -> StorageError {
+    let kind = match status {
+        400 => ErrorCode::CannotVerifyCopySourceBadRequest,
+        401 => ErrorCode::CannotVerifyCopySourceUnauthorized,
+        403 => ErrorCode::CannotVerifyCopySourceForbidden,
+        404 => ErrorCode::CannotVerifyCopySourceNotFound,
+        412 => ErrorCode::CannotVerifyCopySourcePrecondition,
+        416 => ErrorCode::CannotVerifyCopySourceRange,
+        _ => ErrorCode::CannotVerifyCopySource,
+    };
+    let mut error = StorageError::new(kind)
+        .with("CopySourceStatusCode", status.to_string())
+        .with("CopySourceErrorCode", code)
+        .with("CopySourceErrorMessage", message);
+    error.headers.push((header::X_MS_COPY_SOURCE_STATUS_CODE, status.to_string()));
+    if !code.is_empty() {
+        error.headers.push((header::X_MS_COPY_SOURCE_ERROR_CODE, code.to_owned()));
+    }
+    error.message = Some(message.to_owned()).filter(|message| !message.is_empty());
+    error
+}
+
+/// A source that has more bytes than the operation takes.
+pub(super) fn too_large(bytes_max: u64) -> StorageError {
+    let reason =
+        format!("The source is larger than {bytes_max} bytes, which is the most that is copied at once.");
+    unusable(ErrorCode::CannotVerifyCopySource, &reason)
+}
+
+/// What the reading of a source failed with, in terms of the copy: a source that breaks off is no mistake of the body
+/// that the client did not send.
+pub(super) fn broken_off(error: StorageError) -> StorageError {
+    match error.code {
+        ErrorCode::InvalidInput | ErrorCode::RequestTimedOut => cut_short().caused_by(error),
+        _ => error,
+    }
+}
+
+/// A source that has fewer bytes than it said.
+pub(super) fn cut_short() -> StorageError {
+    unusable(ErrorCode::CannotVerifyCopySource, "The source broke off.")
+}
+
+/// A source that was written while it was copied.
+pub(super) fn changed() -> StorageError {
+    unusable(ErrorCode::SourceConditionNotMet, "The source was changed while it was copied.")
+}

@@ -1,0 +1,181 @@
+//! A pending copy on its way.
+//!
+//! It asks again and again whether it is still wanted, by noting how far it is: a copy that was called off, or whose
+//! destination is not there any more, ends there, and what it had staged is given back. It always says how it ended,
+//! unless the process dies: then the engine fails it at the next start.
+//!
+//! A source that goes on in the middle (by ranges, after it broke off) is not asked again: the copy fails, and whoever
+//! wanted it starts it anew. Pages that hold nothing but zeros are not written, so a sparse page blob stays sparse.
+
+use super::source::{Source, broken_off};
+use crate::error::{Intent, StorageError};
+use crate::source::Sources;
+use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+use storage_engine::EngineError;
+use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Conditions, CopyEnd};
+use storage_engine::chunk::Staged;
+
+/// Bytes between two looks at whether the copy is still wanted.
+const STEP_BYTES: u64 = 4 << 20;
+/// Bytes of a page blob that are written, or left out, together.
+const UNIT_BYTES: usize = 64 << 10;
+
+/// A copy that was begun.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) store: BlobStore,
+    pub(super) at: BlobAddress,
+    /// The copy's id.
+    pub(super) id: u128,
+    /// What the destination is.
+    pub(super) kind: BlobKind,
+    pub(super) source: Source,
+}
+
+/// A copy that is being begun. If the request ends between the verb that makes the destination and the answer, because
+/// the client hung up, the destination must not stay pending without anybody who moves bytes.
+pub(super) struct Promise {
+    transfer: Option<Transfer>,
+    sources: Arc<dyn Sources>,
+}
+
+impl Promise {
+    /// To be made before the verb is called.
+    pub(super) fn new(transfer: Transfer, sources: &Arc<dyn Sources>) -> Self {
+        Self { transfer: Some(transfer), sources: Arc::clone(sources) }
+    }
+
+    /// The destination is made: moves the bytes.
+    pub(super) fn keep(mut self) {
+        if let Some(transfer) = self.transfer.take() {
+            self.sources.run(Box::pin(transfer.run()));
+        }
+    }
+
+    /// The destination was refused.
+    pub(super) fn forget(mut self) {
+        self.transfer = None;
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(transfer) = self.transfer.take() {
+            self.sources.run(Box::pin(transfer.give_up()));
+        }
+    }
+}
+
+impl Transfer {
+    /// Says that nothing will be moved.
+    async fn give_up(mut self) {
+        let why = "500 InternalError \"The request ended before the copy began.\"";
+        // That there is no such copy is the usual case: the verb was not carried out.
+        let _ = self.finish(None, CopyEnd::Failed(why.to_owned())).await;
+    }
+
+    /// Moves all bytes, and says how it went.
+    pub(super) async fn run(mut self) {
+        let moved = match self.kind {
+            BlobKind::Page { .. } => self.pages().await.map(|()| None),
+            BlobKind::Block | BlobKind::Append { .. } => self.whole().await.map(Some),
+        };
+        let (bytes, end) = match moved {
+            Ok(bytes) => (bytes, CopyEnd::Success),
+            Err(error) => (None, CopyEnd::Failed(description(&error))),
+        };
+        if let Err(error) = self.finish(bytes, end).await {
+            tracing::debug!(%error, "a copy was not finished, for it was called off or the store stopped");
+        }
+    }
+
+    async fn finish(&mut self, bytes: Option<Staged>, end: CopyEnd) -> Result<(), EngineError> {
+        let done = self.store.finish_copy(&self.at, self.id, bytes, end).await;
+        match done {
+            Err(error @ (EngineError::NoCopyPending | EngineError::CopyIdMismatch)) => Err(error),
+            Err(error) => {
+                let why = CopyEnd::Failed(description(&StorageError::from_engine(error, Intent::Write)));
+                self.store.finish_copy(&self.at, self.id, None, why).await.map(drop)
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// The next bytes, and how many there were so far with them; none at the end.
+    async fn next(&mut self, so_far: &mut u64) -> Result<Option<Bytes>, StorageError> {
+        let Some(piece) = self.source.bytes.next().await.map_err(broken_off)? else {
+            let whole = *so_far == self.source.length;
+            return if whole { Ok(None) } else { Err(super::source::cut_short()) };
+        };
+        let former = *so_far;
+        *so_far += piece.len() as u64;
+        if former / STEP_BYTES != *so_far / STEP_BYTES {
+            self.store.copy_progress(&self.at, self.id, *so_far).await.map_err(engine)?;
+        }
+        Ok(Some(piece))
+    }
+
+    async fn whole(&mut self) -> Result<Staged, StorageError> {
+        let (mut upload, mut so_far) = (self.store.upload(), 0);
+        while let Some(piece) = self.next(&mut so_far).await? {
+            upload.write(piece).await.map_err(engine)?;
+        }
+        let staged = match self.kind {
+            BlobKind::Append { .. } => upload.finish_in_chunks().await,
+            BlobKind::Block | BlobKind::Page { .. } => upload.finish().await,
+        };
+        staged.map_err(engine)
+    }
+
+    async fn pages(&mut self) -> Result<(), StorageError> {
+        let (mut gathered, mut offset, mut so_far) = (BytesMut::new(), 0, 0);
+        while let Some(piece) = self.next(&mut so_far).await? {
+            gathered.extend_from_slice(&piece);
+            while gathered.len() >= UNIT_BYTES {
+                let unit = gathered.split_to(UNIT_BYTES).freeze();
+                offset = self.write(offset, unit).await?;
+            }
+        }
+        self.write(offset, gathered.freeze()).await?;
+        self.unchanged().await
+    }
+
+    /// Writes a part of a page blob, and gives where it ends.
+    async fn write(&mut self, offset: u64, unit: Bytes) -> Result<u64, StorageError> {
+        let end = offset + unit.len() as u64;
+        if unit.iter().any(|byte| *byte != 0) {
+            self.store.write_copied_pages(&self.at, self.id, offset, vec![unit]).await.map_err(engine)?;
+        }
+        Ok(end)
+    }
+
+    /// A page blob of ours is read while others write it. What was read is of one version only if it has not changed.
+    async fn unchanged(&mut self) -> Result<(), StorageError> {
+        let Some((at, which, etag)) = &self.source.own else { return Ok(()) };
+        let now = self.store.properties(at, *which, Conditions::default()).await.map_err(engine)?;
+        if now.etag == *etag { Ok(()) } else { Err(super::source::changed()) }
+    }
+}
+
+fn engine(error: EngineError) -> StorageError {
+    StorageError::from_engine(error, Intent::Write)
+}
+
+/// For `x-ms-copy-status-description`.
+fn description(error: &StorageError) -> String {
+    let message = error.message.as_deref().unwrap_or_else(|| error.code.message());
+    format!("{} {} \"{message}\"", error.code.status(), error.code.wire())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    #[test]
+    fn a_failure_is_described_by_status_code_and_words() {
+        let error = StorageError::new(ErrorCode::BlobNotFound);
+        assert_eq!(description(&error), "404 BlobNotFound \"The specified blob does not exist.\"");
+    }
+}

@@ -1,0 +1,294 @@
+//! Sources of copies that are other servers: what may be asked, and how.
+//!
+//! Clients give addresses and this server fetches them, from where it stands. So it must not stand in for a client where
+//! that client could not go: at the metadata service of a cloud (which gives out credentials), at services of this
+//! machine, at neighbours in a private network.
+//! - **Addresses are judged when they are connected to**, after the name was resolved, so a name that means one thing
+//!   to a check and another to the connection is no way around. An address in the URL itself is judged before.
+//! - **Link-local and metadata addresses are never asked**, whatever is configured.
+//! - **Loopback and private addresses are asked only with `--copy-from-private`.** Without it a server that is reachable
+//!   by more than its own machine would be a way to whatever its network trusts. Copies on this server are not affected:
+//!   they open no connection at all, so code that copies between its own containers needs no setting.
+//! - **A redirect is an answer like any other** and fails the copy; nothing is asked that the client did not name.
+
+use crate::listener;
+use api::Body;
+use api::source::{SourceError, Sources};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::uri::Authority;
+use http::{Request, Response, Uri};
+use http_body_util::Empty;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::rt::TokioExecutor;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tower_service::Service;
+
+/// How long connecting may take, without TLS.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// How long it may take until the head of the answer is there.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Copies that take their time, at once. More wait, pending.
+const COPIES_MAX: usize = 16;
+
+type Web = Client<HttpsConnector<HttpConnector<Guarded>>, Empty<Bytes>>;
+
+/// An address that may not be asked.
+#[derive(Debug)]
+struct Barred;
+
+impl std::fmt::Display for Barred {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("The source is at an address that this server does not ask.")
+    }
+}
+
+impl std::error::Error for Barred {}
+
+/// Other servers, over HTTP and HTTPS.
+pub(crate) struct WebSources {
+    blob: SocketAddr,
+    private_allowed: bool,
+    /// Made when it is first needed: a machine without trusted certificates serves blobs all the same.
+    web: OnceLock<Result<Web, String>>,
+    running: Arc<Semaphore>,
+}
+
+impl WebSources {
+    /// For a server whose blobs are at `blob`. `private_allowed`: servers on this machine and in private networks may
+    /// be asked too.
+    pub(crate) fn new(blob: SocketAddr, private_allowed: bool) -> Self {
+        let running = Arc::new(Semaphore::new(COPIES_MAX));
+        Self { blob, private_allowed, web: OnceLock::new(), running }
+    }
+
+    fn web(&self) -> Result<&Web, SourceError> {
+        let web = self.web.get_or_init(|| open(self.private_allowed));
+        web.as_ref().map_err(|reason| SourceError::Unreachable(reason.clone().into()))
+    }
+}
+
+fn open(private_allowed: bool) -> Result<Web, String> {
+    let mut tcp = HttpConnector::new_with_resolver(Guarded { names: GaiResolver::new(), private_allowed });
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECTING));
+    let builder = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| format!("this machine's trusted certificates cannot be read: {error}"))?;
+    let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+impl Sources for WebSources {
+    fn ask(&self, request: Request<()>) -> BoxFuture<'_, Result<Response<Body>, SourceError>> {
+        Box::pin(async move {
+            let barred = || SourceError::Forbidden(Barred.to_string());
+            if literal(request.uri()).is_some_and(|address| is_barred(address, self.private_allowed)) {
+                return Err(barred());
+            }
+            let answer = self.web()?.request(request.map(|()| Empty::new()));
+            let answer = tokio::time::timeout(PATIENCE, answer).await;
+            let answer = answer.map_err(|late| SourceError::Unreachable(late.into()))?;
+            match answer {
+                Ok(answer) => Ok(listener::patiently(answer)),
+                Err(error) if caused_by_bar(&error) => Err(barred()),
+                Err(error) => Err(SourceError::Unreachable(error.into())),
+            }
+        })
+    }
+
+    fn is_own(&self, authority: &Authority) -> bool {
+        if authority.port_u16() != Some(self.blob.port()) {
+            return false;
+        }
+        let host = authority.host().to_ascii_lowercase();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        match address {
+            Ok(address) => {
+                address == self.blob.ip() || (address.is_loopback() && self.blob.ip().is_loopback())
+            }
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+
+    fn run(&self, copy: BoxFuture<'static, ()>) {
+        let running = Arc::clone(&self.running);
+        tokio::spawn(async move {
+            // Never closed, so a permit always comes.
+            let _permit = running.acquire_owned().await;
+            copy.await;
+        });
+    }
+}
+
+/// The address, if the URL has one in place of a name.
+fn literal(uri: &Uri) -> Option<IpAddr> {
+    uri.host()?.trim_matches(['[', ']']).parse().ok()
+}
+
+fn caused_by_bar(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<Barred>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Resolves names, and keeps of their addresses those that may be asked.
+#[derive(Debug, Clone)]
+struct Guarded {
+    names: GaiResolver,
+    private_allowed: bool,
+}
+
+impl Service<Name> for Guarded {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.names.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let (found, private_allowed) = (self.names.call(name), self.private_allowed);
+        Box::pin(async move {
+            let mut addresses: Vec<SocketAddr> = found.await?.collect();
+            addresses.retain(|address| !is_barred(address.ip(), private_allowed));
+            if addresses.is_empty() { Err(Barred.into()) } else { Ok(addresses.into_iter()) }
+        })
+    }
+}
+
+/// Whether this server does not ask there.
+fn is_barred(address: IpAddr, private_allowed: bool) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_barred_v4(address, private_allowed),
+        IpAddr::V6(address) => is_barred_v6(address, private_allowed),
+    }
+}
+
+fn is_barred_v4(address: Ipv4Addr, private_allowed: bool) -> bool {
+    let [first, second, ..] = address.octets();
+    // Where clouds answer machines about themselves, besides link-local addresses.
+    let metadata = [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)];
+    let never = address.is_link_local()
+        || first == 0
+        || address.is_multicast()
+        || address.is_broadcast()
+        || metadata.contains(&address);
+    let shared = first == 100 && (64..128).contains(&second);
+    never || (!private_allowed && (address.is_loopback() || address.is_private() || shared))
+}
+
+fn is_barred_v6(address: Ipv6Addr, private_allowed: bool) -> bool {
+    let metadata = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    let [first, second, .., high, low] = address.segments();
+    if (first, second) == (0x64, 0xff9b) {
+        // A gateway turns it into the IPv4 address at its end.
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        return is_barred_v4(Ipv4Addr::new(a, b, c, d), private_allowed);
+    }
+    let never = address.is_unicast_link_local()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || address == metadata;
+    never || (!private_allowed && (address.is_loopback() || address.is_unique_local()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::tests::{ok, server};
+
+    fn barred(text: &str, private_allowed: bool) -> bool {
+        is_barred(text.parse().unwrap(), private_allowed)
+    }
+
+    #[test]
+    fn what_gives_out_credentials_is_never_asked() {
+        for address in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "168.63.129.16",
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+        ] {
+            assert!(barred(address, true) && barred(address, false), "{address}");
+        }
+    }
+
+    #[test]
+    fn this_machine_and_its_neighbours_are_asked_only_if_that_is_allowed() {
+        for address in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "::1",
+            "fd12::1",
+        ] {
+            assert!(barred(address, false) && !barred(address, true), "{address}");
+        }
+        for address in ["8.8.8.8", "2001:4860:4860::8888", "172.32.0.1"] {
+            assert!(!barred(address, false), "{address}");
+        }
+    }
+
+    async fn asked(url: &str, private_allowed: bool) -> Result<u16, String> {
+        let sources = WebSources::new(([127, 0, 0, 1], 1).into(), private_allowed);
+        let request = Request::get(url).body(()).unwrap();
+        sources.ask(request).await.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_by_what_it_means() {
+        let refused = Err(Barred.to_string());
+        for url in ["http://localhost:1/", "http://127.0.0.1:1/", "http://[::1]:1/", "http://2130706433:1/"] {
+            assert_eq!(asked(url, false).await, refused, "{url}");
+        }
+        for url in ["http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/"] {
+            assert_eq!(asked(url, true).await, refused, "{url}");
+        }
+        let port = server(vec![ok("hello")]).port();
+        assert_eq!(asked(&format!("http://localhost:{port}/"), true).await, Ok(200));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let target = server(vec![ok("elsewhere")]);
+        let answer = format!("HTTP/1.1 302 Found\r\nLocation: http://{target}/\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(asked(&format!("http://{}/", server(vec![answer])), true).await, Ok(302));
+    }
+
+    #[test]
+    fn our_own_addresses_are_known() {
+        let sources = WebSources::new(([127, 0, 0, 1], 10_000).into(), false);
+        let own = |text: &str| sources.is_own(&text.parse().unwrap());
+        for text in ["127.0.0.1:10000", "localhost:10000", "dev.blob.localhost:10000", "[::1]:10000"] {
+            assert!(own(text), "{text}");
+        }
+        for text in ["127.0.0.1:10001", "localhost", "10.0.0.1:10000", "example.org:10000"] {
+            assert!(!own(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Copies that take their time, across the end of the process that made them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+
+use crate::client::{Client, Request, Service, request};
+use crate::node::Node;
+
+/// A web server whose one answer stops in the middle. What it hands out is the connection, which stays open as long as
+/// that is kept.
+fn stuck_server() -> (SocketAddr, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let (sender, connections) = channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nonly the beginning");
+        let _ = sender.send(stream);
+    });
+    (address, connections)
+}
+
+fn begin(node: &Node) -> TcpStream {
+    let mut client = Client::new(node, Service::Blob);
+    let (source, connections) = stuck_server();
+    let copy =
+        Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &format!("http://{source}/file"));
+    let answer = client.call(&copy).expect(202);
+    assert_eq!(answer.header("x-ms-copy-status"), Some("pending"));
+    connections.recv().expect("the source was asked")
+}
+
+fn failed_for_good(node: &Node) {
+    let mut client = Client::new(node, Service::Blob);
+    let answer = client.call(&request::get_blob("copies", "blob")).expect(200);
+    assert_eq!(answer.header("x-ms-copy-status"), Some("failed"));
+    let description = answer.header("x-ms-copy-status-description").unwrap_or_default();
+    assert!(description.starts_with("500 InternalError"), "{description}");
+    assert!(answer.body.is_empty());
+    client.call(&request::put_blob("copies", "blob", b"new")).expect(201);
+}
+
+#[test]
+fn a_copy_whose_process_was_killed_does_not_stay_pending() {
+    let mut node = Node::start_with(&["--copy-from-private"]);
+    Client::new(&node, Service::Blob).call(&request::create_container("copies")).expect(201);
+    let source = begin(&node);
+    let pending = Client::new(&node, Service::Blob).call(&request::get_blob("copies", "blob")).expect(200);
+    assert_eq!(pending.header("x-ms-copy-progress"), Some("0/1000000"));
+    let barred =
+        Client::new(&node, Service::Blob).call(&request::put_blob("copies", "blob", b"x")).expect(409);
+    assert_eq!(barred.code(), "PendingCopyOperation");
+    node.kill();
+    drop(source);
+    node.restart();
+    failed_for_good(&node);
+
+    let source = begin(&node);
+    assert!(node.stop().success(), "a copy under way does not keep the process");
+    drop(source);
+    node.restart();
+    failed_for_good(&node);
+}
+
+#[test]
+fn a_server_on_this_machine_is_no_source_unless_that_is_allowed() {
+    let node = Node::start();
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("copies")).expect(201);
+    let (source, connections) = stuck_server();
+    for operation in ["x-ms-requires-sync", "x-ms-client-request-id"] {
+        let url = format!("http://localhost:{}/file", source.port());
+        let copy =
+            Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &url).header(operation, "true");
+        let refused = client.call(&copy).expect(403);
+        assert_eq!(refused.code(), "CannotVerifyCopySource");
+    }
+    assert!(connections.try_recv().is_err(), "nobody connected");
+    client.call(&request::get_blob("copies", "blob")).expect(404);
+}
+
+#[test]
+fn a_source_is_ours_by_any_name_that_means_this_server() {
+    let node = Node::start();
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("copies")).expect(201);
+    client.call(&request::put_blob("copies", "source", b"hello")).expect(201);
+    let (authority, account) = node.endpoint("blob").split_once('/').expect("an account in the path");
+    let port = authority.rsplit_once(':').map(|(_, port)| port).expect("a port");
+    for url in [
+        format!("http://localhost:{port}/{account}/copies/source"),
+        format!("http://{account}.blob.localhost:{port}/copies/source"),
+    ] {
+        let copy = Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &url);
+        assert_eq!(client.call(&copy).expect(202).header("x-ms-copy-status"), Some("success"), "{url}");
+    }
+    // By the name under which the client came, which nobody but the client knows.
+    let named = Request::new("PUT", "/copies/blob")
+        .header("host", "storage.test:8080")
+        .header("x-ms-copy-source", &format!("http://storage.test:8080/{account}/copies/source"));
+    assert_eq!(client.call(&named).expect(202).header("x-ms-copy-status"), Some("success"));
+}
