@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_batch_of_anything_else_is_refused_as_a_whole() {
         let delete = "DELETE /dev/con/a";
-        for lines in [&["GET /dev/con/a"][..], &[delete, "HEAD /dev/con/b"], &[delete, "POST /dev?comp=batch"], &[]] {
+        for lines in [&["GET /dev/con/a"][..], &[delete, "HEAD /dev/con/b"], &[delete, "PUT /dev/con/a?comp=metadata"], &[]] {
             assert_eq!(decode("/dev?comp=batch", lines).err(), Some(ErrorCode::InvalidInput), "{lines:?}");
         }
         assert!(decode("/dev?comp=batch", &vec![delete; REQUESTS_MAX]).is_ok());
