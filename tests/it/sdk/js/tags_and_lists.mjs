@@ -85,14 +85,15 @@ await main({
     await put(client, "b", { tags: { u: "2", w: "3" } });
     await put(client, "x\uffff");
     const options = { includeMetadata: true, includeTags: true, includeLegalHold: true };
-    const documents = await collect(client.listBlobsFlat({ ...options, responseFormat: "xml" }));
-    const tables = await collect(client.listBlobsFlat({ ...options, responseFormat: "arrow" }));
+    const documents = await collect(client.listBlobsFlat({ ...options, responseFormat: "Xml" }));
+    const tables = await collect(client.listBlobsFlat({ ...options, responseFormat: "Arrow" }));
     assert.deepEqual(names(tables), ["a/1", "b", "x\uffff"]);
     assert.deepEqual(names(documents), names(tables));
     tables.forEach((table, index) => {
       const document = documents[index];
       assert.deepEqual(table.tags ?? {}, document.tags ?? {});
-      assert.deepEqual(table.metadata ?? {}, document.metadata ?? {});
+      // The client reads an empty element as an empty text.
+      assert.deepEqual(table.metadata ?? {}, document.metadata || {});
       for (const [name, value] of Object.entries(document.properties)) {
         assert.deepEqual(table.properties[name] ?? "", value ?? "", `${table.name} ${name}`);
       }
@@ -106,7 +107,7 @@ await main({
     for (const name of ["a/1", "a/2", "b", "c/1"]) {
       await put(client, name);
     }
-    for (const responseFormat of ["xml", "arrow"]) {
+    for (const responseFormat of ["Xml", "Arrow"]) {
       const found = await collect(client.listBlobsByHierarchy("/", { responseFormat }));
       assert.deepEqual(found.map((item) => [item.kind, item.name]).sort(), [
         ["blob", "b"], ["prefix", "a/"], ["prefix", "c/"],
