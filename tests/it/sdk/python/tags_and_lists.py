@@ -12,6 +12,7 @@ from azure.storage.blob import (
     ContainerClient,
     ContainerSasPermissions,
     PartialBatchErrorException,
+    RetentionPolicy,
     generate_container_sas,
 )
 from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
@@ -147,6 +148,44 @@ def test_a_batch_of_256_is_the_largest():
            code="ExceedsMaxBatchRequestCount")
 
 
+def test_a_batch_sets_tiers():
+    client = container()
+    for name in ["a", "b"]:
+        client.upload_blob(name, b"x")
+    answers = list(client.set_standard_blob_tier_blobs("Cool", "a", "b", "none", raise_on_any_failure=False))
+    assert [answer.status_code for answer in answers] == [200, 200, 404]
+    for form in ["arrow", "xml"]:
+        blobs = list(client.list_blobs(response_format=form))
+        assert [(blob.blob_tier, bool(blob.blob_tier_inferred)) for blob in blobs] == [("Cool", False)] * 2
+        assert all(blob.blob_tier_change_time.tzinfo for blob in blobs)
+
+
+def test_snapshots_and_deleted_blobs_are_listed_on_request():
+    SERVICE.set_service_properties(delete_retention_policy=RetentionPolicy(enabled=True, days=3))
+    try:
+        client = container()
+        blob = client.get_blob_client("b")
+        blob.upload_blob(b"x", tags={"t": "1"}, metadata={"k": "v"})
+        snapshot = blob.create_snapshot()["snapshot"]
+        client.upload_blob("gone", b"x")
+        client.delete_blob("gone")
+        for form in ["arrow", "xml"]:
+            assert [item.name for item in client.list_blobs(response_format=form)] == ["b"]
+            items = list(client.list_blobs(include=["snapshots", "deleted", "tags"], response_format=form))
+            assert [(item.name, item.snapshot or None, item.deleted or False) for item in items] == [
+                ("b", snapshot, False), ("b", None, False), ("gone", None, True)], form
+            assert items[0].tags == {"t": "1"}
+            deleted = items[-1]
+            assert deleted.remaining_retention_days == 2 and deleted.deleted_time.tzinfo, form
+        assert client.get_blob_client("b", snapshot=snapshot).get_blob_tags() == {"t": "1"}
+        found = list(client.find_blobs_by_tags("t = '1'"))
+        assert [item.name for item in found] == ["b"], "snapshots are not found"
+        raises(HttpResponseError, lambda: list(client.walk_blobs(include=["snapshots"])),
+               code="InvalidQueryParameterValue")
+    finally:
+        SERVICE.set_service_properties(delete_retention_policy=RetentionPolicy(enabled=False))
+
+
 def fill(client):
     client.upload_blob("a/1", b"one", metadata={"k": "v"}, tags={"t": "1"})
     client.upload_blob("a/2", b"", blob_type=BlobType.BLOCKBLOB)
@@ -158,7 +197,8 @@ def same(one, other):
     """What two listings tell of a blob, as far as both forms can."""
     for name in ["name", "container", "size", "etag", "last_modified", "creation_time", "metadata", "tag_count",
                  "blob_type", "blob_tier", "blob_tier_inferred", "server_encrypted", "deleted", "has_legal_hold"]:
-        assert one[name] == other[name], f"{one.name} {name}: {one[name]!r} {other[name]!r}"
+        # What is false or empty is missing in one of the two.
+        assert (one[name] or None) == (other[name] or None), f"{one.name} {name}: {one[name]!r} {other[name]!r}"
     assert (one.tags or {}) == (other.tags or {}), f"{one.name}: {one.tags} {other.tags}"
     for part in ["content_settings", "lease", "copy", "immutability_policy"]:
         a, b = dict(one[part]), dict(other[part])
