@@ -17,7 +17,7 @@ pub mod operations;
 
 mod account;
 mod address;
-mod batch;
+mod blob_batch;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
 mod block;

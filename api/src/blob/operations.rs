@@ -5,7 +5,7 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
-use super::batch::{BATCH_BYTES_MAX, BlobBatch};
+use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::blob::{
     DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags, LeaseBlob,
     PutBlob, QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTags,

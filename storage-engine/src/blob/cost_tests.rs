@@ -2,7 +2,9 @@
 //! they are shown from. Counted, not timed, and compared between a small container and one that is far larger.
 
 use super::fixture::Fixture;
-use super::{Conditions, DeleteSnapshots, FindBlobs, ListBlobs, Protection, TagComparison, TagExpression, Tags, Which};
+use super::{
+    Conditions, DeleteSnapshots, FindBlobs, ListBlobs, Protection, TagComparison, TagExpression, Tags, Which,
+};
 use futures_executor::block_on;
 
 /// Blobs of a small container and of a large one.
@@ -77,7 +79,8 @@ fn a_search_costs_what_it_finds_however_many_blobs_have_other_tags() {
             after: None,
             limit: 100,
         };
-        let (visits, page) = visits(&store, || block_on(store.blobs.find_by_tags(&store.account, find)).unwrap());
+        let (visits, page) =
+            visits(&store, || block_on(store.blobs.find_by_tags(&store.account, find)).unwrap());
         assert_eq!(page.entries.len(), 4);
         visits
     });
@@ -93,7 +96,8 @@ fn a_container_that_was_emptied_costs_what_one_costs_that_never_held_anything() 
             let (snapshots, conditions) = (DeleteSnapshots::Include, Conditions::default());
             block_on(store.blobs.delete(&at, snapshots, conditions, Protection::default())).unwrap();
         }
-        let (visits, page) = visits(&store, || list(&store, ListBlobs { limit: 100, ..ListBlobs::default() }));
+        let (visits, page) =
+            visits(&store, || list(&store, ListBlobs { limit: 100, ..ListBlobs::default() }));
         assert!(page.entries.is_empty() && page.next.is_none());
         visits
     });
