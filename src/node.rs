@@ -4,6 +4,7 @@ use crate::accounts::KnownAccounts;
 use crate::admin::access::Access;
 use crate::admin::account::AccountAdmin;
 use crate::admin::role::RoleAdmin;
+use crate::admin::scope::ScopeAdmin;
 use crate::admin::{Admin, Subjects};
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
@@ -107,6 +108,10 @@ impl Node {
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
         let subjects = Subjects {
+            scopes: ScopeAdmin::new(
+                engine.encryption_scopes().clone(),
+                Arc::<KnownAccounts>::clone(&accounts),
+            ),
             roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
             accounts: AccountAdmin::new(accounts, endpoints),
         };

@@ -1,8 +1,10 @@
 //! The Blob service: what its operations are given.
 //!
-//! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`].
+//! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`],
+//! [`append`], [`page`].
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`lease`] reads
-//! what is done with leases, [`headers`] spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
+//! what is done with leases, [`headers`] spells properties, [`new_blob`] reads what a blob is made with, [`listing`]
+//! spells pages.
 
 use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
@@ -18,6 +20,7 @@ pub mod operations;
 mod account;
 mod address;
 mod blob_batch;
+mod append;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
 mod block;
@@ -29,6 +32,7 @@ mod listing;
 mod new_blob;
 mod tag_document;
 mod tag_query;
+mod page;
 mod website;
 
 /// The Blob service.

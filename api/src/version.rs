@@ -38,6 +38,10 @@ pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
 pub const ESCAPED_NAMES: Version = Version(2021, 2, 12);
 /// `x-ms-version: 2026-10-06`: listings as tables.
 pub const LISTINGS_AS_TABLES: Version = Version(2026, 10, 6);
+/// `x-ms-version: 2020-10-02`: ranges of pages come in parts.
+pub const PAGE_RANGES_IN_PARTS: Version = Version(2020, 10, 2);
+/// `x-ms-version: 2022-11-02`: blocks of 100 MiB can be appended.
+pub const LARGE_APPENDS: Version = Version(2022, 11, 2);
 /// What a request without the header is taken for.
 pub const OLDEST: Version = Version(2009, 9, 19);
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Chunks in memory. Giving one back twice, or one that is not there, fails the test.
 #[derive(Debug, Default, Clone)]
-pub(super) struct MemoryChunks(Arc<Mutex<Chunks>>);
+pub(crate) struct MemoryChunks(Arc<Mutex<Chunks>>);
 
 #[derive(Debug, Default)]
 struct Chunks {
