@@ -6,6 +6,7 @@
 //! what is done with leases, [`headers`] spells properties, [`new_blob`] reads what a blob is made with, [`listing`]
 //! spells pages.
 
+use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
@@ -19,16 +20,20 @@ pub mod operations;
 
 mod account;
 mod address;
+mod blob_batch;
 mod append;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
 mod block;
 mod container;
 pub(crate) mod copy;
+mod find_blobs_by_tags;
 mod headers;
 mod lease;
 mod listing;
 mod new_blob;
+mod tag_document;
+mod tag_query;
 mod page;
 mod website;
 
@@ -45,6 +50,8 @@ pub struct BlobService {
     pub(crate) delegation: Arc<DelegationKeys>,
     /// Opens the sources of copies.
     pub(crate) copying: Copying,
+    /// Asks who sends the parts of a batch.
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl BlobService {
@@ -54,8 +61,9 @@ impl BlobService {
         settings: SettingsStore,
         delegation: Arc<DelegationKeys>,
         copying: Copying,
+        gate: Arc<Gate>,
     ) -> Self {
-        Self { store, settings, md5: Lanes::start(), delegation, copying }
+        Self { store, settings, md5: Lanes::start(), delegation, copying, gate }
     }
 
     /// What the account's settings say of states of blobs that are overwritten or deleted.

@@ -21,7 +21,6 @@ use crate::header;
 use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
-use crate::reply;
 use crate::service;
 use crate::source::{OwnOnly, Sources};
 use crate::table::TableService;
@@ -120,6 +119,7 @@ impl Front {
                 engine.settings().clone(),
                 Arc::clone(&delegation),
                 copying,
+                Arc::clone(&gate),
             ),
             queue: QueueService::new(engine.queues().clone(), engine.settings().clone(), delegation),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
@@ -313,9 +313,7 @@ impl Front {
                 error.to_response("application/xml", error.to_xml(request_id, &now))
             }
         };
-        if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
-            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.gate.challenge());
-        }
+        self.gate.challenge_if_unknown(error, &mut response);
         response
     }
 
@@ -355,7 +353,7 @@ impl std::fmt::Debug for Front {
 }
 
 /// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
-fn readable<S: Sync + 'static>(
+pub(crate) fn readable<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {

@@ -192,7 +192,7 @@ impl Head {
 }
 
 /// Has values that open doors printed as such only, whoever prints the headers.
-fn hide_secrets(headers: &mut http::HeaderMap) {
+pub(crate) fn hide_secrets(headers: &mut http::HeaderMap) {
     for name in [
         header::AUTHORIZATION,
         header::X_MS_COPY_SOURCE,

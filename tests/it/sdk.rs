@@ -171,6 +171,18 @@ fn javascript_copies_from_everywhere() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_tags_finds_lists_and_deletes_in_batches() {
+    run(&Kit::Python, "tags_and_lists.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_tags_finds_lists_and_deletes_in_batches() {
+    run(&Kit::JavaScript, "tags_and_lists.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_does_every_queue_operation() {
     run(&Kit::Python, "queues.py");
 }

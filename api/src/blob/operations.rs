@@ -5,11 +5,12 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
+use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::append::{AppendBlobSeal, AppendBlock, PutAppendBlob};
 use super::blob::{
-    DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, LeaseBlob, PutBlob,
-    QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTier,
-    SetImmutabilityPolicy, SnapshotBlob, UndeleteBlob,
+    DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags, LeaseBlob,
+    PutBlob, QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTags,
+    SetBlobTier, SetImmutabilityPolicy, SnapshotBlob, UndeleteBlob,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
@@ -20,6 +21,7 @@ use super::copy::{
     AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
     PutPageFromUrl,
 };
+use super::find_blobs_by_tags::FindBlobsByTags;
 use super::lease::{Acquire, Break, Change, Release, Renew};
 use super::page::{ClearPage, GetPageRanges, GetPageRangesDiff, PutPage, PutPageBlob};
 use super::website::GetWebContent;
@@ -65,6 +67,12 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Container, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<BlobBatch>("BlobBatch", "POST", Level::Service, Access::Batch, 202).comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
+    // The JavaScript client takes the account in a path for a container.
+    Row::new::<BlobBatch>("BlobBatch", "POST", Level::Service, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
+    Row::new::<BlobBatch>("BlobBatch", "POST", Level::Container, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
+    Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Service, Access::Filter, 200).comp("blobs"),
+    Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Container, Access::Filter, 200).restype("container").comp("blobs"),
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
@@ -111,6 +119,8 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<QueryBlobContents>("QueryBlobContents", "POST", Level::Blob, Access::Read, 200)
         .comp("query")
         .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetBlobTags>("GetBlobTags", "GET", Level::Blob, Access::Tags, 200).comp("tags"),
+    Row::new::<SetBlobTags>("SetBlobTags", "PUT", Level::Blob, Access::Tags, 204).comp("tags").body(BodyKind::Whole(super::tag_document::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
