@@ -26,6 +26,7 @@ mod big;
 mod client;
 mod coverage;
 mod crash;
+mod disks;
 mod growth;
 mod node;
 mod random;
