@@ -114,9 +114,21 @@ fn python_appends_and_writes_pages() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_protects_blobs() {
+    run(&Kit::Python, "protect.py");
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_appends_and_writes_pages() {
     run(&Kit::JavaScript, "pages_and_appends.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_protects_blobs() {
+    run(&Kit::JavaScript, "protect.mjs");
 }
 
 #[test]
