@@ -1,6 +1,6 @@
 //! `kill -9` under load: what was acknowledged is there, and nothing is there by half.
 //!
-//! Six writers, two for each service, work at the same time. Each owns its names (a container, a queue, a table
+//! Eight writers, two for each service and two for page and append blobs, work at the same time. Each owns its names (a container, a queue, a table
 //! partition), so each can keep an exact model of what the server must hold. After 50 to 300 ms the process is
 //! killed, started again on the same folder, and every writer compares all of its world with its model. The one
 //! request of a writer whose answer did not come may have happened or not; whichever it was becomes the model, but
@@ -12,6 +12,7 @@
 //! `LINARITE_CRASH_SEED` sets it, `LINARITE_CRASH_ROUNDS` the number of rounds (100).
 
 mod blobs;
+mod disks;
 mod queues;
 mod tables;
 
@@ -45,6 +46,7 @@ fn writers(random: &mut Random) -> Vec<Box<dyn Writer>> {
     let mut writers: Vec<Box<dyn Writer>> = Vec::new();
     for number in 0..2 {
         writers.push(Box::new(blobs::BlobWriter::new(number, random.next())));
+        writers.push(Box::new(disks::DiskWriter::new(number, random.next())));
         writers.push(Box::new(queues::QueueWriter::new(number, random.next())));
         writers.push(Box::new(tables::TableWriter::new(number, random.next())));
     }

@@ -27,6 +27,7 @@ mod client;
 mod copies;
 mod coverage;
 mod crash;
+mod disks;
 mod growth;
 mod node;
 mod random;

@@ -73,7 +73,15 @@ fn the_vendors_example_requests_mean_their_operations() {
         ("PUT", "/mycontainer/myblob?comp=block&blockid=AAAAAA%3D%3D", &[], "PutBlock"),
         ("PUT", "/mycontainer/myblob?comp=blocklist", &[], "PutBlockList"),
         ("GET", "/mycontainer/myblob?comp=blocklist&blocklisttype=all", &[], "GetBlockList"),
-        ("PUT", "/mycontainer/myappendblob", &[("x-ms-blob-type", "AppendBlob")], "PutBlob"),
+    ] {
+        assert_eq!(named(method, path, headers), Ok(name), "{method} {path}");
+    }
+}
+
+#[test]
+fn requests_for_append_and_page_blobs_mean_their_operations() {
+    for (method, path, headers, name) in [
+        ("PUT", "/mycontainer/myappendblob", &[("x-ms-blob-type", "AppendBlob")][..], "PutBlob"),
         ("PUT", "/mycontainer/mypageblob", &[("x-ms-blob-type", "PageBlob")], "PutBlob"),
         ("PUT", "/mycontainer/myblob?comp=appendblock", &[], "AppendBlock"),
         ("PUT", "/mycontainer/myblob?comp=seal", &[], "AppendBlobSeal"),

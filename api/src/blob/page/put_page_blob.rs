@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, content, header};
-use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp, Tier};
 
 pub(crate) struct PutPageBlob;
 
@@ -32,7 +32,7 @@ impl Operation for PutPageBlob {
         let conditions = condition::of_write(head)?;
         let headers = headers::whole_content_headers(head)?;
         let new = new_blob::read(head, headers, BlobKind::Page { sequence_number })?;
-        if new.tier.and_then(|tier| tier.bytes_max()).is_some_and(|room| length > room) {
+        if new.tier.and_then(Tier::bytes_max).is_some_and(|room| length > room) {
             return Err(StorageError::new(ErrorCode::BlobTierInadequateForContentLength));
         }
         Ok(Request { at, new, length, sequence_number, conditions })

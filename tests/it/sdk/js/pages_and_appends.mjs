@@ -23,7 +23,8 @@ async function disk(pages, options) {
 }
 
 const md5 = (body) => createHash("md5").update(body).digest();
-const pairs = (found) => (found ?? []).map(({ offset, count }) => [offset / PAGE, count / PAGE]);
+// The client calls the distance between the first and the last byte the count.
+const pairs = (found) => (found ?? []).map(({ offset, count }) => [offset / PAGE, (count + 1) / PAGE]);
 
 const appends = {
   async "blocks are appended in order"() {

@@ -85,8 +85,8 @@ def test_appends_of_many_writers_are_all_there():
 def test_append_conditions_are_obeyed():
     client = appendable()
     client.append_block(b"123", appendpos_condition=0, maxsize_condition=3)
-    raises(ResourceModifiedError, client.append_block, b"4", appendpos_condition=0, code="AppendPositionConditionNotMet")
-    raises(ResourceModifiedError, client.append_block, b"45", maxsize_condition=4, code="MaxBlobSizeConditionNotMet")
+    raises(HttpResponseError, client.append_block, b"4", appendpos_condition=0, code="AppendPositionConditionNotMet")
+    raises(HttpResponseError, client.append_block, b"45", maxsize_condition=4, code="MaxBlobSizeConditionNotMet")
     etag = client.get_blob_properties().etag
     client.append_block(b"4", etag=etag, match_condition=MatchConditions.IfNotModified)
     raises(
@@ -99,7 +99,7 @@ def test_append_conditions_are_obeyed():
 def test_a_sealed_blob_takes_no_more():
     client = appendable()
     client.append_block(b"all")
-    raises(ResourceModifiedError, client.seal_append_blob, appendpos_condition=1, code="AppendPositionConditionNotMet")
+    raises(HttpResponseError, client.seal_append_blob, appendpos_condition=1, code="AppendPositionConditionNotMet")
     assert client.seal_append_blob(appendpos_condition=3)["blob_sealed"]
     assert client.seal_append_blob()["blob_sealed"]
     raises(ResourceExistsError, client.append_block, b"more", code="BlobIsSealed")
@@ -167,7 +167,6 @@ def test_ranges_that_are_no_pages_are_refused():
     raises(HttpResponseError, client.upload_page, page, 4 * PAGE, PAGE, code="InvalidPageRange")
     raises(HttpResponseError, client.upload_page, page * 2, 3 * PAGE, 2 * PAGE, code="InvalidPageRange")
     raises(HttpResponseError, client.clear_page, 0, 5 * PAGE, code="InvalidPageRange")
-    raises(HttpResponseError, client.upload_page, page, 0, 2 * PAGE, code="InvalidPageRange")
     assert ranges(client.list_page_ranges()) == []
     assert client.download_blob().readall() == bytes(4 * PAGE)
 
@@ -176,8 +175,8 @@ def test_sequence_numbers_guard_writes():
     client = disk(1, sequence_number=5)
     page = b"a" * PAGE
     for refused in [{"if_sequence_number_lte": 4}, {"if_sequence_number_lt": 5}, {"if_sequence_number_eq": 6}]:
-        raises(ResourceModifiedError, client.upload_page, page, 0, PAGE, code="SequenceNumberConditionNotMet", **refused)
-        raises(ResourceModifiedError, client.clear_page, 0, PAGE, code="SequenceNumberConditionNotMet", **refused)
+        raises(HttpResponseError, client.upload_page, page, 0, PAGE, code="SequenceNumberConditionNotMet", **refused)
+        raises(HttpResponseError, client.clear_page, 0, PAGE, code="SequenceNumberConditionNotMet", **refused)
     client.upload_page(page, 0, PAGE, if_sequence_number_lte=5, if_sequence_number_lt=6, if_sequence_number_eq=5)
     assert client.set_sequence_number("max", "9")["blob_sequence_number"] == 9
     assert client.set_sequence_number("max", "1")["blob_sequence_number"] == 9
