@@ -1,6 +1,7 @@
 //! The Blob service: what its operations are given.
 //!
-//! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`].
+//! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`],
+//! [`append`], [`page`].
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
 //! spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
 
@@ -16,6 +17,7 @@ pub mod operations;
 
 mod account;
 mod address;
+mod append;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
 mod block;
@@ -23,6 +25,7 @@ mod container;
 mod headers;
 mod listing;
 mod new_blob;
+mod page;
 mod website;
 
 /// The Blob service.

@@ -109,6 +109,18 @@ fn python_does_every_blob_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_appends_and_writes_pages() {
+    run(&Kit::Python, "pages_and_appends.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_appends_and_writes_pages() {
+    run(&Kit::JavaScript, "pages_and_appends.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_queries_blobs() {
     run(&Kit::Python, "query_contents.py");
 }

@@ -7,7 +7,7 @@ use crate::content::{self, Received, Receiving, block_bytes_max};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, encryption, header};
+use crate::{condition, encryption};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use storage_engine::blob::{BlobAddress, Encryption, LeaseId};
@@ -61,16 +61,9 @@ impl Operation for PutBlock {
         let Response { received, encryption } = response;
         let mut response = headers::empty();
         let map = response.headers_mut();
-        if received.md5_given {
-            headers::set_md5(map, header::CONTENT_MD5, received.md5);
-        } else {
-            headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
-        }
+        received.tell(map);
         headers::set_written_encrypted(map);
         encryption::set(map, encryption.as_ref());
-        if let Some(structured) = &received.structured {
-            headers::set(map, header::X_MS_STRUCTURED_BODY, structured);
-        }
         response
     }
 }
