@@ -24,7 +24,13 @@ const other = { customerProvidedKey: key(1) };
 
 async function write() {
   await container.create();
-  const told = await container.getBlockBlobClient("b").uploadData(marked, { ...mine, blockSize: 1 << 20, maxSingleShotSize: 1 << 20 });
+  const blob = container.getBlockBlobClient("b");
+  const ids = ["1", "2", "3"].map((id) => Buffer.from(id).toString("base64"));
+  for (const [number, id] of ids.entries()) {
+    const part = marked.subarray(number * 900_000, (number + 1) * 900_000);
+    await blob.stageBlock(id, part, part.length, mine);
+  }
+  const told = await blob.commitBlockList(ids, mine);
   assert.equal(told.encryptionKeySha256, mine.customerProvidedKey.encryptionKeySha256);
   await container.getBlockBlobClient("plain").upload("a marker without a key", 22);
 }
