@@ -49,8 +49,10 @@ impl ScopeAdmin {
     pub(crate) async fn answer(&self, rest: &[&str], request: Request<Body>) -> Answered {
         match (request.method(), rest) {
             (&Method::GET, [account]) => {
-                let scopes = self.scopes.list(&self.account(account)?).await.map_err(|error| failed(&error))?;
-                let shown = scopes.into_iter().map(|scope| ShownScope { name: scope.name, disabled: scope.disabled });
+                let scopes =
+                    self.scopes.list(&self.account(account)?).await.map_err(|error| failed(&error))?;
+                let shown =
+                    scopes.into_iter().map(|scope| ShownScope { name: scope.name, disabled: scope.disabled });
                 Ok(json_response(StatusCode::OK, &ShownScopes { scopes: shown.collect() }))
             }
             (&Method::POST, [account, name]) => {

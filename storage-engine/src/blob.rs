@@ -64,8 +64,8 @@ pub use append::{AppendConditions, Appended};
 pub use attribute::{Expiry, TierChange, TierChanged};
 pub use condition::{Conditions, EtagMatch};
 pub use copy::CopyEnd;
-pub use encryption::Sealing;
 pub use delete::{DeleteSnapshots, Deleted};
+pub use encryption::Sealing;
 pub use find::{FindBlobs, FoundBlob};
 pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{

@@ -83,7 +83,8 @@ impl EncryptionScopeStore {
     pub async fn disable(&self, at: &ScopeAddress) -> Result<()> {
         let key = key_bytes(&at.account, &at.name);
         let verb = move |transaction: &mut dyn Transaction| {
-            let record = transaction.get(Family::Access, &key)?.ok_or(EngineError::EncryptionScopeNotFound)?;
+            let record =
+                transaction.get(Family::Access, &key)?.ok_or(EngineError::EncryptionScopeNotFound)?;
             let (_, wrapped) = decode(&record)?;
             transaction.put(Family::Access, &key, &encode(true, wrapped));
             Ok(())

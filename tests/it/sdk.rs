@@ -116,6 +116,12 @@ fn python_appends_and_writes_pages() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_protects_blobs() {
+    run(&Kit::Python, "protect.py");
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_appends_and_writes_pages() {
     run(&Kit::JavaScript, "pages_and_appends.mjs");
@@ -147,6 +153,12 @@ fn python_encrypts_with_its_own_keys() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_encrypts_with_its_own_keys() {
     encrypt(&Kit::JavaScript, "encryption.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_protects_blobs() {
+    run(&Kit::JavaScript, "protect.mjs");
 }
 
 #[test]

@@ -123,6 +123,7 @@ pub static REQUIREMENTS: &[Line] = &[
 /// Headers that ask for more than the operation that they stand at: a signature must have these letters as well.
 pub const HEADER_LETTERS: &[(&str, &str)] = &[
     (header::X_MS_TAGS, "t"),
+    (header::X_MS_IF_TAGS, "t"),
     (header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, "i"),
     (header::X_MS_IMMUTABILITY_POLICY_MODE, "i"),
     (header::X_MS_LEGAL_HOLD, "i"),

@@ -85,7 +85,10 @@ fn refuse_unbuilt(head: &Head) -> Result<(), StorageError> {
 fn refuse_demanded_scope(head: &Head) -> Result<(), StorageError> {
     let demanded = head.caller.grant().is_some_and(|grant| grant.encryption_scope.is_some());
     let writes_content = head.method == http::Method::PUT
-        && matches!(head.query.get("comp"), None | Some("appendblock" | "block" | "incrementalcopy" | "page"));
+        && matches!(
+            head.query.get("comp"),
+            None | Some("appendblock" | "block" | "incrementalcopy" | "page")
+        );
     if demanded && writes_content {
         return Err(StorageError::new(ErrorCode::NotImplemented).with("QueryParameterName", "ses"));
     }

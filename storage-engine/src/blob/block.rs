@@ -9,8 +9,8 @@ use super::record::{BlobRecord, BlockRecord, StagingRecord};
 use super::state::{self, Fate};
 use super::write;
 use super::{
-    BLOCKS_MAX, BlobAddress, BlobStore, Block, BlockChoice, BlockId, BlockList, Conditions, Encryption, NewBlob,
-    STAGED_BLOCKS_MAX, Stamp,
+    BLOCKS_MAX, BlobAddress, BlobStore, Block, BlockChoice, BlockId, BlockList, Conditions, Encryption,
+    NewBlob, STAGED_BLOCKS_MAX, Stamp,
 };
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::Timestamp;
@@ -500,8 +500,11 @@ mod tests {
 
     #[test]
     fn a_list_that_names_too_much_is_refused() {
-        let block =
-            BlockRecord { length: 1, chunks: vec![ChunkRef { segment: 0, offset: 0, len: 1 }; 1 << 10], key: None };
+        let block = BlockRecord {
+            length: 1,
+            chunks: vec![ChunkRef { segment: 0, offset: 0, len: 1 }; 1 << 10],
+            key: None,
+        };
         let staged = HashMap::from([(block_id("1"), block)]);
         let list = vec![BlockChoice::Latest(block_id("1")); (PIECES_MAX >> 10) + 1];
         assert!(matches!(resolve(&list, &staged, &HashMap::new()), Err(EngineError::TooManyBlocks)));

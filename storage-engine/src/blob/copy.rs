@@ -52,7 +52,8 @@ impl BlobStore {
         bytes: Option<Staged>,
         end: CopyEnd,
     ) -> Result<Stamp> {
-        let named = bytes.as_ref().map(|staged| (staged.content.clone(), staged.length, staged.sealed().cloned()));
+        let named =
+            bytes.as_ref().map(|staged| (staged.content.clone(), staged.length, staged.sealed().cloned()));
         self.change(at, bytes, move |transaction, place| finish(transaction, place, id, named.as_ref(), &end))
             .await
     }

@@ -12,8 +12,8 @@
 //! [`super::content`].
 
 use super::codec::{
-    decode_chunk, decode_key, decode_headers, decode_lease, decode_metadata, decode_rare, encode_chunk, encode_key, encode_headers,
-    encode_lease, encode_metadata, encode_rare,
+    decode_chunk, decode_headers, decode_key, decode_lease, decode_metadata, decode_rare, encode_chunk,
+    encode_headers, encode_key, encode_lease, encode_metadata, encode_rare,
 };
 use super::lease::Lease;
 use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob};

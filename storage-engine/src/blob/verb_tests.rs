@@ -7,10 +7,10 @@ use super::{
     PageQuery, Protection, SequenceAction, SequenceConditions, TagComparison, TagExpression, Tags, Tier,
     TierChange, TierChanged, Which,
 };
-use crate::seal::CustomerKey;
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::meta::Family;
+use crate::seal::CustomerKey;
 use bytes::Bytes;
 use futures_executor::block_on;
 use std::num::NonZeroUsize;
@@ -151,8 +151,7 @@ fn a_customer_s_key_is_asked_for_where_content_is_read_or_added() {
     block_on(store.blobs.create_append_blob(&at, new, any(), KEEP)).unwrap();
     let append = |key| {
         let conditions = Conditions { customer_key: key, ..any() };
-        let content =
-            store.chunked(b"x", 1).sealed_with(Some(EncryptionKey::Customer(customer(1).sum())));
+        let content = store.chunked(b"x", 1).sealed_with(Some(EncryptionKey::Customer(customer(1).sum())));
         block_on(store.blobs.append_block(&at, content, AppendConditions::default(), conditions))
     };
     assert!(matches!(append(None), Err(EngineError::CustomerKeyMismatch { encrypted: true })));

@@ -67,7 +67,8 @@ fn put(
     drop_staged(transaction, place, &BTreeSet::new())?;
     retire(transaction, place, former.as_ref(), BlobKind::Block, protection)?;
     let now = transaction.now();
-    let form = content::write(transaction, place, now.ticks(), (content, Framing::of(new.encryption.as_ref())))?;
+    let form =
+        content::write(transaction, place, now.ticks(), (content, Framing::of(new.encryption.as_ref())))?;
     let record = BlobRecord::new(now, length, BlobKind::Block, new, form);
     Ok(put_base(transaction, place, record, former.as_ref(), protection))
 }

@@ -143,12 +143,10 @@ fn pages_are_those_of_the_standard() {
         (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     };
     use aes::cipher::KeyInit;
-    let one = aes::Aes256::new_from_slice(&hex(
-        "2718281828459045235360287471352662497757247093699959574966967627",
-    ));
-    let two = aes::Aes256::new_from_slice(&hex(
-        "3141592653589793238462643383279502884197169399375105820974944592",
-    ));
+    let one =
+        aes::Aes256::new_from_slice(&hex("2718281828459045235360287471352662497757247093699959574966967627"));
+    let two =
+        aes::Aes256::new_from_slice(&hex("3141592653589793238462643383279502884197169399375105820974944592"));
     let xts = xts_mode::Xts128::new(one.unwrap(), two.unwrap());
     let mut sector: Vec<u8> = (0..512).map(|at| u8::try_from(at % 256).unwrap()).collect();
     xts.encrypt_sector(&mut sector, xts_mode::get_tweak_default(0xFF));

@@ -41,7 +41,13 @@ impl Operation for PutBlock {
         let id = block_id(id.ok_or_else(|| StorageError::missing_query("blockid"))?)?;
         let lease = condition::lease(head)?;
         let wish = encryption::of(head)?;
-        Ok(Request { at, id, lease, wish, body: Receiving::decode(head, body, block_bytes_max(head.version))? })
+        Ok(Request {
+            at,
+            id,
+            lease,
+            wish,
+            body: Receiving::decode(head, body, block_bytes_max(head.version))?,
+        })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {

@@ -9,7 +9,9 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, encryption, header, xml};
-use storage_engine::blob::{BLOCKS_MAX, BlobAddress, BlobKind, BlockChoice, Conditions, Encryption, NewBlob, Stamp};
+use storage_engine::blob::{
+    BLOCKS_MAX, BlobAddress, BlobKind, BlockChoice, Conditions, Encryption, NewBlob, Stamp,
+};
 use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlockList;

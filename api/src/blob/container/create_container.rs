@@ -5,8 +5,8 @@ use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
-use crate::{encryption, header, metadata};
 use crate::operation::Operation;
+use crate::{encryption, header, metadata};
 use storage_engine::blob::{NewContainer, PublicAccess, Stamp};
 use storage_engine::name::Metadata;
 

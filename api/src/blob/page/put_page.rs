@@ -2,11 +2,11 @@
 
 use crate::blob::{BlobService, address, headers, page};
 use crate::body::{Body, Payload};
-use crate::{condition, encryption};
 use crate::content::{self, PAGES_BYTES_MAX, Received, Receiving};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
+use crate::{condition, encryption};
 use bytes::Bytes;
 use storage_engine::blob::{BlobAddress, Conditions, Encryption, PageWritten, SequenceConditions};
 use storage_engine::page::PageRange;
