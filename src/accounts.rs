@@ -15,6 +15,7 @@ use storage_engine::EngineError;
 use storage_engine::account::{Account, AccountKey, AccountStore, Content, KeyNumber};
 use storage_engine::assignment::AssignmentStore;
 use storage_engine::clock::Timestamp;
+use storage_engine::encryption_scope::EncryptionScopeStore;
 use storage_engine::name::AccountName;
 
 /// All accounts.
@@ -23,6 +24,7 @@ pub(crate) struct KnownAccounts {
     store: AccountStore,
     /// Who holds roles in them.
     assignments: AssignmentStore,
+    scopes: EncryptionScopeStore,
     kept: RwLock<HashMap<AccountName, Kept>>,
     changing: tokio::sync::Mutex<()>,
 }
@@ -66,11 +68,12 @@ impl KnownAccounts {
         configured: ConfiguredAccounts,
         store: AccountStore,
         assignments: AssignmentStore,
+        scopes: EncryptionScopeStore,
     ) -> Result<Self, EngineError> {
         store.finish_deletions().await?;
         let kept = store.list().await?.into_iter().map(|account| (account.name.clone(), Kept::new(account)));
         let kept = RwLock::new(kept.collect());
-        Ok(Self { configured, store, assignments, kept, changing: tokio::sync::Mutex::default() })
+        Ok(Self { configured, store, assignments, scopes, kept, changing: tokio::sync::Mutex::default() })
     }
 
     /// All, by name.
@@ -106,6 +109,7 @@ impl KnownAccounts {
         self.refuse_configured(name)?;
         let account = self.store.create(name, keys, anonymous).await?;
         // What an earlier account of the name has left, if its deletion was cut off at the end, is not for this one.
+        // Not so encryption scopes: an account that moves here from the configuration needs them to read its blobs.
         self.assignments.remove_all(name).await?;
         self.keep(account);
         Ok(())
@@ -157,7 +161,8 @@ impl KnownAccounts {
             self.keep(taken.account);
         }
         deleted?;
-        Ok(self.assignments.remove_all(name).await?)
+        self.assignments.remove_all(name).await?;
+        Ok(self.scopes.remove_all(name).await?)
     }
 
     fn configured(&self, name: &AccountName) -> KnownAccount {

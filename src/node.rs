@@ -94,9 +94,13 @@ impl Node {
         let access = Arc::new(Access::open(admin_address, folder)?);
         let telemetry = Arc::new(Telemetry::new((!config.silent).then(|| log.writer())));
         let shown_account = config.accounts.shown.clone();
-        let accounts =
-            KnownAccounts::open(config.accounts, engine.accounts().clone(), engine.assignments().clone())
-                .await;
+        let accounts = KnownAccounts::open(
+            config.accounts,
+            engine.accounts().clone(),
+            engine.assignments().clone(),
+            engine.encryption_scopes().clone(),
+        )
+        .await;
         let accounts = Arc::new(accounts.map_err(|error| cannot_open(&error))?);
         let identities = identities(&engine, &config.tokens).await?;
         let sources = WebSources::new(endpoints.blob, config.copy_from_private);

@@ -8,6 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::client::ACCOUNT;
+use crate::encryption::is_on_disk;
 use crate::node::Node;
 use crate::token;
 
@@ -134,6 +136,34 @@ fn python_protects_blobs() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_appends_and_writes_pages() {
     run(&Kit::JavaScript, "pages_and_appends.mjs");
+}
+
+/// Customers' keys need TLS, and what they encrypt is searched for on the disk.
+fn encrypt(kit: &Kit, program: &str) {
+    let mut node = Node::start_with(&["--tls"]);
+    node.succeeds(&["scope", "create", ACCOUNT, "sdk-scope"]);
+    kit.run(&node, program, &["write"]);
+    node.kill();
+    assert!(is_on_disk(node.folder(), b"a marker without a key"));
+    assert!(!is_on_disk(node.folder(), b"a marker under a key"));
+    // The key, as it is and as it was sent.
+    assert!(!is_on_disk(node.folder(), &[0xC7; 32]));
+    assert!(!is_on_disk(node.folder(), b"x8fHx8fHx8fHx8fH"));
+    assert_eq!(node.logged("x8fHx8fHx8fHx8fH"), 0);
+    node.restart();
+    kit.run(&node, program, &["check"]);
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_encrypts_with_its_own_keys() {
+    encrypt(&Kit::Python, "encryption.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_encrypts_with_its_own_keys() {
+    encrypt(&Kit::JavaScript, "encryption.mjs");
 }
 
 #[test]

@@ -7,14 +7,16 @@ use crate::content::{self, Received, Receiving, append_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header};
-use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions};
+use crate::{condition, encryption, header};
+use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions, Encryption};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct AppendBlock;
 
 pub(crate) struct Request {
     at: BlobAddress,
     append: AppendConditions,
+    wish: EncryptionWish,
     conditions: Conditions,
     body: Receiving,
 }
@@ -22,6 +24,7 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     appended: Appended,
     received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for AppendBlock {
@@ -30,7 +33,7 @@ impl Operation for AppendBlock {
     type Response = Response;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let conditions = condition::of_write(head)?;
         let append = AppendConditions {
             position: head.number(header::X_MS_BLOB_CONDITION_APPENDPOS)?,
@@ -40,25 +43,28 @@ impl Operation for AppendBlock {
         if body.announced() == Some(0) {
             return Err(StorageError::invalid_header(header::CONTENT_LENGTH, "0"));
         }
-        Ok(Request { at, append, conditions, body })
+        Ok(Request { at, append, wish: encryption::of(head)?, conditions, body })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, append, conditions, body } = request;
-        let (staged, received) = content::stage_block(body, service.store.upload(), &service.md5).await?;
+        let Request { at, append, wish, conditions, body } = request;
+        let sealing = service.sealing_of(&at, wish).await?;
+        let upload = service.store.upload_sealed(&sealing);
+        let (staged, received) = content::stage_block(body, upload, &service.md5).await?;
         let appended = service
             .store
             .append_block(&at, staged, append, conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Response { appended, received })
+        Ok(Response { appended, received, encryption: sealing.encryption() })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { appended, received } = response;
+        let Response { appended, received, encryption } = response;
         let mut response = headers::written(appended.stamp);
         let map = response.headers_mut();
         received.tell(map);
+        encryption::set(map, encryption.as_ref());
         headers::set(map, header::X_MS_BLOB_APPEND_OFFSET, &appended.offset.to_string());
         headers::set(map, header::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &appended.blocks.to_string());
         response

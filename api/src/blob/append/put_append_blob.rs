@@ -5,43 +5,50 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, content};
-use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
+use crate::{condition, content, encryption};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, Encryption, NewBlob, Stamp};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutAppendBlob;
 
 pub(crate) struct Request {
     at: BlobAddress,
     new: NewBlob,
+    wish: EncryptionWish,
     conditions: Conditions,
 }
 
 impl Operation for PutAppendBlob {
     type Service = BlobService;
     type Request = Request;
-    type Response = Stamp;
+    type Response = (Stamp, Option<Encryption>);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         content::refuse_body(head)?;
         let conditions = condition::of_write(head)?;
         let headers = headers::whole_content_headers(head)?;
         let new = new_blob::read(head, headers, BlobKind::Append { blocks: 0, sealed: false })?;
-        Ok(Request { at, new, conditions })
+        Ok(Request { at, new, wish: encryption::of(head)?, conditions })
     }
 
-    async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
-        let Request { at, new, conditions } = request;
+    async fn execute(service: &BlobService, request: Request) -> Result<Self::Response, StorageError> {
+        let Request { at, mut new, wish, conditions } = request;
+        new.encryption = service.sealing(&at, wish).await?.encryption();
+        let encryption = new.encryption.clone();
         let protection = service.protection(&at.account).await?;
-        service
+        let stamp = service
             .store
             .create_append_blob(&at, new, conditions, protection)
             .await
-            .map_err(|error| StorageError::from_engine(error, Intent::Write))
+            .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok((stamp, encryption))
     }
 
-    fn encode(stamp: Stamp) -> http::Response<Body> {
-        headers::written(stamp)
+    fn encode((stamp, encryption): Self::Response) -> http::Response<Body> {
+        let mut response = headers::written(stamp);
+        encryption::set(response.headers_mut(), encryption.as_ref());
+        response
     }
 }
 

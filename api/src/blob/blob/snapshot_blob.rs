@@ -6,15 +6,17 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header, metadata, time};
+use crate::{condition, encryption, header, metadata, time};
 use storage_engine::blob::{BlobAddress, Conditions, Snapshot};
 use storage_engine::name::Metadata;
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct SnapshotBlob;
 
 pub(crate) struct Request {
     at: BlobAddress,
     metadata: Option<Metadata>,
+    wish: EncryptionWish,
     conditions: Conditions,
 }
 
@@ -24,13 +26,14 @@ impl Operation for SnapshotBlob {
     type Response = Snapshot;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let metadata = Some(metadata::read(&head.headers)?).filter(|metadata| !metadata.is_empty());
-        Ok(Request { at, metadata, conditions: condition::of_read(head)? })
+        Ok(Request { at, metadata, wish: encryption::of(head)?, conditions: condition::of_read(head)? })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Snapshot, StorageError> {
-        let Request { at, metadata, conditions } = request;
+        let Request { at, metadata, wish, conditions } = request;
+        service.sealing_of(&at, wish).await?;
         let protection = service.protection(&at.account).await?;
         let taken = service.store.snapshot(&at, metadata, conditions, protection).await;
         taken.map_err(|error| StorageError::from_engine(error, Intent::Write))

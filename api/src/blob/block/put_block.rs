@@ -3,9 +3,8 @@
 
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
-use crate::condition;
 use crate::content::{self, Received, Receiving, block_bytes_max};
-use crate::encryption;
+use crate::{condition, encryption};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;

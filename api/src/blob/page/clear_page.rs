@@ -5,9 +5,10 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, content};
+use crate::{condition, content, encryption};
 use storage_engine::blob::{BlobAddress, Conditions, PageWritten, SequenceConditions};
 use storage_engine::page::PageRange;
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct ClearPage;
 
@@ -15,6 +16,7 @@ pub(crate) struct Request {
     at: BlobAddress,
     range: PageRange,
     sequence: SequenceConditions,
+    wish: EncryptionWish,
     conditions: Conditions,
 }
 
@@ -24,18 +26,20 @@ impl Operation for ClearPage {
     type Response = PageWritten;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         content::refuse_body(head)?;
         Ok(Request {
             at,
             range: page::written_range(head)?,
             sequence: page::sequence_conditions(head)?,
+            wish: encryption::of(head)?,
             conditions: condition::of_write(head)?,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<PageWritten, StorageError> {
-        let Request { at, range, sequence, conditions } = request;
+        let Request { at, range, sequence, wish, conditions } = request;
+        service.sealing_of(&at, wish).await?;
         service
             .store
             .clear_pages(&at, range, sequence, conditions)

@@ -25,7 +25,7 @@ impl Operation for GetPageRanges {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         Ok(Request {
-            at: address::blob(head)?,
+            at: address::encrypted_blob(head)?,
             which: address::which(head)?,
             asked: Asked::read(head)?,
             conditions: condition::of_read(head)?,

@@ -32,7 +32,7 @@ impl Operation for GetPageRangesDiff {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         Ok(Request {
-            at: address::blob(head)?,
+            at: address::encrypted_blob(head)?,
             which: address::which(head)?,
             since: previous(head)?,
             asked: Asked::read(head)?,

@@ -2,14 +2,15 @@
 
 use crate::blob::{BlobService, address, headers, page};
 use crate::body::{Body, Payload};
-use crate::condition;
 use crate::content::{self, PAGES_BYTES_MAX, Received, Receiving};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
+use crate::{condition, encryption};
 use bytes::Bytes;
-use storage_engine::blob::{BlobAddress, Conditions, PageWritten, SequenceConditions};
+use storage_engine::blob::{BlobAddress, Conditions, Encryption, PageWritten, SequenceConditions};
 use storage_engine::page::PageRange;
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutPage;
 
@@ -17,6 +18,7 @@ pub(crate) struct Request {
     at: BlobAddress,
     range: PageRange,
     sequence: SequenceConditions,
+    wish: EncryptionWish,
     conditions: Conditions,
     body: Receiving,
 }
@@ -24,6 +26,7 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     written: PageWritten,
     received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for PutPage {
@@ -32,7 +35,7 @@ impl Operation for PutPage {
     type Response = Response;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let body = Receiving::decode(head, body, PAGES_BYTES_MAX)?;
         let range = page::written_range(head)?;
         fits(range, body.announced().unwrap_or(range.length()))?;
@@ -40,13 +43,15 @@ impl Operation for PutPage {
             at,
             range,
             sequence: page::sequence_conditions(head)?,
+            wish: encryption::of(head)?,
             conditions: condition::of_write(head)?,
             body,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, range, sequence, conditions, body } = request;
+        let Request { at, range, sequence, wish, conditions, body } = request;
+        let encryption = service.sealing_of(&at, wish).await?.encryption();
         let (parts, received) = content::gather(body, &service.md5).await?;
         fits(range, parts.iter().map(Bytes::len).fold(0, |sum, bytes| sum + bytes as u64))?;
         let written = service
@@ -54,14 +59,15 @@ impl Operation for PutPage {
             .write_pages(&at, range.offset(), parts, sequence, conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Response { written, received })
+        Ok(Response { written, received, encryption })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { written, received } = response;
+        let Response { written, received, encryption } = response;
         let mut response = page::written(written);
         let map = response.headers_mut();
         received.tell(map);
+        encryption::set(map, encryption.as_ref());
         headers::set_written_encrypted(map);
         response
     }

@@ -5,14 +5,16 @@ use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, content, header};
-use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp, Tier};
+use crate::{condition, content, encryption, header};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, Encryption, NewBlob, Stamp, Tier};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutPageBlob;
 
 pub(crate) struct Request {
     at: BlobAddress,
     new: NewBlob,
+    wish: EncryptionWish,
     length: u64,
     sequence_number: u64,
     conditions: Conditions,
@@ -21,10 +23,10 @@ pub(crate) struct Request {
 impl Operation for PutPageBlob {
     type Service = BlobService;
     type Request = Request;
-    type Response = Stamp;
+    type Response = (Stamp, Option<Encryption>);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         content::refuse_body(head)?;
         let length = page::length(head)?
             .ok_or_else(|| StorageError::missing_header(header::X_MS_BLOB_CONTENT_LENGTH))?;
@@ -35,21 +37,26 @@ impl Operation for PutPageBlob {
         if new.tier.and_then(Tier::bytes_max).is_some_and(|room| length > room) {
             return Err(StorageError::new(ErrorCode::BlobTierInadequateForContentLength));
         }
-        Ok(Request { at, new, length, sequence_number, conditions })
+        Ok(Request { at, new, wish: encryption::of(head)?, length, sequence_number, conditions })
     }
 
-    async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
-        let Request { at, new, length, sequence_number, conditions } = request;
+    async fn execute(service: &BlobService, request: Request) -> Result<Self::Response, StorageError> {
+        let Request { at, mut new, wish, length, sequence_number, conditions } = request;
+        new.encryption = service.sealing(&at, wish).await?.encryption();
+        let encryption = new.encryption.clone();
         let protection = service.protection(&at.account).await?;
-        service
+        let stamp = service
             .store
             .create_page_blob(&at, new, (length, sequence_number), conditions, protection)
             .await
-            .map_err(|error| StorageError::from_engine(error, Intent::Write))
+            .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok((stamp, encryption))
     }
 
-    fn encode(stamp: Stamp) -> http::Response<Body> {
-        headers::written(stamp)
+    fn encode((stamp, encryption): Self::Response) -> http::Response<Body> {
+        let mut response = headers::written(stamp);
+        encryption::set(response.headers_mut(), encryption.as_ref());
+        response
     }
 }
 
