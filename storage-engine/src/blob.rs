@@ -23,6 +23,7 @@ use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
 
 mod access;
+mod accessed;
 mod append;
 mod attribute;
 mod block;
@@ -35,7 +36,7 @@ mod delete;
 mod due;
 mod find;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod guard;
 pub mod lease;
 mod list;
@@ -310,6 +311,7 @@ pub struct BlobStore {
     chunks: Arc<dyn ChunkStore>,
     clock: Arc<dyn Clock>,
     pages: Option<page::Pages>,
+    accessed: Arc<accessed::Accessed>,
 }
 
 impl BlobStore {
@@ -317,7 +319,7 @@ impl BlobStore {
     /// Page blobs are not offered unless [`Self::with_pages`] says where their bytes go. Reads judge by `clock`
     /// what has expired.
     pub fn new(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { meta, chunks, clock, pages: None }
+        Self { meta, chunks, clock, pages: None, accessed: Arc::default() }
     }
 
     /// Begins an upload. It is nothing until a verb is given what it has become.

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod engine;
 pub mod error;
 mod keeper;
+pub mod lifecycle;
 pub mod meta;
 pub mod name;
 pub mod page;
