@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod behaviour;
+mod lifecycle;
 mod reply;
 pub(crate) mod role;
 

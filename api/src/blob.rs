@@ -8,9 +8,10 @@ use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
 use std::sync::Arc;
-use storage_engine::blob::{BlobStore, Protection};
+use storage_engine::blob::{BlobAddress, BlobStore, Protection};
+use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
-use storage_engine::settings::{Service, SettingsStore};
+use storage_engine::settings::{RetentionDays, Service, SettingsStore};
 
 pub mod operations;
 
@@ -51,10 +52,28 @@ impl BlobService {
     pub(crate) async fn protection(&self, account: &AccountName) -> Result<Protection, StorageError> {
         let settings = self.settings.get(account, Service::Blob).await;
         let settings = settings.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Protection {
-            versioning: settings.blob.management.versioning,
-            delete_retention_days: settings.blob.delete_retention.days,
-            permanent_delete_allowed: settings.blob.delete_retention.permanent_delete,
-        })
+        Ok(settings.blob.protection())
+    }
+
+    /// For how many days the account's deleted containers can come back; none if they cannot.
+    ///
+    /// # Errors
+    /// As the store's.
+    pub(crate) async fn container_retention(
+        &self,
+        account: &AccountName,
+    ) -> Result<RetentionDays, StorageError> {
+        let settings = self.settings.get(account, Service::Blob).await;
+        let settings = settings.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok(settings.blob.management.container_delete_retention)
+    }
+
+    /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read or written now, if the
+    /// account tracks that. Never fails: what is read is worth more than the note.
+    pub(crate) async fn track_access(&self, at: &BlobAddress, accessed: Option<Timestamp>) {
+        let settings = self.settings.get(&at.account, Service::Blob).await;
+        if settings.is_ok_and(|settings| settings.blob.management.last_access_tracking) {
+            self.store.note_access(at, accessed);
+        }
     }
 }

@@ -122,7 +122,7 @@ mod tests {
         store.blobs.note_access(&store.at("blob"), None);
         assert_eq!(written(&store), 1);
         assert_eq!(properties(&store).accessed, Some(accessed), "the verb looks again");
-        store.clock.advance(Duration::from_hours(1));
+        store.clock.advance(Duration::from_hours(2));
         store.blobs.note_access(&store.at("blob"), Some(accessed));
         assert_eq!(written(&store), 1);
         assert!(properties(&store).accessed > Some(accessed));

@@ -27,9 +27,10 @@ impl Operation for DeleteContainer {
 
     async fn execute(service: &BlobService, request: Request) -> Result<(), StorageError> {
         let Request { at, conditions } = request;
+        let retention_days = service.container_retention(&at.account).await?;
         service
             .store
-            .delete_container(&at.account, &at.container, conditions, None)
+            .delete_container(&at.account, &at.container, conditions, retention_days)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
