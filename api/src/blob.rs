@@ -1,8 +1,8 @@
 //! The Blob service: what its operations are given.
 //!
 //! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`].
-//! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
-//! spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
+//! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`lease`] reads
+//! what is done with leases, [`headers`] spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
 
 use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use storage_engine::blob::{BlobAddress, BlobStore, Protection};
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
-use storage_engine::settings::{RetentionDays, Service, SettingsStore};
+use storage_engine::settings::{Service, ServiceSettings, SettingsStore};
 
 pub mod operations;
 
@@ -22,6 +22,7 @@ mod blob;
 mod block;
 mod container;
 mod headers;
+mod lease;
 mod listing;
 mod new_blob;
 mod website;
@@ -50,22 +51,15 @@ impl BlobService {
     /// # Errors
     /// As the store's.
     pub(crate) async fn protection(&self, account: &AccountName) -> Result<Protection, StorageError> {
-        let settings = self.settings.get(account, Service::Blob).await;
-        let settings = settings.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(settings.blob.protection())
+        Ok(self.settings_of(account).await?.blob.protection())
     }
 
-    /// For how many days the account's deleted containers can come back; none if they cannot.
+    /// For how many days the account's deleted containers can be restored; none if they cannot.
     ///
     /// # Errors
     /// As the store's.
-    pub(crate) async fn container_retention(
-        &self,
-        account: &AccountName,
-    ) -> Result<RetentionDays, StorageError> {
-        let settings = self.settings.get(account, Service::Blob).await;
-        let settings = settings.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(settings.blob.management.container_delete_retention)
+    async fn container_retention_days(&self, account: &AccountName) -> Result<Option<u32>, StorageError> {
+        Ok(self.settings_of(account).await?.blob.management.container_delete_retention)
     }
 
     /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read or written now, if the
@@ -75,5 +69,10 @@ impl BlobService {
         if settings.is_ok_and(|settings| settings.blob.management.last_access_tracking) {
             self.store.note_access(at, accessed);
         }
+    }
+
+    async fn settings_of(&self, account: &AccountName) -> Result<Arc<ServiceSettings>, StorageError> {
+        let settings = self.settings.get(account, Service::Blob).await;
+        settings.map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 }
