@@ -72,7 +72,7 @@ impl LifecycleWalk {
     /// Takes a step, and gives how much was changed: with 0 there is no hurry.
     ///
     /// # Errors
-    /// The store's. The round then ends, and the next one begins in its time.
+    /// The store's. The account is then left to the next round.
     pub(crate) async fn once(&mut self) -> Result<usize> {
         self.begin_when_due().await?;
         for _ in 0..PAGES_MAX {
