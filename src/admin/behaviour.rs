@@ -84,7 +84,10 @@ impl BlobBehaviour {
     /// If days are out of range, or rules need what is turned off, or the store fails.
     pub(crate) async fn change(&self, account: &AccountName, change: BlobChange) -> Result<(), Refusal> {
         if change.container_retention_days.is_some_and(|days| days > RETENTION_DAYS_MAX) {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "deleted containers are kept for 1 to 365 days"));
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "deleted containers are kept for 1 to 365 days",
+            ));
         }
         if change.last_access == Some(false) {
             let rules = self.lifecycle.get(account).await.map_err(failed)?;
@@ -122,7 +125,8 @@ impl BlobBehaviour {
         if lifecycle::needs_last_access(&rules) {
             let settings = self.settings.get(account, Service::Blob).await.map_err(failed)?;
             if !settings.blob.management.last_access_tracking {
-                let text = "rules that ask for the last access need it to be tracked: turn --last-access on first";
+                let text =
+                    "rules that ask for the last access need it to be tracked: turn --last-access on first";
                 return Err(Refusal::new(StatusCode::CONFLICT, text));
             }
         }

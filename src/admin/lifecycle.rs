@@ -107,8 +107,7 @@ const fn yes() -> bool {
 pub(crate) fn needs_last_access(rules: &[LifecycleRule]) -> bool {
     let ages = |actions: &Actions| [actions.cool, actions.cold, actions.archive, actions.delete];
     rules.iter().any(|rule| {
-        rule.base.hot_when_read
-            || ages(&rule.base).iter().flatten().any(|age| age.since == Since::Accessed)
+        rule.base.hot_when_read || ages(&rule.base).iter().flatten().any(|age| age.since == Since::Accessed)
     })
 }
 
@@ -126,7 +125,8 @@ impl Policy {
         if let Some(inner) = document.pointer_mut("/properties/policy") {
             document = inner.take();
         }
-        let policy: Self = serde_json::from_value(document).map_err(|error| format!("the policy: {error}"))?;
+        let policy: Self =
+            serde_json::from_value(document).map_err(|error| format!("the policy: {error}"))?;
         policy.rules()
     }
 
@@ -152,7 +152,8 @@ impl Rule {
         if kind != "Lifecycle" {
             return Err(wrong("its type is not Lifecycle"));
         }
-        let plain = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
+        let plain =
+            |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
         if !(1..=NAME_MAX).contains(&name.len()) || !name.chars().all(plain) {
             return Err(wrong("a name is 1 to 256 letters, digits, - and _"));
         }
@@ -194,15 +195,26 @@ impl Rule {
     }
 
     fn of(rule: LifecycleRule) -> Self {
-        let LifecycleRule { name, enabled, block_blobs, append_blobs, prefixes, tags, base, snapshots, versions } =
-            rule;
+        let LifecycleRule {
+            name,
+            enabled,
+            block_blobs,
+            append_blobs,
+            prefixes,
+            tags,
+            base,
+            snapshots,
+            versions,
+        } = rule;
         let kinds = [("blockBlob", block_blobs), ("appendBlob", append_blobs)];
-        let blob_types = kinds.iter().filter(|(_, meant)| *meant).map(|(kind, _)| (*kind).to_owned()).collect();
+        let blob_types =
+            kinds.iter().filter(|(_, meant)| *meant).map(|(kind, _)| (*kind).to_owned()).collect();
         let tag = |(name, value)| TagMatch { name, op: "==".to_owned(), value };
         let filters = Filters {
             blob_types,
             prefix_match: Some(prefixes).filter(|prefixes| !prefixes.is_empty()),
-            blob_index_match: Some(tags.into_iter().map(tag).collect::<Vec<_>>()).filter(|tags| !tags.is_empty()),
+            blob_index_match: Some(tags.into_iter().map(tag).collect::<Vec<_>>())
+                .filter(|tags| !tags.is_empty()),
         };
         let actions = ActionSets {
             base_blob: ActionSet::of(base),
@@ -215,7 +227,8 @@ impl Rule {
 
 impl ActionSet {
     fn understand(self, base: bool, append_blobs: bool) -> Result<Actions, String> {
-        let Self { tier_to_cool, tier_to_cold, tier_to_archive, delete, enable_auto_tier_to_hot_from_cool } = self;
+        let Self { tier_to_cool, tier_to_cold, tier_to_archive, delete, enable_auto_tier_to_hot_from_cool } =
+            self;
         let age = |condition: Option<Condition>, name: &str| {
             let understood = condition.map(|condition| condition.understand(base, name == "tierToArchive"));
             understood.transpose().map_err(|text| format!("{name}: {text}"))

@@ -89,7 +89,8 @@ impl Engine {
         let (blobs, queues) = (engine.blobs.clone(), engine.queues.clone());
         let (rules, settings) = (engine.lifecycle.clone(), engine.settings.clone());
         let lifecycle = LifecycleWalk::new(rules, blobs.clone(), settings, Arc::clone(&clock));
-        let keeper = Keeper::start(Tasks::new(Arc::<RocksMeta>::clone(&meta), blobs, queues, lifecycle, clock))?;
+        let keeper =
+            Keeper::start(Tasks::new(Arc::<RocksMeta>::clone(&meta), blobs, queues, lifecycle, clock))?;
         engine.ground = Some(Ground { keeper, meta, chunks, pages, disk, closing: AtomicBool::new(false) });
         Ok(engine)
     }

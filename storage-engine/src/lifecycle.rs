@@ -236,7 +236,8 @@ impl Ages<'_> {
 
     /// Whether the blob is in the cool tier and was read since it went there.
     fn read_while_cool(&self) -> bool {
-        let cooled = self.properties.tier.filter(|tier| tier.tier == Tier::Cool).and_then(|tier| tier.changed);
+        let cooled =
+            self.properties.tier.filter(|tier| tier.tier == Tier::Cool).and_then(|tier| tier.changed);
         self.tracked && cooled.zip(self.properties.accessed).is_some_and(|(cooled, read)| cooled < read)
     }
 }

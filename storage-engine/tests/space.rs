@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage_engine::Engine;
 use storage_engine::blob::{
-    AppendConditions, BlobAddress, BlobEntry, BlockChoice, Conditions, DeleteSnapshots, Include, ListBlobs, NewBlob,
-    NewContainer, Protection, SequenceConditions, Which,
+    AppendConditions, BlobAddress, BlobEntry, BlockChoice, Conditions, DeleteSnapshots, Include, ListBlobs,
+    NewBlob, NewContainer, Protection, SequenceConditions, Which,
 };
 use storage_engine::chunk::Staged;
 use storage_engine::clock::{SystemClock, SystemEntropy};
@@ -61,7 +61,8 @@ impl Store {
     fn upload(&self, bytes: usize, seed: usize, in_chunks: bool) -> Staged {
         let mut upload = self.engine.blobs().upload();
         block_on(upload.write(noise(bytes, seed))).unwrap();
-        let finished = async { if in_chunks { upload.finish_in_chunks().await } else { upload.finish().await } };
+        let finished =
+            async { if in_chunks { upload.finish_in_chunks().await } else { upload.finish().await } };
         block_on(finished).unwrap()
     }
 
@@ -96,7 +97,8 @@ impl Store {
     fn fill_blocks(&self) {
         let blobs = self.engine.blobs();
         let at = self.at("in blocks");
-        let ids: Vec<_> = (0..8).map(|number| BlockId::new(format!("{number}").as_bytes()).unwrap()).collect();
+        let ids: Vec<_> =
+            (0..8).map(|number| BlockId::new(format!("{number}").as_bytes()).unwrap()).collect();
         for (number, id) in ids.iter().enumerate() {
             block_on(blobs.stage_block(&at, id.clone(), self.upload(MIB, number, true), None)).unwrap();
         }

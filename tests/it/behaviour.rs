@@ -55,7 +55,8 @@ fn settings_take_effect_at_once_and_outlive_a_kill_also_for_accounts_of_the_conf
         put.header("x-ms-version-id").map(str::to_owned)
     };
     assert_eq!(version(&mut blob), None);
-    let set = |node: &Node, terms: &[&str]| node.succeeds(&[&["account", "set", ACCOUNT][..], terms].concat());
+    let set =
+        |node: &Node, terms: &[&str]| node.succeeds(&[&["account", "set", ACCOUNT][..], terms].concat());
     set(&node, &["--versioning", "on", "--container-retention", "7"]);
     let (first, second) = (version(&mut blob), version(&mut blob));
     assert!(first.is_some() && first < second, "{first:?} {second:?}");
@@ -63,7 +64,9 @@ fn settings_take_effect_at_once_and_outlive_a_kill_also_for_accounts_of_the_conf
     node.kill();
     node.restart();
     let shown = node.succeeds(&["account", "show", ACCOUNT]);
-    for line in ["versioning on", "retention of deleted containers  7 days", "last access off", "lifecycle rules 0"] {
+    for line in
+        ["versioning on", "retention of deleted containers  7 days", "last access off", "lifecycle rules 0"]
+    {
         assert!(shown.contains(line), "{line} in {shown}");
     }
     let mut blob = Client::new(&node, Service::Blob);
@@ -198,9 +201,11 @@ fn an_emptied_server_takes_no_more_space_than_a_new_one() {
     let mut queue = Client::new(&node, Service::Queue);
     blob.call(&request::create_container("full")).expect(201);
     queue.call(&request::create_queue("full")).expect(201);
-    let body: Vec<u8> = (0..4_u32 << 18).flat_map(|word| word.wrapping_mul(0x9E37_79B9).to_le_bytes()).collect();
+    let body: Vec<u8> =
+        (0..4_u32 << 18).flat_map(|word| word.wrapping_mul(0x9E37_79B9).to_le_bytes()).collect();
     for number in 0..5 {
-        blob.call(&request::put_blob("full", &format!("large {number}").replace(' ', "-"), &body)).expect(201);
+        blob.call(&request::put_blob("full", &format!("large {number}").replace(' ', "-"), &body))
+            .expect(201);
         blob.call(&request::put_block("full", "blocks", &request::block_id(number), &body)).expect(201);
         blob.call(&request::put_block("full", "staged", &request::block_id(number), &body)).expect(201);
     }

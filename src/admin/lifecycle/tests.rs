@@ -75,47 +75,85 @@ fn what_is_not_understood_is_refused_with_what_is_wrong() {
         (json!({ "rules": [] }), "1 to 100"),
         (json!({ "rules": [named("a"), named("a")] }), "two rules"),
         (policy(&named("with space")), "name"),
-        (policy(&json!({ "name": "a", "type": "Other", "definition": { "filters": blocks(), "actions": delete() } })), "type"),
+        (
+            policy(
+                &json!({ "name": "a", "type": "Other", "definition": { "filters": blocks(), "actions": delete() } }),
+            ),
+            "type",
+        ),
         (policy(&rule(&json!({ "blobTypes": [] }), &delete())), "blobTypes"),
         (policy(&rule(&json!({ "blobTypes": ["pageBlob"] }), &delete())), "blobTypes"),
         (policy(&rule(&json!({ "blobTypes": ["blockBlob"], "prefix": [] }), &delete())), "prefix"),
-        (policy(&rule(&json!({ "blobTypes": ["blockBlob"], "prefixMatch": [""] }), &delete())), "prefixMatch"),
+        (
+            policy(&rule(&json!({ "blobTypes": ["blockBlob"], "prefixMatch": [""] }), &delete())),
+            "prefixMatch",
+        ),
         (policy(&rule(&blocks(), &json!({}))), "no action"),
         (policy(&rule(&blocks(), &json!({ "baseBlob": {} }))), "no action"),
         (policy(&rule(&blocks(), &base("tierToHot", days("daysAfterModificationGreaterThan")))), "tierToHot"),
         (policy(&rule(&blocks(), &base("delete", json!({})))), "one condition"),
-        (policy(&rule(&blocks(), &base("delete", days("daysAfterLastTierChangeGreaterThan")))), "one condition"),
         (
-            policy(&rule(&blocks(), &base("delete", json!({
-                "daysAfterModificationGreaterThan": 1, "daysAfterCreationGreaterThan": 1
-            })))),
+            policy(&rule(&blocks(), &base("delete", days("daysAfterLastTierChangeGreaterThan")))),
             "one condition",
         ),
         (
-            policy(&rule(&blocks(), &base("delete", json!({
-                "daysAfterModificationGreaterThan": 1, "daysAfterLastTierChangeGreaterThan": 1
-            })))),
+            policy(&rule(
+                &blocks(),
+                &base(
+                    "delete",
+                    json!({
+                        "daysAfterModificationGreaterThan": 1, "daysAfterCreationGreaterThan": 1
+                    }),
+                ),
+            )),
+            "one condition",
+        ),
+        (
+            policy(&rule(
+                &blocks(),
+                &base(
+                    "delete",
+                    json!({
+                        "daysAfterModificationGreaterThan": 1, "daysAfterLastTierChangeGreaterThan": 1
+                    }),
+                ),
+            )),
             "tierToArchive only",
         ),
         (
-            policy(&rule(&blocks(), &json!({ "snapshot": { "delete": days("daysAfterModificationGreaterThan") } }))),
+            policy(&rule(
+                &blocks(),
+                &json!({ "snapshot": { "delete": days("daysAfterModificationGreaterThan") } }),
+            )),
             "daysAfterCreationGreaterThan only",
         ),
-        (policy(&rule(&blocks(), &base("delete", json!({ "daysAfterModificationGreaterThan": -1 })))), "policy"),
         (
-            policy(&rule(&json!({ "blobTypes": ["appendBlob"] }), &base("tierToCool", days("daysAfterModificationGreaterThan")))),
+            policy(&rule(&blocks(), &base("delete", json!({ "daysAfterModificationGreaterThan": -1 })))),
+            "policy",
+        ),
+        (
+            policy(&rule(
+                &json!({ "blobTypes": ["appendBlob"] }),
+                &base("tierToCool", days("daysAfterModificationGreaterThan")),
+            )),
             "append blobs",
         ),
         (
-            policy(&rule(&blocks(), &json!({ "baseBlob": {
+            policy(&rule(
+                &blocks(),
+                &json!({ "baseBlob": {
                 "tierToCool": days("daysAfterModificationGreaterThan"), "enableAutoTierToHotFromCool": true
-            } }))),
+            } }),
+            )),
             "enableAutoTierToHotFromCool",
         ),
         (
-            policy(&rule(&json!({
-                "blobTypes": ["blockBlob"], "blobIndexMatch": [{ "name": "a", "op": ">", "value": "b" }]
-            }), &delete())),
+            policy(&rule(
+                &json!({
+                    "blobTypes": ["blockBlob"], "blobIndexMatch": [{ "name": "a", "op": ">", "value": "b" }]
+                }),
+                &delete(),
+            )),
             "==",
         ),
     ] {

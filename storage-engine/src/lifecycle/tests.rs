@@ -84,9 +84,13 @@ fn the_cheapest_action_wins_whichever_rule_has_it() {
 #[test]
 fn a_tier_is_lowered_and_never_raised_and_only_where_there_are_tiers() {
     let rules = [rule(Actions { cool: age(Since::Modified, 1), ..Actions::default() })];
-    for (tier, moved) in
-        [(Tier::Hot, true), (Tier::Cool, false), (Tier::Cold, false), (Tier::Archive, false), (Tier::P4, false)]
-    {
+    for (tier, moved) in [
+        (Tier::Hot, true),
+        (Tier::Cool, false),
+        (Tier::Cold, false),
+        (Tier::Archive, false),
+        (Tier::P4, false),
+    ] {
         let blob = BlobProperties { tier: in_tier(tier, 1), ..blob() };
         assert_eq!(judged(&rules, &blob, day(20)).is_some(), moved, "{tier:?}");
     }
@@ -198,9 +202,14 @@ fn containers_that_no_prefix_can_mean_are_passed_over() {
             ..rule(Actions::default())
         }],
     };
-    for (prefixes, concerned) in
-        [(&[][..], true), (&["lo"], true), (&["logs"], true), (&["logs/2"], true), (&["log/"], false), (&["x"], false)]
-    {
+    for (prefixes, concerned) in [
+        (&[][..], true),
+        (&["lo"], true),
+        (&["logs"], true),
+        (&["logs/2"], true),
+        (&["log/"], false),
+        (&["x"], false),
+    ] {
         assert_eq!(with(prefixes).concerns("logs"), concerned, "{prefixes:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! The walk on a store in memory, with a clock that is moved by hand.
 
 use super::*;
-use crate::blob::{DeleteSnapshots, Protection, Tier};
 use crate::blob::fixture::Fixture;
+use crate::blob::{DeleteSnapshots, Protection, Tier};
 use crate::lifecycle::{Actions, Age, LifecycleRule, Since};
 use crate::settings::BlobManagement;
 use futures_executor::block_on;
@@ -128,8 +128,10 @@ fn deletion_keeps_what_versioning_and_retention_keep() {
     let management = BlobManagement { versioning: true, ..BlobManagement::default() };
     block_on(world.settings.manage_blobs(&acc, management)).unwrap();
     world.put("blob");
-    let versions =
-        Actions { delete: Some(Age { since: Since::Created, days: 30, tier_changed_days: None }), ..Actions::default() };
+    let versions = Actions {
+        delete: Some(Age { since: Since::Created, days: 30, tier_changed_days: None }),
+        ..Actions::default()
+    };
     world.set(LifecycleRule { versions, ..rule(Actions { delete: after(1), ..Actions::default() }) });
     world.days_pass(1);
     assert_eq!(world.round(), 1);
@@ -170,7 +172,8 @@ fn what_is_held_stays_and_the_rest_goes_on() {
 fn a_blob_that_is_written_meanwhile_is_let_alone() {
     let mut world = World::new();
     world.put("blob");
-    let seen = block_on(world.store.blobs.properties(&world.store.at("blob"), Which::Base, Conditions::default()));
+    let seen =
+        block_on(world.store.blobs.properties(&world.store.at("blob"), Which::Base, Conditions::default()));
     world.put("blob");
     let settings = ServiceSettings::default();
     let at = world.store.at("blob");
