@@ -12,6 +12,7 @@
 
 use super::lifecycle::{self, Policy};
 use super::reply::Refusal;
+use crate::accounts::AccountError;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -152,6 +153,5 @@ impl BlobBehaviour {
 }
 
 fn failed(error: EngineError) -> Refusal {
-    tracing::error!(%error, "the settings' store failed");
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the settings' store failed; the log says why")
+    AccountError::from(error).into()
 }
