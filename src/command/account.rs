@@ -5,7 +5,7 @@ use super::print;
 use super::sas::SasTerms;
 use crate::admin::account::{AccountChange, NewAccount, NewKey, ShownAccount, ShownAccounts};
 use crate::admin::behaviour::BlobChange;
-use crate::files::ServerFolder;
+use crate::files::{self, ServerFolder};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand, ValueEnum};
@@ -45,7 +45,7 @@ pub(crate) enum AccountCommand {
     Lifecycle {
         /// The account
         name: String,
-        /// A management policy in JSON, as the vendor's tools write it; - for standard input
+        /// A management policy in JSON, as the vendor's tools write it
         file: Option<PathBuf>,
         /// Removes all rules
         #[arg(long, conflicts_with = "file")]
@@ -226,13 +226,7 @@ fn path(name: &str) -> Result<String, String> {
 }
 
 fn policy(file: &Path) -> Result<serde_json::Value, String> {
-    let text = if file.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(file)
-    };
-    let text = text.map_err(|error| format!("{}: {error}", file.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
+    serde_json::from_slice(&files::read(file)?).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn connection_string(account: &ShownAccount, key: &str) -> Result<String, String> {

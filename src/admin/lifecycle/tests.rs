@@ -65,99 +65,65 @@ fn a_rule_is_in_force_unless_it_says_otherwise() {
     assert!(rules[0].enabled && !needs_last_access(&rules));
 }
 
+#[track_caller]
+fn refused(document: &Value, part: &str) {
+    let refused = Policy::read(document.clone()).unwrap_err();
+    assert!(refused.contains(part), "{document}: {refused}");
+}
+
 #[test]
-fn what_is_not_understood_is_refused_with_what_is_wrong() {
-    let days = |name: &str| json!({ name: 1 });
-    let base = |action: &str, condition: Value| json!({ "baseBlob": { action: condition } });
+fn a_rule_that_is_not_understood_is_refused_with_what_is_wrong() {
     let named = |name: &str| json!({ "name": name, "type": "Lifecycle", "definition": { "filters": blocks(), "actions": delete() } });
-    for (document, part) in [
-        (json!({}), "rules"),
-        (json!({ "rules": [] }), "1 to 100"),
-        (json!({ "rules": [named("a"), named("a")] }), "two rules"),
-        (policy(&named("with space")), "name"),
+    refused(&json!({}), "rules");
+    refused(&json!({ "rules": [] }), "1 to 100");
+    refused(&json!({ "rules": [named("a"), named("a")] }), "two rules");
+    refused(&policy(&named("with space")), "name");
+    let mut other = named("other");
+    other["type"] = json!("Other");
+    refused(&policy(&other), "type");
+    for (filters, part) in [
+        (json!({ "blobTypes": [] }), "blobTypes"),
+        (json!({ "blobTypes": ["pageBlob"] }), "blobTypes"),
+        (json!({ "blobTypes": ["blockBlob"], "prefix": [] }), "prefix"),
+        (json!({ "blobTypes": ["blockBlob"], "prefixMatch": [""] }), "prefixMatch"),
         (
-            policy(
-                &json!({ "name": "a", "type": "Other", "definition": { "filters": blocks(), "actions": delete() } }),
-            ),
-            "type",
-        ),
-        (policy(&rule(&json!({ "blobTypes": [] }), &delete())), "blobTypes"),
-        (policy(&rule(&json!({ "blobTypes": ["pageBlob"] }), &delete())), "blobTypes"),
-        (policy(&rule(&json!({ "blobTypes": ["blockBlob"], "prefix": [] }), &delete())), "prefix"),
-        (
-            policy(&rule(&json!({ "blobTypes": ["blockBlob"], "prefixMatch": [""] }), &delete())),
-            "prefixMatch",
-        ),
-        (policy(&rule(&blocks(), &json!({}))), "no action"),
-        (policy(&rule(&blocks(), &json!({ "baseBlob": {} }))), "no action"),
-        (policy(&rule(&blocks(), &base("tierToHot", days("daysAfterModificationGreaterThan")))), "tierToHot"),
-        (policy(&rule(&blocks(), &base("delete", json!({})))), "one condition"),
-        (
-            policy(&rule(&blocks(), &base("delete", days("daysAfterLastTierChangeGreaterThan")))),
-            "one condition",
-        ),
-        (
-            policy(&rule(
-                &blocks(),
-                &base(
-                    "delete",
-                    json!({
-                        "daysAfterModificationGreaterThan": 1, "daysAfterCreationGreaterThan": 1
-                    }),
-                ),
-            )),
-            "one condition",
-        ),
-        (
-            policy(&rule(
-                &blocks(),
-                &base(
-                    "delete",
-                    json!({
-                        "daysAfterModificationGreaterThan": 1, "daysAfterLastTierChangeGreaterThan": 1
-                    }),
-                ),
-            )),
-            "tierToArchive only",
-        ),
-        (
-            policy(&rule(
-                &blocks(),
-                &json!({ "snapshot": { "delete": days("daysAfterModificationGreaterThan") } }),
-            )),
-            "daysAfterCreationGreaterThan only",
-        ),
-        (
-            policy(&rule(&blocks(), &base("delete", json!({ "daysAfterModificationGreaterThan": -1 })))),
-            "policy",
-        ),
-        (
-            policy(&rule(
-                &json!({ "blobTypes": ["appendBlob"] }),
-                &base("tierToCool", days("daysAfterModificationGreaterThan")),
-            )),
-            "append blobs",
-        ),
-        (
-            policy(&rule(
-                &blocks(),
-                &json!({ "baseBlob": {
-                "tierToCool": days("daysAfterModificationGreaterThan"), "enableAutoTierToHotFromCool": true
-            } }),
-            )),
-            "enableAutoTierToHotFromCool",
-        ),
-        (
-            policy(&rule(
-                &json!({
-                    "blobTypes": ["blockBlob"], "blobIndexMatch": [{ "name": "a", "op": ">", "value": "b" }]
-                }),
-                &delete(),
-            )),
+            json!({ "blobTypes": ["blockBlob"], "blobIndexMatch": [{ "name": "a", "op": ">", "value": "b" }] }),
             "==",
         ),
     ] {
-        let refused = Policy::read(document.clone()).unwrap_err();
-        assert!(refused.contains(part), "{document}: {refused}");
+        refused(&policy(&rule(&filters, &delete())), part);
     }
+}
+
+#[test]
+fn an_action_that_is_not_understood_is_refused_with_what_is_wrong() {
+    let days = json!({ "daysAfterModificationGreaterThan": 1 });
+    let delete_when = |condition: Value| json!({ "baseBlob": { "delete": condition } });
+    for (actions, part) in [
+        (json!({}), "no action"),
+        (json!({ "baseBlob": {} }), "no action"),
+        (json!({ "baseBlob": { "tierToHot": days } }), "tierToHot"),
+        (delete_when(json!({})), "one condition"),
+        (delete_when(json!({ "daysAfterLastTierChangeGreaterThan": 1 })), "one condition"),
+        (
+            delete_when(json!({ "daysAfterModificationGreaterThan": 1, "daysAfterCreationGreaterThan": 1 })),
+            "one condition",
+        ),
+        (
+            delete_when(
+                json!({ "daysAfterModificationGreaterThan": 1, "daysAfterLastTierChangeGreaterThan": 1 }),
+            ),
+            "tierToArchive only",
+        ),
+        (delete_when(json!({ "daysAfterModificationGreaterThan": -1 })), "policy"),
+        (json!({ "snapshot": { "delete": days } }), "daysAfterCreationGreaterThan only"),
+        (
+            json!({ "baseBlob": { "tierToCool": days, "enableAutoTierToHotFromCool": true } }),
+            "enableAutoTierToHotFromCool",
+        ),
+    ] {
+        refused(&policy(&rule(&blocks(), &actions)), part);
+    }
+    let tiered = json!({ "baseBlob": { "tierToCool": days } });
+    refused(&policy(&rule(&json!({ "blobTypes": ["appendBlob"] }), &tiered)), "append blobs");
 }

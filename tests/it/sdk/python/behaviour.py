@@ -4,13 +4,11 @@
 `behaviour.py after` runs when it has then set rules: blobs under `rules/expired/` are deleted, those under `rules/cooling/`
 go to the cool tier, both after zero days."""
 
-import asyncio
 import sys
 import time
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
-from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
 
 import runner
 from runner import raises, unique
@@ -61,26 +59,19 @@ def test_before_rules_there_is_everything():
     assert container.get_blob_client("other").download_blob().readall() == b"other"
 
 
-async def read_all(names):
-    async with AsyncBlobServiceClient.from_connection_string(CONNECTION) as service:
-        container = service.get_container_client("rules")
-        found = {}
-        for name in names:
-            try:
-                download = await container.download_blob(name)
-                found[name] = await download.readall()
-            except ResourceNotFoundError:
-                found[name] = None
-        return found
+def read(container, name):
+    try:
+        return container.download_blob(name).readall()
+    except ResourceNotFoundError:
+        return None
 
 
 def test_after_rules_were_set_they_are_applied():
     container = BLOBS.get_container_client("rules")
     cooling = container.get_blob_client("cooling/a")
     eventually("the cool tier", lambda: cooling.get_blob_properties().blob_tier == "Cool")
-    names = ("expired/a", "expired/b", "cooling/a", "other")
     wanted = {"expired/a": None, "expired/b": None, "cooling/a": b"cooling/a", "other": b"other"}
-    eventually("deletion", lambda: asyncio.run(read_all(names)) == wanted)
+    eventually("deletion", lambda: {name: read(container, name) for name in wanted} == wanted)
     assert container.get_blob_client("other").get_blob_properties().blob_tier == "Hot"
 
 
