@@ -12,6 +12,7 @@ use api::{Arrival, Body};
 use http::{Method, Request, Response, StatusCode};
 use reply::{Answered, Refusal};
 use role::RoleAdmin;
+use scope::ScopeAdmin;
 use std::sync::Arc;
 
 pub(crate) mod access;
@@ -20,6 +21,7 @@ pub(crate) mod behaviour;
 mod lifecycle;
 mod reply;
 pub(crate) mod role;
+pub(crate) mod scope;
 
 /// Answers on the admin port.
 pub(crate) struct Admin {
@@ -32,6 +34,7 @@ pub(crate) struct Admin {
 pub(crate) struct Subjects {
     pub(crate) accounts: AccountAdmin,
     pub(crate) roles: RoleAdmin,
+    pub(crate) scopes: ScopeAdmin,
 }
 
 impl Subjects {
@@ -40,6 +43,7 @@ impl Subjects {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match segments.split_first() {
             Some((&"accounts", rest)) => self.accounts.answer(rest, request).await,
+            Some((&"scopes", rest)) => self.scopes.answer(rest, request).await,
             Some((&"roles", rest)) => self.roles.answer(rest, request).await,
             _ => Err(Refusal::not_found()),
         }

@@ -10,6 +10,7 @@ mod account;
 mod client;
 mod role;
 mod sas;
+mod scope;
 mod trust;
 
 /// What to do instead of serving.
@@ -27,6 +28,11 @@ pub(crate) enum Command {
     /// The server is found by its data folder (--disk), whose owner may administer it.
     #[command(subcommand)]
     Role(role::RoleCommand),
+    /// Makes encryption scopes for blobs, and disables them, on a running server
+    ///
+    /// The server is found by its data folder (--disk), whose owner may administer it.
+    #[command(subcommand)]
+    Scope(scope::ScopeCommand),
     /// Prints how to trust the local certificate authority of --tls
     Trust,
 }
@@ -42,6 +48,7 @@ impl Command {
             Self::Account(command) => command.run(&folder()?),
             Self::Operations => print(&operations()),
             Self::Role(command) => command.run(&folder()?),
+            Self::Scope(command) => command.run(&folder()?),
             Self::Trust => print(&trust::instructions(&folder()?)?),
         }
     }

@@ -5,6 +5,7 @@ use crate::admin::access::Access;
 use crate::admin::account::AccountAdmin;
 use crate::admin::behaviour::BlobBehaviour;
 use crate::admin::role::RoleAdmin;
+use crate::admin::scope::ScopeAdmin;
 use crate::admin::{Admin, Subjects};
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
@@ -109,6 +110,10 @@ impl Node {
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
         let behaviour = BlobBehaviour::new(engine.settings().clone(), engine.lifecycle().clone());
         let subjects = Subjects {
+            scopes: ScopeAdmin::new(
+                engine.encryption_scopes().clone(),
+                Arc::<KnownAccounts>::clone(&accounts),
+            ),
             roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
             accounts: AccountAdmin::new(accounts, endpoints, behaviour),
         };

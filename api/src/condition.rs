@@ -7,6 +7,7 @@
 //! The lease under which a request comes, and what a blob's tags must be, are conditions too, which stand beside any
 //! others.
 
+use crate::encryption;
 use crate::error::{ErrorCode, StorageError};
 use crate::etag;
 use crate::head::Head;
@@ -149,6 +150,7 @@ fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
 fn read(head: &Head) -> Result<Conditions, StorageError> {
     Ok(Conditions {
         lease: lease(head)?,
+        customer_key: encryption::customer_key(head)?,
         if_tags: tags::expression::of_header(head)?,
         if_match: head.text(header::IF_MATCH)?.map(etag::parse_list).unwrap_or_default(),
         if_none_match: head.text(header::IF_NONE_MATCH)?.map(etag::parse_list).unwrap_or_default(),

@@ -193,7 +193,12 @@ impl Head {
 
 /// Has values that open doors printed as such only, whoever prints the headers.
 fn hide_secrets(headers: &mut http::HeaderMap) {
-    for name in [header::AUTHORIZATION, header::X_MS_COPY_SOURCE, header::X_MS_ENCRYPTION_KEY] {
+    for name in [
+        header::AUTHORIZATION,
+        header::X_MS_COPY_SOURCE,
+        header::X_MS_ENCRYPTION_KEY,
+        header::X_MS_PREVIOUS_SNAPSHOT_URL,
+    ] {
         if let Some(value) = headers.get_mut(name) {
             value.set_sensitive(true);
         }

@@ -111,10 +111,16 @@ names! {
     X_MS_APPROXIMATE_MESSAGES_COUNT = "x-ms-approximate-messages-count";
     /// That a blob is on its way out of the archive.
     X_MS_ARCHIVE_STATUS = "x-ms-archive-status";
+    /// Where an appended block begins.
+    X_MS_BLOB_APPEND_OFFSET = "x-ms-blob-append-offset";
     /// `Cache-Control` to keep with a blob.
     X_MS_BLOB_CACHE_CONTROL = "x-ms-blob-cache-control";
     /// Blocks of an append blob.
     X_MS_BLOB_COMMITTED_BLOCK_COUNT = "x-ms-blob-committed-block-count";
+    /// The length that an append blob must have.
+    X_MS_BLOB_CONDITION_APPENDPOS = "x-ms-blob-condition-appendpos";
+    /// The length that an append blob must not exceed.
+    X_MS_BLOB_CONDITION_MAXSIZE = "x-ms-blob-condition-maxsize";
     /// `Content-Disposition` to keep with a blob.
     X_MS_BLOB_CONTENT_DISPOSITION = "x-ms-blob-content-disposition";
     /// `Content-Encoding` to keep with a blob.
@@ -193,6 +199,12 @@ names! {
     X_MS_HAS_IMMUTABILITY_POLICY = "x-ms-has-immutability-policy";
     /// Whether a container has a legal hold.
     X_MS_HAS_LEGAL_HOLD = "x-ms-has-legal-hold";
+    /// What a sequence number must be.
+    X_MS_IF_SEQUENCE_NUMBER_EQ = "x-ms-if-sequence-number-eq";
+    /// What a sequence number must be at most.
+    X_MS_IF_SEQUENCE_NUMBER_LE = "x-ms-if-sequence-number-le";
+    /// What a sequence number must be less than.
+    X_MS_IF_SEQUENCE_NUMBER_LT = "x-ms-if-sequence-number-lt";
     /// A condition on a blob's tags.
     X_MS_IF_TAGS = "x-ms-if-tags";
     /// Locked or unlocked.
@@ -227,8 +239,12 @@ names! {
     X_MS_LEGAL_HOLD = "x-ms-legal-hold";
     /// Common prefix of user metadata.
     X_MS_META = "x-ms-meta-";
+    /// Whether pages are written or cleared.
+    X_MS_PAGE_WRITE = "x-ms-page-write";
     /// The proof of having got a message.
     X_MS_POPRECEIPT = "x-ms-popreceipt";
+    /// The address of a snapshot to compare with.
+    X_MS_PREVIOUS_SNAPSHOT_URL = "x-ms-previous-snapshot-url";
     /// The id that a lease is to have.
     X_MS_PROPOSED_LEASE_ID = "x-ms-proposed-lease-id";
     /// Bytes to read; wins over `Range`.

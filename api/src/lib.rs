@@ -20,6 +20,7 @@
 pub mod auth;
 pub mod blob;
 pub mod body;
+mod encryption;
 pub mod error;
 pub mod front;
 #[doc(hidden)]

@@ -17,7 +17,7 @@
 //! means that id; what it writes begins with id and name, which is its scope.
 
 use crate::chunk::{ChunkStore, Upload};
-use crate::clock::{Clock, Etag, Timestamp};
+use crate::clock::{Clock, Entropy, Etag, SystemEntropy, Timestamp};
 use crate::meta::MetaStore;
 use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
@@ -34,6 +34,7 @@ mod content;
 mod copy;
 mod delete;
 mod due;
+mod encryption;
 mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -65,10 +66,12 @@ pub use attribute::{Expiry, TierChange, TierChanged};
 pub use condition::{Conditions, EtagMatch};
 pub use copy::CopyEnd;
 pub use delete::{DeleteSnapshots, Deleted};
+pub use encryption::Sealing;
 pub use find::{FindBlobs, FoundBlob};
 pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{
-    PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction, SequenceConditions,
+    Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
+    SequenceConditions,
 };
 pub use properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
@@ -312,6 +315,8 @@ pub struct BlobStore {
     clock: Arc<dyn Clock>,
     pages: Option<page::Pages>,
     accessed: Arc<accessed::Accessed>,
+    /// Where the salts of what is encrypted come from.
+    salts: Arc<dyn Entropy>,
 }
 
 impl BlobStore {
@@ -319,7 +324,7 @@ impl BlobStore {
     /// Page blobs are not offered unless [`Self::with_pages`] says where their bytes go. Reads judge by `clock`
     /// what has expired.
     pub fn new(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { meta, chunks, clock, pages: None, accessed: Arc::default() }
+        Self { meta, chunks, clock, pages: None, salts: Arc::new(SystemEntropy), accessed: Arc::default() }
     }
 
     /// Begins an upload. It is nothing until a verb is given what it has become.

@@ -9,6 +9,7 @@
 //! their bytes until the pin is dropped, so a download that takes an hour is not cut short by an overwrite.
 
 use crate::error::Result;
+use crate::seal::EncryptionKey;
 use bytes::Bytes;
 use std::fmt;
 use std::future::Future;
@@ -129,12 +130,25 @@ pub struct Staged {
     /// CRC-64/NVME of the payload.
     pub crc64: u64,
     store: Arc<dyn ChunkStore>,
+    sealed: Option<EncryptionKey>,
 }
 
 impl Staged {
     /// `content` of `store`, which nothing names yet.
     pub fn new(content: Content, length: u64, crc64: u64, store: Arc<dyn ChunkStore>) -> Self {
-        Self { content, length, crc64, store }
+        Self { content, length, crc64, store, sealed: None }
+    }
+
+    /// The same, whose bytes are encrypted with this key.
+    #[must_use]
+    pub fn sealed_with(mut self, key: Option<EncryptionKey>) -> Self {
+        self.sealed = key;
+        self
+    }
+
+    /// With whose key the bytes are encrypted, if they are.
+    pub const fn sealed(&self) -> Option<&EncryptionKey> {
+        self.sealed.as_ref()
     }
 
     /// The records that name the chunks are committed, or may be.

@@ -14,6 +14,7 @@ use crate::config::EngineConfig;
 use crate::disk::Disk;
 use crate::disk::layout::{self, META};
 use crate::disk::local::LocalDisk;
+use crate::encryption_scope::EncryptionScopeStore;
 use crate::error::{EngineError, Result};
 use crate::keeper::{Keeper, Tasks};
 use crate::lifecycle::LifecycleStore;
@@ -42,6 +43,7 @@ pub struct Engine {
     queues: QueueStore,
     tables: TableStore,
     assignments: AssignmentStore,
+    encryption_scopes: EncryptionScopeStore,
     meta: Arc<dyn MetaStore>,
     entropy: Arc<dyn Entropy>,
     settings: SettingsStore,
@@ -112,6 +114,7 @@ impl Engine {
             lifecycle: LifecycleStore::new(Arc::clone(&meta)),
             tables: TableStore::new(Arc::clone(&meta)),
             assignments: AssignmentStore::new(Arc::clone(&meta)),
+            encryption_scopes: EncryptionScopeStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             pages,
             meta,
             entropy,
@@ -173,6 +176,11 @@ impl Engine {
     /// Who holds which role.
     pub fn assignments(&self) -> &AssignmentStore {
         &self.assignments
+    }
+
+    /// Encryption scopes of accounts.
+    pub fn encryption_scopes(&self) -> &EncryptionScopeStore {
+        &self.encryption_scopes
     }
 
     /// The store's own secret, the same as long as the store lives.

@@ -74,6 +74,15 @@ pub enum EngineError {
         /// Whether the blob is encrypted with a customer's key.
         encrypted: bool,
     },
+    /// There is no encryption scope of this name.
+    #[error("the encryption scope does not exist")]
+    EncryptionScopeNotFound,
+    /// The encryption scope is disabled.
+    #[error("the encryption scope is disabled")]
+    EncryptionScopeDisabled,
+    /// The container's encryption scope must not be overridden.
+    #[error("the container's encryption scope must not be overridden")]
+    EncryptionScopeFixed,
     /// The blob has snapshots, and nothing was said about them.
     #[error("the blob has snapshots")]
     SnapshotsPresent,

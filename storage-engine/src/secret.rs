@@ -8,7 +8,7 @@
 use crate::clock::Entropy;
 use crate::error::Result;
 use crate::meta::record::{Decoder, Encoder};
-use crate::meta::{self, Family, MetaStore, Scope, Transaction};
+use crate::meta::{self, Family, MetaStore, Scope, Transaction, View};
 use bytes::Bytes;
 use std::fmt;
 
@@ -45,11 +45,8 @@ impl fmt::Debug for Secret {
 pub(crate) async fn get_or_make(meta: &dyn MetaStore, entropy: &dyn Entropy) -> Result<Secret> {
     let new = entropy.secret()?;
     let verb = move |transaction: &mut dyn Transaction| {
-        if let Some(record) = transaction.get(Family::Access, KEY)? {
-            let (_, mut fields) = Decoder::versioned(KIND, VERSION, &record)?;
-            let kept = fields.array()?;
-            fields.finish()?;
-            return Ok(Secret(kept));
+        if let Some(kept) = find(transaction)? {
+            return Ok(kept);
         }
         let mut fields = Encoder::new(VERSION);
         fields.raw(new.expose());
@@ -57,6 +54,18 @@ pub(crate) async fn get_or_make(meta: &dyn MetaStore, entropy: &dyn Entropy) -> 
         Ok(new.clone())
     };
     meta::commit(meta, Scope(Bytes::from_static(KEY)), None, verb).await
+}
+
+/// The store's secret, if it has been made.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn find<V: View + ?Sized>(view: &V) -> Result<Option<Secret>> {
+    let Some(record) = view.get(Family::Access, KEY)? else { return Ok(None) };
+    let (_, mut fields) = Decoder::versioned(KIND, VERSION, &record)?;
+    let kept = fields.array()?;
+    fields.finish()?;
+    Ok(Some(Secret(kept)))
 }
 
 #[cfg(test)]

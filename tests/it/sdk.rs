@@ -109,6 +109,18 @@ fn python_does_every_blob_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_protects_blobs() {
+    run(&Kit::Python, "protect.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_protects_blobs() {
+    run(&Kit::JavaScript, "protect.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_queries_blobs() {
     run(&Kit::Python, "query_contents.py");
 }

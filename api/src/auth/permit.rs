@@ -123,6 +123,7 @@ pub static REQUIREMENTS: &[Line] = &[
 /// Headers that ask for more than the operation that they stand at: a signature must have these letters as well.
 pub const HEADER_LETTERS: &[(&str, &str)] = &[
     (header::X_MS_TAGS, "t"),
+    (header::X_MS_IF_TAGS, "t"),
     (header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, "i"),
     (header::X_MS_IMMUTABILITY_POLICY_MODE, "i"),
     (header::X_MS_LEGAL_HOLD, "i"),
@@ -280,8 +281,8 @@ fn check_grant(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageEr
     check_encryption_scope(asked, head, grant)
 }
 
-/// A signature may demand that what is written gets an encryption scope. There are none yet, so nothing can be
-/// written with such a signature, which is better than writing without.
+/// A signature may demand that what is written gets an encryption scope, and then no other may be asked for.
+/// [`crate::encryption::of`] sees to it that the content gets it.
 fn check_encryption_scope(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageError> {
     let Some(scope) = &grant.encryption_scope else { return Ok(()) };
     if asked.level != Level::Blob || !matches!(asked.access, Access::Create | Access::Write | Access::Append)
@@ -292,7 +293,7 @@ fn check_encryption_scope(asked: Asked, head: &Head, grant: &Grant) -> Result<()
         Some(other) if other != scope => {
             Err(StorageError::invalid_header(header::X_MS_ENCRYPTION_SCOPE, other))
         }
-        _ => Err(StorageError::new(ErrorCode::NotImplemented).with("QueryParameterName", "ses")),
+        _ => Ok(()),
     }
 }
 

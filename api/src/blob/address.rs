@@ -1,7 +1,7 @@
 //! Which resource an operation means, and what it must not ask of it.
 //!
 //! Every operation takes its address from here, so none can forget to refuse what is not built: a client that
-//! asks for a key of its own must not be told that it has got one.
+//! asks for a key of its own must not be told that it has got one where it has not.
 
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
@@ -36,6 +36,14 @@ pub(crate) struct ContainerAddress {
 /// `NotImplemented`, `InvalidResourceName`.
 pub(super) fn container(head: &Head) -> Result<ContainerAddress, StorageError> {
     refuse_unbuilt(head)?;
+    new_container(head)
+}
+
+/// As [`container`], for an operation that heeds what the headers say of its encryption.
+///
+/// # Errors
+/// `InvalidResourceName`.
+pub(super) fn new_container(head: &Head) -> Result<ContainerAddress, StorageError> {
     let Resource::Container(name) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
     };
@@ -49,6 +57,16 @@ pub(super) fn container(head: &Head) -> Result<ContainerAddress, StorageError> {
 /// `NotImplemented`, `InvalidResourceName` for the container's name, `InvalidUri` for the blob's.
 pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
     refuse_unbuilt(head)?;
+    refuse_demanded_scope(head)?;
+    encrypted_blob(head)
+}
+
+/// As [`blob`], for an operation that heeds what the headers say of encryption.
+///
+/// # Errors
+/// As [`blob`].
+pub(super) fn encrypted_blob(head: &Head) -> Result<BlobAddress, StorageError> {
+    refuse(head, &[header::X_MS_COPY_SOURCE])?;
     let Resource::Blob(container, blob) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
     };
@@ -59,7 +77,26 @@ pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
 }
 
 fn refuse_unbuilt(head: &Head) -> Result<(), StorageError> {
-    match UNBUILT.iter().find(|name| head.headers.contains_key(**name)) {
+    refuse(head, &UNBUILT)
+}
+
+/// A signature may demand a scope for what is written. An operation that takes its address without heeding encryption
+/// must not write content with such a signature.
+fn refuse_demanded_scope(head: &Head) -> Result<(), StorageError> {
+    let demanded = head.caller.grant().is_some_and(|grant| grant.encryption_scope.is_some());
+    let writes_content = head.method == http::Method::PUT
+        && matches!(
+            head.query.get("comp"),
+            None | Some("appendblock" | "block" | "incrementalcopy" | "page")
+        );
+    if demanded && writes_content {
+        return Err(StorageError::new(ErrorCode::NotImplemented).with("QueryParameterName", "ses"));
+    }
+    Ok(())
+}
+
+fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
+    match names.iter().find(|name| head.headers.contains_key(**name)) {
         Some(name) => Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name)),
         None => Ok(()),
     }

@@ -45,13 +45,12 @@ pub(crate) struct Break;
 impl Action for Acquire {
     fn read(head: &Head) -> Result<LeaseRequest, StorageError> {
         let text = head.required(header::X_MS_LEASE_DURATION)?;
-        let seconds = match text {
-            WITHOUT_END => None,
-            _ => {
-                let seconds = text.parse().ok().filter(|seconds| DURATION_SECONDS.contains(seconds));
-                let invalid = || StorageError::invalid_header(header::X_MS_LEASE_DURATION, text);
-                Some(seconds.ok_or_else(invalid)?)
-            }
+        let seconds = if text == WITHOUT_END {
+            None
+        } else {
+            let seconds = text.parse().ok().filter(|seconds| DURATION_SECONDS.contains(seconds));
+            let invalid = || StorageError::invalid_header(header::X_MS_LEASE_DURATION, text);
+            Some(seconds.ok_or_else(invalid)?)
         };
         let proposed = condition::lease_id(head, header::X_MS_PROPOSED_LEASE_ID)?;
         let id = proposed.unwrap_or_else(|| LeaseId(SystemEntropy.bits()));

@@ -5,6 +5,7 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
+use super::append::{AppendBlobSeal, AppendBlock, PutAppendBlob};
 use super::blob::{
     DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, LeaseBlob, PutBlob,
     QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTier,
@@ -16,11 +17,12 @@ use super::container::{
     LeaseContainer, ListBlobs, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
 use super::lease::{Acquire, Break, Change, Release, Renew};
+use super::page::{ClearPage, GetPageRanges, GetPageRangesDiff, PutPage, PutPageBlob};
 use super::website::GetWebContent;
 use crate::body::BodyKind;
-use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
+use crate::content::{APPEND_BYTES_MAX, BLOB_BYTES_MAX, BLOCK_BYTES_MAX, PAGES_BYTES_MAX};
 use crate::header;
-use crate::operation::Guard::{HasQuery, Is, IsNot, Lacks, LacksQuery};
+use crate::operation::Guard::{Has, HasQuery, Is, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
 use crate::service::DOCUMENT_BYTES_MAX;
 use crate::structured::FRAMING_BYTES_MAX;
@@ -87,11 +89,13 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
         .when(&[
             Lacks(header::X_MS_COPY_SOURCE),
-            IsNot(header::X_MS_BLOB_TYPE, "PageBlob"),
-            IsNot(header::X_MS_BLOB_TYPE, "AppendBlob"),
             Is(header::X_MS_BLOB_TYPE, "BlockBlob"),
         ])
         .body(BodyKind::Stream(BLOB_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<PutAppendBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "AppendBlob")]),
+    Row::new::<PutPageBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "PageBlob")]),
     Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200),
     Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200),
     Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata"),
@@ -99,13 +103,7 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<SetBlobMetadata>("SetBlobMetadata", "PUT", Level::Blob, Access::Write, 200).comp("metadata").when(CURRENT),
     Row::new::<SetBlobProperties>("SetBlobProperties", "PUT", Level::Blob, Access::Write, 200)
         .comp("properties")
-        .when(&[
-            LacksQuery("snapshot"),
-            LacksQuery("versionid"),
-            Lacks(header::X_MS_BLOB_CONTENT_LENGTH),
-            Lacks(header::X_MS_SEQUENCE_NUMBER_ACTION),
-            Lacks(header::X_MS_BLOB_SEQUENCE_NUMBER),
-        ]),
+        .when(CURRENT),
     Row::new::<QueryBlobContents>("QueryBlobContents", "POST", Level::Blob, Access::Read, 200)
         .comp("query")
         .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
@@ -137,6 +135,29 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
         .comp("blocklist")
         .body(BodyKind::Whole(BLOCK_LIST_BYTES_MAX)),
     Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist"),
+
+    Row::new::<AppendBlock>("AppendBlock", "PUT", Level::Blob, Access::Append, 201)
+        .comp("appendblock")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .body(BodyKind::Stream(APPEND_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<AppendBlobSeal>("AppendBlobSeal", "PUT", Level::Blob, Access::Write, 200).comp("seal"),
+
+    Row::new::<PutPage>("PutPage", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")])
+        .body(BodyKind::Stream(PAGES_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<ClearPage>("ClearPage", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "clear")]),
+    Row::new::<GetPageRanges>("GetPageRanges", "GET", Level::Blob, Access::Read, 200)
+        .comp("pagelist")
+        .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Lacks(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
+    Row::new::<GetPageRangesDiff>("GetPageRangesDiff", "GET", Level::Blob, Access::Read, 200)
+        .comp("pagelist")
+        .when(&[LacksQuery("versionid"), HasQuery("prevsnapshot"), Lacks(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
+    Row::new::<GetPageRangesDiff>("GetPageRangesDiff", "GET", Level::Blob, Access::Read, 200)
+        .comp("pagelist")
+        .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Has(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
 ];
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ error_codes! {
     AccountNotFound 404 "ResourceNotFound" "The specified resource does not exist.";
     AppendPositionConditionNotMet 412 "AppendPositionConditionNotMet" "The append position condition specified was not met.";
     AtomFormatNotSupported 415 "AtomFormatNotSupported" "Atom format is not supported.";
+    AccountRequiresHttps 400 "AccountRequiresHttps" "The account being accessed does not support http.";
     AuthenticationFailed 403 "AuthenticationFailed" "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.";
     AuthorizationFailure 403 "AuthorizationFailure" "This request is not authorized to perform this operation.";
     AuthorizationPermissionMismatch 403 "AuthorizationPermissionMismatch" "This request is not authorized to perform this operation using this permission.";
@@ -148,6 +149,7 @@ error_codes! {
     QueueAlreadyExists 409 "QueueAlreadyExists" "The specified queue already exists.";
     QueueNotFound 404 "QueueNotFound" "The specified queue does not exist.";
     RequestBodyTooLarge 413 "RequestBodyTooLarge" "The request body is too large and exceeds the maximum permissible limit.";
+    RequestForbiddenByContainerEncryptionPolicy 403 "RequestForbiddenByContainerEncryptionPolicy" "The request is forbidden by the container encryption policy.";
     RequestTimedOut 408 "RequestTimedOut" "The request body was not received in time.";
     ResourceNotFound 404 "ResourceNotFound" "The specified resource does not exist.";
     SequenceNumberConditionNotMet 412 "SequenceNumberConditionNotMet" "The sequence number condition specified was not met.";

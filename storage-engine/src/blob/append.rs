@@ -6,12 +6,13 @@
 
 use super::guard::{self, Change};
 use super::place::{Place, State};
-use super::properties::{BlobKind, Protection};
+use super::properties::{BlobKind, EncryptionKey, Protection};
 use super::record::{BlobRecord, Form};
 use super::{BLOCKS_MAX, BlobAddress, BlobStore, Conditions, NewBlob, Stamp, content, state, write};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
+use crate::seal::Framing;
 use std::collections::BTreeSet;
 
 /// What an append blob must be for a block to be appended.
@@ -75,9 +76,9 @@ impl BlobStore {
                 return Err(EngineError::corrupt("a block was given that is not in chunks"));
             }
         };
-        let length = content.length;
+        let (length, key) = (content.length, content.sealed().cloned());
         self.change(at, Some(content), move |transaction, place| {
-            append_to(transaction, place, (&chunks, length), append, &conditions)
+            append_to(transaction, place, (&chunks, length, key.as_ref()), append, &conditions)
         })
         .await
     }
@@ -96,7 +97,7 @@ impl BlobStore {
 fn append_to(
     transaction: &mut dyn Transaction,
     place: &Place,
-    (chunks, length): (&[ChunkRef], u64),
+    (chunks, length, key): (&[ChunkRef], u64, Option<&EncryptionKey>),
     append: AppendConditions,
     conditions: &Conditions,
 ) -> Result<Appended> {
@@ -109,12 +110,17 @@ fn append_to(
         return Err(EngineError::BlobSealed);
     }
     conditions.check_customer_key(&record.properties)?;
+    let blob_key = record.properties.encryption.as_ref().map(|encryption| &encryption.key);
+    if blob_key != key {
+        return Err(EngineError::CustomerKeyMismatch { encrypted: blob_key.is_some() });
+    }
+    let added = (chunks, Framing::of(blob_key));
     let offset = record.properties.length;
     append.check(offset, length)?;
     if usize::try_from(blocks).is_ok_and(|blocks| blocks >= BLOCKS_MAX) {
         return Err(EngineError::TooManyAppends);
     }
-    record.form = content::append(transaction, place, (record.form, offset), now.ticks(), chunks)?;
+    record.form = content::append(transaction, place, (record.form, offset), now.ticks(), added)?;
     record.properties.length = offset.saturating_add(length);
     let blocks = blocks + 1;
     record.properties.kind = BlobKind::Append { blocks, sealed };

@@ -9,14 +9,15 @@ use super::record::{BlobRecord, BlockRecord, StagingRecord};
 use super::state::{self, Fate};
 use super::write;
 use super::{
-    BLOCKS_MAX, BlobAddress, BlobStore, Block, BlockChoice, BlockId, BlockList, Conditions, NewBlob,
-    STAGED_BLOCKS_MAX, Stamp,
+    BLOCKS_MAX, BlobAddress, BlobStore, Block, BlockChoice, BlockId, BlockList, Conditions, Encryption,
+    NewBlob, STAGED_BLOCKS_MAX, Stamp,
 };
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
 use crate::meta::{self, Family, Step, Transaction, View, Weight};
+use crate::seal::Framing;
 use std::collections::{BTreeSet, HashMap};
 
 /// Most pieces of one blob's content, blocks and chunks counted: some 1 TiB. A list may name one long block
@@ -43,7 +44,7 @@ impl BlobStore {
                 return Err(EngineError::corrupt("a block was given that is not in chunks"));
             }
         };
-        let block = BlockRecord { length: content.length, chunks };
+        let block = BlockRecord { length: content.length, chunks, key: content.sealed().cloned() };
         self.change(at, Some(content), move |transaction, place| {
             stage(transaction, place, &id, &block, lease)
         })
@@ -145,17 +146,42 @@ fn commit(
     let staged: HashMap<_, _> = staged_if_any(transaction, place)?.into_iter().collect();
     let committed: HashMap<_, _> =
         blocks(&old).into_iter().map(|(block, record)| (block.id, record)).collect();
+    let of_former = former.as_ref().and_then(|former| former.properties.encryption.as_deref());
+    check_keys(choices, &staged, of_former, new.encryption.as_ref())?;
     let pieces = resolve(choices, &staged, &committed)?;
     let used: BTreeSet<ChunkRef> = pieces.iter().filter_map(Piece::chunk).collect();
     write::drop_staged(transaction, place, &used)?;
     take_over(transaction, place, former.as_ref(), (&old, &used), protection)?;
 
     let now = transaction.now();
-    let length = pieces.iter().filter_map(Piece::chunk).map(|chunk| u64::from(chunk.len)).sum();
-    let form = content::write_pieces(transaction, place, now.ticks(), &pieces)?;
+    let framing = Framing::of(new.encryption.as_ref());
+    let length = pieces.iter().map(|piece| piece.length(framing)).sum();
+    let form = content::write_pieces(transaction, place, now.ticks(), (&pieces, framing))?;
     let mut record = BlobRecord::new(now, length, BlobKind::Block, new, form);
     record.properties.created = former.as_ref().map_or(now, |former| former.properties.created);
     Ok(write::put_base(transaction, place, record, former.as_ref(), protection))
+}
+
+/// All blocks of a blob are encrypted with one key, or none is: staged ones with that of the list, and those of
+/// the former blob, if any is taken over, too.
+fn check_keys(
+    choices: &[BlockChoice],
+    staged: &HashMap<BlockId, BlockRecord>,
+    of_former: Option<&Encryption>,
+    new: Option<&Encryption>,
+) -> Result<()> {
+    let of_former = of_former.map(|encryption| &encryption.key);
+    let expected = new.map(|encryption| &encryption.key);
+    let key = |choice: &BlockChoice| match choice {
+        BlockChoice::Committed(_) => of_former,
+        BlockChoice::Uncommitted(id) | BlockChoice::Latest(id) => {
+            staged.get(id).map_or(of_former, |block| block.key.as_ref())
+        }
+    };
+    match choices.iter().map(key).find(|key| *key != expected) {
+        Some(other) => Err(EngineError::CustomerKeyMismatch { encrypted: other.is_some() }),
+        None => Ok(()),
+    }
 }
 
 /// Puts the former blob away, whose pieces were `old` and of which the new one takes over the chunks in `used`.
@@ -242,7 +268,7 @@ fn blocks(pieces: &[Piece]) -> Vec<(Block, BlockRecord)> {
     for piece in pieces {
         match piece {
             Piece::Block(block) => {
-                let record = BlockRecord { length: block.length, chunks: Vec::new() };
+                let record = BlockRecord { length: block.length, ..BlockRecord::default() };
                 blocks.push((block.clone(), record));
             }
             Piece::Chunk(chunk) => {
@@ -474,8 +500,11 @@ mod tests {
 
     #[test]
     fn a_list_that_names_too_much_is_refused() {
-        let block =
-            BlockRecord { length: 1, chunks: vec![ChunkRef { segment: 0, offset: 0, len: 1 }; 1 << 10] };
+        let block = BlockRecord {
+            length: 1,
+            chunks: vec![ChunkRef { segment: 0, offset: 0, len: 1 }; 1 << 10],
+            key: None,
+        };
         let staged = HashMap::from([(block_id("1"), block)]);
         let list = vec![BlockChoice::Latest(block_id("1")); (PIECES_MAX >> 10) + 1];
         assert!(matches!(resolve(&list, &staged, &HashMap::new()), Err(EngineError::TooManyBlocks)));

@@ -235,19 +235,29 @@ fn decode_copy(fields: &mut Decoder<'_>) -> Result<CopyState> {
 }
 
 fn encode_encryption(fields: &mut Encoder, Encryption { key, wrapped }: &Encryption) {
+    encode_key(fields, key);
+    fields.bytes(wrapped);
+}
+
+/// Writes whose key it is.
+pub(super) fn encode_key(fields: &mut Encoder, key: &EncryptionKey) {
     match key {
         EncryptionKey::Customer(sum) => fields.u8(0).raw(sum),
         EncryptionKey::Scope(name) => fields.u8(1).str(name),
     };
-    fields.bytes(wrapped);
 }
 
-fn decode_encryption(fields: &mut Decoder<'_>) -> Result<Encryption> {
-    let key = match fields.u8()? {
+/// Reads whose key it is.
+pub(super) fn decode_key(fields: &mut Decoder<'_>) -> Result<EncryptionKey> {
+    Ok(match fields.u8()? {
         0 => EncryptionKey::Customer(fields.array()?),
         1 => EncryptionKey::Scope(fields.str()?.to_owned()),
         _ => return Err(fields.damaged()),
-    };
+    })
+}
+
+fn decode_encryption(fields: &mut Decoder<'_>) -> Result<Encryption> {
+    let key = decode_key(fields)?;
     Ok(Encryption { key, wrapped: fields.bytes()?.to_vec() })
 }
 

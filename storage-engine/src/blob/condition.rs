@@ -9,6 +9,7 @@ use super::properties::{BlobProperties, EncryptionKey};
 use super::tags::{TagExpression, Tags};
 use crate::clock::{Etag, Timestamp};
 use crate::error::{EngineError, Result};
+use crate::seal::CustomerKey;
 
 /// An entry of `If-Match` or `If-None-Match`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,9 @@ impl EtagMatch {
 pub struct Conditions {
     /// The id of the lease under which the request comes.
     pub lease: Option<LeaseId>,
-    /// SHA-256 of the customer's key that the request brings. Asked for where content or metadata is read or
+    /// The customer's key that the request brings. Asked for where content or metadata is read or
     /// added to, and not where a blob is made, deleted, or changed in what is not encrypted.
-    pub customer_key: Option<[u8; 32]>,
+    pub customer_key: Option<CustomerKey>,
     /// What the blob's tags must be.
     pub if_tags: Option<TagExpression>,
     /// One of these must match.
@@ -126,7 +127,7 @@ impl Conditions {
             EncryptionKey::Customer(sum) => Some(sum),
             EncryptionKey::Scope(_) => None,
         });
-        if key == self.customer_key {
+        if key == self.customer_key.as_ref().map(CustomerKey::sum) {
             Ok(())
         } else {
             Err(EngineError::CustomerKeyMismatch { encrypted: key.is_some() })

@@ -41,6 +41,7 @@ use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
 use crate::meta::record::{Decoder, Encoder};
 use crate::meta::{Family, Step, Transaction, View};
+use crate::seal::Framing;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -75,8 +76,9 @@ impl Piece {
         }
     }
 
-    fn length(&self) -> u64 {
-        self.chunk().map_or(0, |chunk| chunk.len.into())
+    /// Bytes of content that it adds.
+    pub(super) fn length(&self, framing: Framing) -> u64 {
+        self.chunk().map_or(0, |chunk| framing.content_bytes(chunk.len))
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) fn write(
     transaction: &mut dyn Transaction,
     place: &Place,
     id: u64,
-    content: &Content,
+    (content, framing): (&Content, Framing),
 ) -> Result<Form> {
     match content {
         Content::Inline(bytes) if bytes.is_empty() => Ok(Form::Empty),
@@ -107,7 +109,7 @@ pub(super) fn write(
                 transaction.keep(*chunk);
             }
             let pieces: Vec<_> = chunks.iter().map(|chunk| Piece::Chunk(*chunk)).collect();
-            write_pieces(transaction, place, id, &pieces)
+            write_pieces(transaction, place, id, (&pieces, framing))
         }
     }
 }
@@ -117,14 +119,14 @@ pub(super) fn write_pieces(
     transaction: &mut dyn Transaction,
     place: &Place,
     id: u64,
-    pieces: &[Piece],
+    (pieces, framing): (&[Piece], Framing),
 ) -> Result<Form> {
     let mut pages = 0;
     let mut offset = 0;
     for page in pieces.chunks(PAGE_PIECES_MAX) {
         transaction.put(Family::Content, &place.page(id, offset, pages), &encode_pieces(page));
         pages = u32::checked_add(pages, 1).ok_or(EngineError::TooManyBlocks)?;
-        offset += page.iter().map(Piece::length).sum::<u64>();
+        offset += page.iter().map(|piece| piece.length(framing)).sum::<u64>();
     }
     Ok(if pages == 0 { Form::Empty } else { Form::Chunks(id, pages) })
 }
@@ -143,7 +145,7 @@ pub(super) fn inline(view: &dyn View, place: &Place, id: u64) -> Result<Bytes> {
 pub(super) fn cover(
     view: &dyn View,
     place: &Place,
-    (id, pages): (u64, u32),
+    (id, pages, framing): (u64, u32, Framing),
     first: u64,
     last: u64,
 ) -> Result<Cover> {
@@ -152,7 +154,7 @@ pub(super) fn cover(
     let mut add = |offset: u64, pieces: Vec<Piece>| {
         let mut at = offset;
         for chunk in pieces.iter().filter_map(Piece::chunk) {
-            let end = at.saturating_add(chunk.len.into());
+            let end = at.saturating_add(framing.content_bytes(chunk.len));
             if end > first && at <= last {
                 if cover.chunks.is_empty() {
                     cover.skipped = first.saturating_sub(at);
@@ -259,18 +261,18 @@ pub(super) fn append(
     place: &Place,
     (form, length): (Form, u64),
     new_id: u64,
-    chunks: &[ChunkRef],
+    (chunks, framing): (&[ChunkRef], Framing),
 ) -> Result<Form> {
     for chunk in chunks {
         transaction.keep(*chunk);
     }
     let added: Vec<_> = chunks.iter().map(|chunk| Piece::Chunk(*chunk)).collect();
     let Form::Chunks(mut id, mut pages) = form else {
-        return write_pieces(transaction, place, new_id, &added);
+        return write_pieces(transaction, place, new_id, (&added, framing));
     };
     let mut owners = owners(transaction, place, id)?;
     if owners.as_ref().is_some_and(|owners| owners.pages != pages) {
-        let Form::Chunks(own, own_pages) = fork(transaction, place, form, new_id)? else {
+        let Form::Chunks(own, own_pages) = fork(transaction, place, (form, framing), new_id)? else {
             return Err(missing());
         };
         (id, pages, owners) = (own, own_pages, None);
@@ -279,7 +281,7 @@ pub(super) fn append(
     for page in added.chunks(PAGE_PIECES_MAX) {
         transaction.put(Family::Content, &place.page(id, offset, pages), &encode_pieces(page));
         pages = pages.checked_add(1).ok_or(EngineError::TooManyAppends)?;
-        offset += page.iter().map(Piece::length).sum::<u64>();
+        offset += page.iter().map(|piece| piece.length(framing)).sum::<u64>();
     }
     if let Some(Owners { count, .. }) = owners {
         write_owners(transaction, place, id, Owners { count, pages });
@@ -288,12 +290,17 @@ pub(super) fn append(
 }
 
 /// Makes the content that a record of this form names one of its own, with the same chunks.
-fn fork(transaction: &mut dyn Transaction, place: &Place, form: Form, new_id: u64) -> Result<Form> {
+fn fork(
+    transaction: &mut dyn Transaction,
+    place: &Place,
+    (form, framing): (Form, Framing),
+    new_id: u64,
+) -> Result<Form> {
     let pieces = pieces(transaction, place, form)?;
     // Before the release, which may find that they were in the former content only.
     share_chunks(transaction, place, pieces.iter().filter_map(Piece::chunk).collect())?;
     release(transaction, place, form)?;
-    write_pieces(transaction, place, new_id, &pieces)
+    write_pieces(transaction, place, new_id, (&pieces, framing))
 }
 
 /// Says that one content more names these chunks.

@@ -6,7 +6,7 @@
 //! write into another.
 
 use super::place::{Place, State};
-use super::properties::{CopyState, CopyStatus};
+use super::properties::{CopyState, CopyStatus, Encryption};
 use super::record::BlobRecord;
 use super::{BlobAddress, BlobKind, BlobStore, Stamp, content, lease, state};
 use crate::blob::{LeaseId, Leased};
@@ -14,6 +14,7 @@ use crate::chunk::{Content, Staged};
 use crate::clock::Etag;
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
+use crate::seal::{EncryptionKey, Framing};
 
 /// How a copy ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,8 @@ impl BlobStore {
         bytes: Option<Staged>,
         end: CopyEnd,
     ) -> Result<Stamp> {
-        let named = bytes.as_ref().map(|staged| (staged.content.clone(), staged.length));
+        let named =
+            bytes.as_ref().map(|staged| (staged.content.clone(), staged.length, staged.sealed().cloned()));
         self.change(at, bytes, move |transaction, place| finish(transaction, place, id, named.as_ref(), &end))
             .await
     }
@@ -102,17 +104,18 @@ fn finish(
     transaction: &mut dyn Transaction,
     place: &Place,
     id: u128,
-    bytes: Option<&(Content, u64)>,
+    bytes: Option<&(Content, u64, Option<EncryptionKey>)>,
     end: &CopyEnd,
 ) -> Result<Stamp> {
     let now = transaction.now();
     let (former, mut record, mut copy) = pending(transaction, place, id)?;
-    if let Some((content, length)) = bytes {
+    if let Some((content, length, key)) = bytes {
         if record.properties.kind != BlobKind::Block {
             return Err(EngineError::BlobKindMismatch);
         }
         content::release(transaction, place, record.form)?;
-        record.form = content::write(transaction, place, now.ticks(), content)?;
+        record.form = content::write(transaction, place, now.ticks(), (content, Framing::of(key.as_ref())))?;
+        record.properties.encryption = key.clone().map(Encryption::with).map(Box::new);
         record.properties.length = *length;
         copy.copied = *length;
     }

@@ -13,6 +13,10 @@
 //! compares tags reads once more than needed. A reader in between may see old bytes under the new tag, as it
 //! may see a part of any write that is not answered yet.
 //!
+//! # Resizing
+//! Resizes of one store wait for each other. Otherwise one that has read a length, and clears what lies behind it
+//! before it grows the blob, could clear what another has grown the blob by and a writer has filled since.
+//!
 //! # Snapshots
 //! See [`super::volume`] for how a crash in the middle of one is made good. The record is written only if the blob
 //! still has the `ETag` that it had before the volume's snapshot was taken; otherwise it is taken again.
@@ -25,13 +29,17 @@ use crate::clock::{Entropy, Etag, Timestamp};
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
 use crate::page::{Epoch, Moment, PAGE_BYTES, PageRange, PageStore, VolumeId};
+use crate::seal::page::PageCipher;
 use bytes::Bytes;
+use futures_util::lock::Mutex;
 use std::sync::Arc;
 
+mod alter;
 mod ranges;
 mod write;
+pub use alter::{Alteration, Altered, SequenceAction};
 pub use ranges::{PageQuery, PageRuns};
-pub use write::{PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction, SequenceConditions};
+pub use write::{PageWritten, SEQUENCE_NUMBER_MAX, SequenceConditions};
 
 /// Bytes that a reader asks a volume for at a time, at most.
 const READ_BYTES_MAX: u64 = 1 << 20;
@@ -46,19 +54,20 @@ pub(super) struct Pages {
     pub(super) store: Arc<dyn PageStore>,
     /// Where the names of volumes come from.
     pub(super) entropy: Arc<dyn Entropy>,
+    /// Held by the one resize that is under way.
+    resizing: Arc<Mutex<()>>,
 }
 
 impl Pages {
-    /// A reader of `length` bytes from `first` on.
+    /// A reader of `length` bytes from `first` on, which decrypts them if they are encrypted.
     pub(super) fn reader(
         &self,
-        volume: VolumeId,
-        epoch: Option<Epoch>,
-        first: u64,
-        length: u64,
+        (volume, epoch): (VolumeId, Option<Epoch>),
+        (first, length): (u64, u64),
+        cipher: Option<PageCipher>,
     ) -> PageReader {
         let end = first.saturating_add(length);
-        PageReader { store: Arc::clone(&self.store), volume, moment: moment(epoch), at: first, end }
+        PageReader { store: Arc::clone(&self.store), volume, moment: moment(epoch), at: first, end, cipher }
     }
 }
 
@@ -131,6 +140,7 @@ pub struct PageReader {
     moment: Moment,
     at: u64,
     end: u64,
+    cipher: Option<PageCipher>,
 }
 
 impl PageReader {
@@ -145,7 +155,10 @@ impl PageReader {
         let from = self.at - self.at % PAGE;
         let to = self.end.min(from + READ_BYTES_MAX);
         let range = PageRange::new(from, to.next_multiple_of(PAGE) - from)?;
-        let bytes = self.store.read(self.volume, self.moment, range).await?;
+        let mut bytes = self.store.read(self.volume, self.moment, range).await?;
+        if let Some(cipher) = &self.cipher {
+            bytes = cipher.open(from, &bytes);
+        }
         let part = usize::try_from(self.at - from).ok().zip(usize::try_from(to - from).ok());
         let part = part.and_then(|(skipped, end)| bytes.get(skipped..end).map(|part| bytes.slice_ref(part)));
         self.at = to;
@@ -157,7 +170,8 @@ impl BlobStore {
     /// The same blobs, and page blobs with their bytes in `store`.
     #[must_use]
     pub fn with_pages(mut self, store: Arc<dyn PageStore>, entropy: Arc<dyn Entropy>) -> Self {
-        self.pages = Some(Pages { store, entropy });
+        self.salts = Arc::clone(&entropy);
+        self.pages = Some(Pages { store, entropy, resizing: Arc::default() });
         self
     }
 

@@ -11,6 +11,8 @@ use super::lease::Lease;
 use super::tags::Tags;
 use crate::clock::{Etag, Timestamp};
 use crate::name::Metadata;
+use crate::seal;
+pub use crate::seal::EncryptionKey;
 use std::time::Duration;
 
 /// HTTP headers that a blob gives back as it was given them. Empty text: not set.
@@ -201,15 +203,6 @@ pub struct ImmutabilityPolicy {
     pub locked: bool,
 }
 
-/// With whose key a blob is encrypted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EncryptionKey {
-    /// The customer's, of this SHA-256.
-    Customer([u8; 32]),
-    /// That of an encryption scope.
-    Scope(String),
-}
-
 /// How a blob is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encryption {
@@ -217,6 +210,13 @@ pub struct Encryption {
     pub key: EncryptionKey,
     /// What whoever decrypts needs to know besides; opaque here.
     pub wrapped: Vec<u8>,
+}
+
+impl Encryption {
+    /// With this key, in the way in which contents are encrypted now ([`crate::seal`]).
+    pub fn with(key: EncryptionKey) -> Self {
+        Self { key, wrapped: vec![seal::SUITE] }
+    }
 }
 
 /// That something is deleted and can still be restored.

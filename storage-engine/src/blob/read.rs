@@ -5,6 +5,7 @@
 //! of memory per chunk of the range. Reading pages on the way would need pins for records too.
 
 use super::content::{self, Cover};
+use super::encryption;
 use super::guard;
 use super::page::PageReader;
 use super::place::Route;
@@ -18,6 +19,8 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, View, Weight};
 use crate::page::{Epoch, VolumeId};
+use crate::seal::page::PageCipher;
+use crate::seal::{self, Framing, SealedReader};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -62,21 +65,30 @@ impl BlobStore {
         // Before the records are read: what they name cannot go between the two.
         let pin = self.chunks.pin();
         let (at, now) = (at.clone(), self.clock.now());
-        let opening =
-            move |view: &dyn View| open(view, &Route::find(view, &at)?, which, range, (&conditions, now));
-        let opened = meta::read(self.meta.as_ref(), Weight::Point, opening).await?;
+        let opening = move |view: &dyn View| {
+            let opened = open(view, &Route::find(view, &at)?, which, range, (&conditions, now))?;
+            let key = encryption::key_of(view, &at.account, &opened.properties, &conditions)?;
+            Ok((opened, key))
+        };
+        let (opened, key) = meta::read(self.meta.as_ref(), Weight::Point, opening).await?;
         let Opened { properties, first, length, source } = opened;
-        let reader = match source {
-            Source::Bytes(bytes) => BlobReader::Content(ContentReader::inline(bytes)),
-            Source::Chunks(Cover { chunks, skipped }) => BlobReader::Content(ContentReader::new(
-                Arc::clone(&self.chunks),
-                pin,
-                chunks,
-                skipped,
-                length,
-            )),
-            Source::Pages(volume, epoch) => {
-                BlobReader::Pages(self.pages()?.reader(volume, epoch, first, length))
+        let reader = match (source, key) {
+            (Source::Inline(bytes), key) => {
+                let bytes = key.map_or(Ok(bytes.clone()), |key| seal::unit::open_whole(&key, &bytes))?;
+                BlobReader::Content(ContentReader::inline(slice(&bytes, first, length)?))
+            }
+            (Source::Nothing, _) => BlobReader::Content(ContentReader::inline(Bytes::new())),
+            (Source::Chunks(Cover { chunks, skipped }), None) => {
+                let store = Arc::clone(&self.chunks);
+                BlobReader::Content(ContentReader::new(store, pin, chunks, skipped, length))
+            }
+            (Source::Chunks(Cover { chunks, skipped }), Some(key)) => {
+                let floor = (Arc::clone(&self.chunks), pin);
+                BlobReader::Sealed(SealedReader::new(floor, key, chunks, (skipped, length)))
+            }
+            (Source::Pages(volume, epoch), key) => {
+                let cipher = key.map(|key| PageCipher::new(&key, volume)).transpose()?;
+                BlobReader::Pages(self.pages()?.reader((volume, epoch), (first, length), cipher))
             }
         };
         Ok(BlobRead { properties, first, length, reader })
@@ -88,6 +100,8 @@ impl BlobStore {
 pub enum BlobReader {
     /// From chunks, or from a record.
     Content(ContentReader),
+    /// From chunks that are encrypted.
+    Sealed(SealedReader),
     /// From a volume.
     Pages(PageReader),
 }
@@ -100,6 +114,7 @@ impl BlobReader {
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         match self {
             Self::Content(reader) => reader.next().await,
+            Self::Sealed(reader) => reader.next().await,
             Self::Pages(reader) => reader.next().await,
         }
     }
@@ -113,7 +128,9 @@ struct Opened {
 }
 
 enum Source {
-    Bytes(Bytes),
+    /// All bytes of the content, as they are kept.
+    Inline(Bytes),
+    Nothing,
     Chunks(Cover),
     Pages(VolumeId, Option<Epoch>),
 }
@@ -135,14 +152,15 @@ fn open(
         None => (0, properties.length),
     };
     let source = match form {
-        Form::Inline(id) => Source::Bytes(slice(&content::inline(view, &route.place, id)?, first, length)?),
+        Form::Inline(id) => Source::Inline(content::inline(view, &route.place, id)?),
         Form::Chunks(id, pages) if length > 0 => {
             let last = first + (length - 1);
-            Source::Chunks(content::cover(view, &route.place, (id, pages), first, last)?)
+            let framing = Framing::of(properties.encryption.as_ref());
+            Source::Chunks(content::cover(view, &route.place, (id, pages, framing), first, last)?)
         }
         Form::Volume(volume, epoch) if length > 0 => Source::Pages(volume, epoch),
         // Blocks without bytes, or nothing at all.
-        Form::Chunks(..) | Form::Volume(..) | Form::Empty => Source::Bytes(Bytes::new()),
+        Form::Chunks(..) | Form::Volume(..) | Form::Empty => Source::Nothing,
     };
     Ok(Opened { properties, first, length, source })
 }

@@ -12,11 +12,11 @@
 //! [`super::content`].
 
 use super::codec::{
-    decode_chunk, decode_headers, decode_lease, decode_metadata, decode_rare, encode_chunk, encode_headers,
-    encode_lease, encode_metadata, encode_rare,
+    decode_chunk, decode_headers, decode_key, decode_lease, decode_metadata, decode_rare, encode_chunk,
+    encode_headers, encode_key, encode_lease, encode_metadata, encode_rare,
 };
 use super::lease::Lease;
-use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, NewBlob};
+use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob};
 use super::{Container, NewContainer, PublicAccess, Stamp};
 use crate::chunk::ChunkRef;
 use crate::clock::{Etag, Timestamp};
@@ -166,25 +166,35 @@ pub(crate) struct BlockRecord {
     pub(crate) length: u64,
     /// Where they are, in order.
     pub(crate) chunks: Vec<ChunkRef>,
+    /// With whose key they are encrypted.
+    pub(crate) key: Option<EncryptionKey>,
 }
+
+/// The version of a staged block that is encrypted; others keep the plain one.
+const SEALED_BLOCK_VERSION: u8 = 2;
 
 impl BlockRecord {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut fields = Encoder::new(PLAIN_VERSION);
+        let version = if self.key.is_some() { SEALED_BLOCK_VERSION } else { PLAIN_VERSION };
+        let mut fields = Encoder::new(version);
         fields.varint(self.length).count(self.chunks.len());
         for chunk in &self.chunks {
             encode_chunk(&mut fields, *chunk);
+        }
+        if let Some(key) = &self.key {
+            encode_key(&mut fields, key);
         }
         fields.finish()
     }
 
     pub(super) fn decode(value: &[u8]) -> Result<Self> {
-        let (_, mut fields) = Decoder::versioned("staged block", PLAIN_VERSION, value)?;
+        let (version, mut fields) = Decoder::versioned("staged block", SEALED_BLOCK_VERSION, value)?;
         let length = fields.varint()?;
         let count = fields.count()?;
         let chunks = (0..count).map(|_| decode_chunk(&mut fields)).collect::<Result<_>>()?;
+        let key = if version == PLAIN_VERSION { None } else { Some(decode_key(&mut fields)?) };
         fields.finish()?;
-        Ok(Self { length, chunks })
+        Ok(Self { length, chunks, key })
     }
 }
 
@@ -477,7 +487,9 @@ mod tests {
             chunks in proptest::collection::vec((any::<u64>(), 0..1_u64 << 48, 1..=1_u32 << 20), 0..8),
         ) {
             let chunk = |(segment, offset, len)| ChunkRef { segment, offset, len };
-            let block = BlockRecord { length, chunks: chunks.into_iter().map(chunk).collect() };
+            let block = BlockRecord { length, chunks: chunks.into_iter().map(chunk).collect(), key: Some(EncryptionKey::Customer([3; 32])) };
+            prop_assert_eq!(BlockRecord::decode(&block.encode()).unwrap(), block.clone());
+            let block = BlockRecord { key: None, ..block };
             prop_assert_eq!(BlockRecord::decode(&block.encode()).unwrap(), block);
             let mark = StagingRecord { modified: Timestamp::from_ticks(modified), id_bytes: 64, blocks: length };
             prop_assert_eq!(StagingRecord::decode(&mark.encode()).unwrap(), mark);
@@ -493,7 +505,7 @@ mod tests {
 
         #[test]
         fn a_chunk_that_cannot_be_is_damage(len in prop_oneof![Just(0_u32), (1_u32 << 20) + 1..]) {
-            let block = BlockRecord { length: 1, chunks: vec![ChunkRef { segment: 1, offset: 0, len }] };
+            let block = BlockRecord { length: 1, chunks: vec![ChunkRef { segment: 1, offset: 0, len }], key: None };
             prop_assert!(BlockRecord::decode(&block.encode()).is_err());
         }
 

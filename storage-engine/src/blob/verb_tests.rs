@@ -2,7 +2,7 @@
 
 use super::fixture::Fixture;
 use super::{
-    AppendConditions, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry, FindBlobs,
+    Alteration, AppendConditions, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry, FindBlobs,
     ImmutabilityPolicy, LeaseError, LeaseId, LeaseRequest, Leased, ListContainers, NewBlob, NewContainer,
     PageQuery, Protection, SequenceAction, SequenceConditions, TagComparison, TagExpression, Tags, Tier,
     TierChange, TierChanged, Which,
@@ -10,6 +10,7 @@ use super::{
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::meta::Family;
+use crate::seal::CustomerKey;
 use bytes::Bytes;
 use futures_executor::block_on;
 use std::num::NonZeroUsize;
@@ -144,21 +145,18 @@ fn an_expired_blob_is_gone_before_anybody_tidies_up() {
 fn a_customer_s_key_is_asked_for_where_content_is_read_or_added() {
     let store = Fixture::new();
     let at = store.at("blob");
-    let encryption = Some(Encryption { key: EncryptionKey::Customer([1; 32]), wrapped: vec![9] });
+    let customer = |byte| CustomerKey::new([byte; 32].into());
+    let encryption = Some(Encryption::with(EncryptionKey::Customer(customer(1).sum())));
     let new = NewBlob { encryption, ..NewBlob::default() };
     block_on(store.blobs.create_append_blob(&at, new, any(), KEEP)).unwrap();
     let append = |key| {
         let conditions = Conditions { customer_key: key, ..any() };
-        block_on(store.blobs.append_block(
-            &at,
-            store.chunked(b"x", 1),
-            AppendConditions::default(),
-            conditions,
-        ))
+        let content = store.chunked(b"x", 1).sealed_with(Some(EncryptionKey::Customer(customer(1).sum())));
+        block_on(store.blobs.append_block(&at, content, AppendConditions::default(), conditions))
     };
     assert!(matches!(append(None), Err(EngineError::CustomerKeyMismatch { encrypted: true })));
-    assert!(matches!(append(Some([2; 32])), Err(EngineError::CustomerKeyMismatch { .. })));
-    append(Some([1; 32])).unwrap();
+    assert!(matches!(append(Some(customer(2))), Err(EngineError::CustomerKeyMismatch { .. })));
+    append(Some(customer(1))).unwrap();
     assert!(matches!(store.read("blob"), Err(EngineError::CustomerKeyMismatch { .. })));
     block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, any(), KEEP)).unwrap();
 }
@@ -209,15 +207,18 @@ fn pages_differ_from_a_snapshot_by_what_was_written_since() {
     assert!(matches!(runs(Which::Base, Some(first.id)), Err(EngineError::BlobOverwritten)));
     assert!(matches!(runs(Which::Base, Some(at_never())), Err(EngineError::PreviousSnapshotNotFound)));
 
-    block_on(blobs.set_sequence_number(&at, SequenceAction::Update(5), any())).unwrap();
+    block_on(blobs.alter(&at, numbered(SequenceAction::Update(5)), any())).unwrap();
     let below = SequenceConditions { less_than: Some(5), ..SequenceConditions::default() };
     assert!(matches!(write(0, below), Err(EngineError::SequenceNumberMismatch)));
     assert_eq!(write(0, SequenceConditions { equal: Some(5), ..below_all() }).unwrap().sequence_number, 5);
-    block_on(blobs.set_sequence_number(&at, SequenceAction::Update(super::SEQUENCE_NUMBER_MAX), any()))
-        .unwrap();
-    let over = block_on(blobs.set_sequence_number(&at, SequenceAction::Increment, any()));
+    block_on(blobs.alter(&at, numbered(SequenceAction::Update(super::SEQUENCE_NUMBER_MAX)), any())).unwrap();
+    let over = block_on(blobs.alter(&at, numbered(SequenceAction::Increment), any()));
     assert!(matches!(over, Err(EngineError::SequenceNumberTooLarge)));
     assert!(matches!(write(8, SequenceConditions::default()), Err(EngineError::InvalidPageRange)));
+}
+
+fn numbered(action: SequenceAction) -> Alteration {
+    Alteration { sequence: Some(action), ..Alteration::default() }
 }
 
 fn at_never() -> crate::clock::Timestamp {

@@ -11,11 +11,12 @@ use super::place::{Place, Route, State};
 use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
 use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Conditions, ContentHeaders, NewBlob, Stamp};
+use super::{BlobAddress, BlobStore, Conditions, Encryption, NewBlob, Stamp};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
 use crate::meta::{self, Transaction, Weight};
+use crate::seal::Framing;
 use std::collections::BTreeSet;
 
 impl BlobStore {
@@ -31,24 +32,10 @@ impl BlobStore {
         protection: Protection,
     ) -> Result<Stamp> {
         let (named, length) = (content.content.clone(), content.length);
+        // As the content is, whoever sealed it.
+        let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
             put(transaction, place, (&new, &named, length), &conditions, protection)
-        })
-        .await
-    }
-
-    /// Replaces the blob's HTTP headers. *Set Blob Properties*.
-    pub async fn set_headers(
-        &self,
-        at: &BlobAddress,
-        headers: ContentHeaders,
-        conditions: Conditions,
-    ) -> Result<Stamp> {
-        self.change(at, None, move |transaction, place| {
-            change_in_place(transaction, place, &conditions, |record| {
-                record.properties.headers.clone_from(&headers);
-                Ok(())
-            })
         })
         .await
     }
@@ -80,7 +67,8 @@ fn put(
     drop_staged(transaction, place, &BTreeSet::new())?;
     retire(transaction, place, former.as_ref(), BlobKind::Block, protection)?;
     let now = transaction.now();
-    let form = content::write(transaction, place, now.ticks(), content)?;
+    let form =
+        content::write(transaction, place, now.ticks(), (content, Framing::of(new.encryption.as_ref())))?;
     let record = BlobRecord::new(now, length, BlobKind::Block, new, form);
     Ok(put_base(transaction, place, record, former.as_ref(), protection))
 }
@@ -157,7 +145,9 @@ pub(super) fn touch(record: &mut BlobRecord, now: Timestamp) {
 mod tests {
     use super::*;
     use crate::blob::fixture::{Fixture, account, container};
-    use crate::blob::{BlobProperties, DeleteSnapshots, EtagMatch, NewContainer, Which};
+    use crate::blob::{
+        Alteration, BlobProperties, ContentHeaders, DeleteSnapshots, EtagMatch, NewContainer, Which,
+    };
     use crate::clock::Etag;
     use crate::error::EngineError;
     use crate::meta::Family;
@@ -173,6 +163,10 @@ mod tests {
 
     fn only(etag: Etag) -> Conditions {
         Conditions { if_match: vec![EtagMatch::Exactly(etag)], ..Conditions::default() }
+    }
+
+    fn all(headers: ContentHeaders) -> Alteration {
+        Alteration { headers: Some(headers), ..Alteration::default() }
     }
 
     fn put(store: &Fixture, conditions: Conditions) -> Result<Stamp> {
@@ -294,9 +288,9 @@ mod tests {
         let first =
             block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag), Protection::default()))
                 .unwrap();
-        let stale = block_on(store.blobs.set_headers(&at, headers.clone(), only(put.etag)));
+        let stale = block_on(store.blobs.alter(&at, all(headers.clone()), only(put.etag)));
         assert!(matches!(stale, Err(EngineError::PreconditionFailed)));
-        let second = block_on(store.blobs.set_headers(&at, headers.clone(), only(first.etag))).unwrap();
+        let second = block_on(store.blobs.alter(&at, all(headers.clone()), only(first.etag))).unwrap().stamp;
         let now = properties(&store);
         assert!(put.etag < first.etag && first.etag < second.etag);
         assert_eq!((now.etag, now.modified, now.created), (second.etag, second.modified, put.modified));
@@ -318,7 +312,7 @@ mod tests {
                     Protection::default(),
                 ))
                 .map(drop),
-                block_on(store.blobs.set_headers(&at, ContentHeaders::default(), conditions.clone()))
+                block_on(store.blobs.alter(&at, all(ContentHeaders::default()), conditions.clone()))
                     .map(drop),
                 block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, conditions, Protection::default()))
                     .map(drop),

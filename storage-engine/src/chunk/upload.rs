@@ -11,6 +11,7 @@
 use super::format::UNIT_BYTES;
 use super::{CHUNK_BYTES_MAX, ChunkRef, ChunkStore, Content, INLINE_BYTES_MAX, Staged, StoreFuture};
 use crate::error::{EngineError, Result};
+use crate::seal::unit::Sealer;
 use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ const PART_BYTES_MIN: usize = 4 << 10;
 /// A body on its way into chunks. Holds at most a few [`super::CHUNK_BYTES_MAX`] in memory; dropped, it leaves nothing.
 pub struct Upload {
     store: Arc<dyn ChunkStore>,
+    sealer: Option<Sealer>,
     /// CRC-64 of everything so far, and how much that is.
     crc: Digest,
     written: u64,
@@ -47,6 +49,7 @@ impl Upload {
     pub fn new(store: Arc<dyn ChunkStore>) -> Self {
         Self {
             store,
+            sealer: None,
             crc: Digest::new(CrcAlgorithm::Crc64Nvme),
             written: 0,
             gathering: Gathering::default(),
@@ -55,6 +58,13 @@ impl Upload {
             chunks: Vec::new(),
             failed: None,
         }
+    }
+
+    /// The same, which encrypts what it is given. To be said before the first byte.
+    #[must_use]
+    pub(crate) fn sealed(mut self, sealer: Option<Sealer>) -> Self {
+        self.sealer = sealer;
+        self
     }
 
     /// Bytes so far.
@@ -75,6 +85,7 @@ impl Upload {
 
     /// Makes everything durable. Small content comes back inline and costs no sync of its own.
     pub async fn finish(mut self) -> Result<Staged> {
+        self.end_seal();
         if self.written <= INLINE_BYTES_MAX as u64 && self.failed.is_none() {
             let content = Content::Inline(take(&mut self.gathering).into_bytes());
             return Ok(self.staged(content));
@@ -84,6 +95,7 @@ impl Upload {
 
     /// As [`Upload::finish`], but never inline: for content that later verbs would have to copy (blocks).
     pub async fn finish_in_chunks(mut self) -> Result<Staged> {
+        self.end_seal();
         self.full.extend(take(&mut self.gathering).into_chunk());
         self.drain().await?;
         self.land().await?;
@@ -95,12 +107,32 @@ impl Upload {
     }
 
     fn staged(&self, content: Content) -> Staged {
-        Staged::new(content, self.written, self.crc64(), Arc::clone(&self.store))
+        let key = self.sealer.as_ref().map(|sealer| sealer.key().name().clone());
+        Staged::new(content, self.written, self.crc64(), Arc::clone(&self.store)).sealed_with(key)
     }
 
-    fn gather(&mut self, mut bytes: Bytes) {
+    fn gather(&mut self, bytes: Bytes) {
         self.written += bytes.len() as u64;
         self.crc.update(&bytes);
+        let Some(sealer) = &mut self.sealer else { return self.gather_stored(bytes) };
+        let mut sealed = Vec::new();
+        if let Err(error) = sealer.push(&bytes, &mut sealed) {
+            self.failed.get_or_insert(error);
+        }
+        sealed.into_iter().for_each(|unit| self.gather_stored(unit));
+    }
+
+    /// Seals what has not filled a unit. Doing so again does nothing.
+    fn end_seal(&mut self) {
+        match self.sealer.as_mut().map(Sealer::finish).transpose() {
+            Ok(unit) => unit.flatten().into_iter().for_each(|unit| self.gather_stored(unit)),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
+        }
+    }
+
+    fn gather_stored(&mut self, mut bytes: Bytes) {
         while !bytes.is_empty() {
             let room = CHUNK_BYTES_MAX - self.gathering.len;
             let fitting = bytes.split_to(room.min(bytes.len()));

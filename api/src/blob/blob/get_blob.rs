@@ -48,7 +48,7 @@ impl Operation for GetBlob {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let conditions = condition::of_read(head)?;
         let range = range::read(head)?;
         let md5 = head.flag(header::X_MS_RANGE_GET_CONTENT_MD5)?;

@@ -23,7 +23,7 @@ impl Operation for GetBlobMetadata {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         Ok(Request {
-            at: address::blob(head)?,
+            at: address::encrypted_blob(head)?,
             which: address::which(head)?,
             conditions: condition::of_read(head)?,
         })

@@ -7,14 +7,16 @@ use crate::content::{self, Received, Receiving, blob_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, header};
-use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
+use crate::{checksum, condition, encryption, header};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, Encryption, NewBlob, Stamp};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlob;
 
 pub(crate) struct Request {
     at: BlobAddress,
     new: NewBlob,
+    wish: EncryptionWish,
     conditions: Conditions,
     body: Receiving,
 }
@@ -22,6 +24,7 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     stamp: Stamp,
     received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for PutBlob {
@@ -30,17 +33,19 @@ impl Operation for PutBlob {
     type Response = Response;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let headers = headers::whole_content_headers(head)?;
         let conditions = condition::of_write(head)?;
         let body = Receiving::decode(head, body, blob_bytes_max(head.version))?.keeping_md5(headers.md5);
         let new = new_blob::read(head, headers, BlobKind::Block)?;
-        Ok(Request { at, new, conditions, body })
+        Ok(Request { at, new, wish: encryption::of(head)?, conditions, body })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, mut new, conditions, body } = request;
-        let (staged, received) = content::stage(body, service.store.upload(), &service.md5).await?;
+        let Request { at, mut new, wish, conditions, body } = request;
+        let sealing = service.sealing(&at, wish).await?;
+        let upload = service.store.upload_sealed(&sealing);
+        let (staged, received) = content::stage(body, upload, &service.md5).await?;
         new.headers.md5 = received.md5;
         let protection = service.protection(&at.account).await?;
         let stamp = service
@@ -49,13 +54,14 @@ impl Operation for PutBlob {
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         service.track_access(&at, None).await;
-        Ok(Response { stamp, received })
+        Ok(Response { stamp, received, encryption: sealing.encryption() })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { stamp, received } = response;
+        let Response { stamp, received, encryption } = response;
         let mut response = headers::written(stamp);
         let map = response.headers_mut();
+        encryption::set(map, encryption.as_ref());
         headers::set_md5(map, header::CONTENT_MD5, received.md5);
         headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
         if let Some(structured) = &received.structured {
@@ -118,7 +124,7 @@ mod tests {
         let received =
             Received { md5: Some([0; 16]), crc64: 0, md5_given: false, structured: Some("x".into()) };
         let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
-        let response = PutBlob::encode(Response { stamp, received });
+        let response = PutBlob::encode(Response { stamp, received, encryption: None });
         for name in ["content-md5", "x-ms-content-crc64", "x-ms-structured-body", "etag"] {
             assert!(response.headers().contains_key(name), "{name}");
         }

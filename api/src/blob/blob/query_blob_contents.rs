@@ -56,7 +56,7 @@ impl Operation for QueryBlobContents {
     type Response = Response;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let conditions = condition::of_read(head)?;
         let query = request::read(&xml::parse(&body.whole())?)?;
         Ok(Request { at, which: address::which(head)?, conditions, query, now: head.received })

@@ -13,7 +13,7 @@ use std::time::Duration;
 use storage_engine::blob::{BlobAddress, Conditions, Tier, TierChange, TierChanged, Which};
 
 /// How long a blob takes to leave the archive.
-const REHYDRATION: Duration = Duration::from_secs(60);
+const REHYDRATION: Duration = Duration::from_mins(1);
 /// How long it takes in haste.
 const REHYDRATION_IN_HASTE: Duration = Duration::from_secs(10);
 

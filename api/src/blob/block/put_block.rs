@@ -3,62 +3,74 @@
 
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::content::{self, Received, Receiving, block_bytes_max};
+use crate::encryption;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use storage_engine::blob::{BlobAddress, LeaseId};
+use storage_engine::blob::{BlobAddress, Encryption, LeaseId};
 use storage_engine::name::BlockId;
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlock;
+
+pub(crate) struct Response {
+    received: Received,
+    encryption: Option<Encryption>,
+}
 
 pub(crate) struct Request {
     at: BlobAddress,
     id: BlockId,
     lease: Option<LeaseId>,
+    wish: EncryptionWish,
     body: Receiving,
 }
 
 impl Operation for PutBlock {
     type Service = BlobService;
     type Request = Request;
-    type Response = Received;
+    type Response = Response;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         condition::none(head)?;
         let id = head.query.get("blockid").filter(|id| !id.is_empty());
         let id = block_id(id.ok_or_else(|| StorageError::missing_query("blockid"))?)?;
         let lease = condition::lease(head)?;
-        Ok(Request { at, id, lease, body: Receiving::decode(head, body, block_bytes_max(head.version))? })
+        let wish = encryption::of(head)?;
+        Ok(Request {
+            at,
+            id,
+            lease,
+            wish,
+            body: Receiving::decode(head, body, block_bytes_max(head.version))?,
+        })
     }
 
-    async fn execute(service: &BlobService, request: Request) -> Result<Received, StorageError> {
-        let Request { at, id, lease, body } = request;
-        let (staged, received) = content::stage_block(body, service.store.upload(), &service.md5).await?;
+    async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
+        let Request { at, id, lease, wish, body } = request;
+        let sealing = service.sealing(&at, wish).await?;
+        let upload = service.store.upload_sealed(&sealing);
+        let (staged, received) = content::stage_block(body, upload, &service.md5).await?;
         service
             .store
             .stage_block(&at, id, staged, lease)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(received)
+        Ok(Response { received, encryption: sealing.encryption() })
     }
 
-    fn encode(received: Received) -> http::Response<Body> {
+    fn encode(response: Response) -> http::Response<Body> {
+        let Response { received, encryption } = response;
         let mut response = headers::empty();
         let map = response.headers_mut();
-        if received.md5_given {
-            headers::set_md5(map, header::CONTENT_MD5, received.md5);
-        } else {
-            headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
-        }
+        received.tell(map);
         headers::set_written_encrypted(map);
-        if let Some(structured) = &received.structured {
-            headers::set(map, header::X_MS_STRUCTURED_BODY, structured);
-        }
+        encryption::set(map, encryption.as_ref());
         response
     }
 }
@@ -108,7 +120,7 @@ mod tests {
     fn the_answer_has_the_checksum_that_the_client_used() {
         let header = |md5_given| {
             let received = Received { md5: Some([0; 16]), crc64: 0, md5_given, structured: None };
-            let response = PutBlock::encode(received);
+            let response = PutBlock::encode(Response { received, encryption: None });
             let has = |name| response.headers().contains_key(name);
             (has("content-md5"), has("x-ms-content-crc64"))
         };

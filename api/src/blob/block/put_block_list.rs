@@ -8,8 +8,11 @@ use crate::checksum::{self, Checksums};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header, xml};
-use storage_engine::blob::{BLOCKS_MAX, BlobAddress, BlobKind, BlockChoice, Conditions, NewBlob, Stamp};
+use crate::{condition, encryption, header, xml};
+use storage_engine::blob::{
+    BLOCKS_MAX, BlobAddress, BlobKind, BlockChoice, Conditions, Encryption, NewBlob, Stamp,
+};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlockList;
 
@@ -17,6 +20,7 @@ pub(crate) struct Request {
     at: BlobAddress,
     blocks: Vec<BlockChoice>,
     new: NewBlob,
+    wish: EncryptionWish,
     conditions: Conditions,
     /// Name and value of the list's checksum.
     checksum: (&'static str, String),
@@ -24,6 +28,7 @@ pub(crate) struct Request {
 
 pub(crate) struct Response {
     stamp: Stamp,
+    encryption: Option<Encryption>,
     checksum: (&'static str, String),
 }
 
@@ -33,7 +38,7 @@ impl Operation for PutBlockList {
     type Response = Response;
 
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
         let headers = headers::new_content_headers(head)?;
         let new = new_blob::read(head, headers, BlobKind::Block)?;
         let conditions = condition::of_write(head)?;
@@ -45,11 +50,13 @@ impl Operation for PutBlockList {
             None => (header::X_MS_CONTENT_CRC64, checksum::crc64_text(checksum::crc64(&document))),
         };
         let blocks = block_list(&document)?;
-        Ok(Request { at, blocks, new, conditions, checksum })
+        Ok(Request { at, blocks, new, wish: encryption::of(head)?, conditions, checksum })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, blocks, new, conditions, checksum } = request;
+        let Request { at, blocks, mut new, wish, conditions, checksum } = request;
+        new.encryption = service.sealing(&at, wish).await?.encryption();
+        let encryption = new.encryption.clone();
         let protection = service.protection(&at.account).await?;
         let stamp = service
             .store
@@ -57,13 +64,14 @@ impl Operation for PutBlockList {
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         service.track_access(&at, None).await;
-        Ok(Response { stamp, checksum })
+        Ok(Response { stamp, checksum, encryption })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { stamp, checksum: (name, value) } = response;
+        let Response { stamp, encryption, checksum: (name, value) } = response;
         let mut response = headers::written(stamp);
         headers::set(response.headers_mut(), name, &value);
+        encryption::set(response.headers_mut(), encryption.as_ref());
         response
     }
 }

@@ -5,8 +5,8 @@ use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
-use crate::metadata;
 use crate::operation::Operation;
+use crate::{encryption, header, metadata};
 use storage_engine::blob::{NewContainer, PublicAccess, Stamp};
 use storage_engine::name::Metadata;
 
@@ -16,6 +16,8 @@ pub(crate) struct Request {
     at: ContainerAddress,
     metadata: Metadata,
     public_access: PublicAccess,
+    /// The default, and whether it is the only one.
+    encryption_scope: Option<(String, bool)>,
 }
 
 impl Operation for CreateContainer {
@@ -25,27 +27,42 @@ impl Operation for CreateContainer {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         Ok(Request {
-            at: address::container(head)?,
+            at: address::new_container(head)?,
             metadata: metadata::read(&head.headers)?,
             public_access: headers::public_access(head)?,
+            encryption_scope: encryption_scope(head)?,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
-        let Request { at, metadata, public_access } = request;
-        service
-            .store
-            .create_container(
-                &at.account,
-                &at.container,
-                NewContainer { metadata, public_access, ..NewContainer::default() },
-            )
-            .await
-            .map_err(|error| StorageError::from_engine(error, Intent::Write))
+        let Request { at, metadata, public_access, encryption_scope } = request;
+        let (encryption_scope, deny_scope_override) = encryption_scope.unwrap_or_default();
+        let new = NewContainer {
+            metadata,
+            public_access,
+            encryption_scope,
+            deny_scope_override,
+            ..NewContainer::default()
+        };
+        let refused = |error| StorageError::from_engine(error, Intent::Write);
+        service.store.check_scope(&at.account, &new.encryption_scope).await.map_err(refused)?;
+        service.store.create_container(&at.account, &at.container, new).await.map_err(refused)
     }
 
     fn encode(stamp: Stamp) -> http::Response<Body> {
         headers::stamped(stamp)
+    }
+}
+
+/// The default scope of the container's blobs, and whether it may not be overridden.
+///
+/// # Errors
+/// `MissingRequiredHeader` for a prohibition without a scope; `InvalidHeaderValue`.
+fn encryption_scope(head: &Head) -> Result<Option<(String, bool)>, StorageError> {
+    let deny = head.flag(header::X_MS_DENY_ENCRYPTION_SCOPE_OVERRIDE)?;
+    match encryption::scope(head, header::X_MS_DEFAULT_ENCRYPTION_SCOPE)? {
+        None if deny => Err(StorageError::missing_header(header::X_MS_DEFAULT_ENCRYPTION_SCOPE)),
+        scope => Ok(scope.map(|scope| (scope, deny))),
     }
 }
 

@@ -40,6 +40,11 @@ impl Operation for GetContainerProperties {
         metadata::write(&container.metadata, map);
         headers::set_lease(map, &container.lease, now);
         headers::set_public_access(map, container.public_access);
+        if !container.encryption_scope.is_empty() {
+            headers::set(map, header::X_MS_DEFAULT_ENCRYPTION_SCOPE, &container.encryption_scope);
+            let deny = if container.deny_scope_override { "true" } else { "false" };
+            headers::set(map, header::X_MS_DENY_ENCRYPTION_SCOPE_OVERRIDE, deny);
+        }
         headers::set(map, header::X_MS_HAS_IMMUTABILITY_POLICY, "false");
         headers::set(map, header::X_MS_HAS_LEGAL_HOLD, "false");
         let immutable = if container.versions_immutable { "true" } else { "false" };

@@ -5,13 +5,10 @@
 
 use super::{set, set_some, set_stamp, set_version_id};
 use crate::blob::new_blob::tier_name;
-use crate::{guid, header, metadata, time};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::{encryption, guid, header, metadata, time};
 use http::HeaderMap;
 use storage_engine::blob::{
-    AccessTier, BlobKind, BlobProperties, CopyState, CopyStatus, Encryption, EncryptionKey,
-    ImmutabilityPolicy, Lease, LeaseState, Stamp,
+    AccessTier, BlobKind, BlobProperties, CopyState, CopyStatus, ImmutabilityPolicy, Lease, LeaseState, Stamp,
 };
 use storage_engine::clock::Timestamp;
 
@@ -26,7 +23,7 @@ pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &Blob
     set(headers, header::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
     set_content(headers, properties);
     set(headers, header::X_MS_SERVER_ENCRYPTED, "true");
-    set_encryption(headers, properties.encryption.as_deref());
+    encryption::set(headers, properties.encryption.as_deref());
     set_kind(headers, properties.kind);
     if properties.snapshot.is_none() && (version.is_none() || properties.current) {
         set_lease(headers, &properties.lease, now);
@@ -74,16 +71,6 @@ fn set_content(headers: &mut HeaderMap, properties: &BlobProperties) {
     set_some(headers, header::CONTENT_DISPOSITION, &content.disposition);
     set_some(headers, header::CACHE_CONTROL, &content.cache_control);
     set(headers, header::ACCEPT_RANGES, "bytes");
-}
-
-fn set_encryption(headers: &mut HeaderMap, encryption: Option<&Encryption>) {
-    match encryption.map(|encryption| &encryption.key) {
-        None => {}
-        Some(EncryptionKey::Customer(sum)) => {
-            set(headers, header::X_MS_ENCRYPTION_KEY_SHA256, &STANDARD.encode(sum));
-        }
-        Some(EncryptionKey::Scope(name)) => set(headers, header::X_MS_ENCRYPTION_SCOPE, name),
-    }
 }
 
 /// How a kind is spelled.
@@ -181,7 +168,7 @@ fn set_moment(headers: &mut HeaderMap, name: &'static str, moment: Option<Timest
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use storage_engine::blob::{ContentHeaders, LeaseId, Rehydration, Tags, Tier};
+    use storage_engine::blob::{ContentHeaders, Encryption, EncryptionKey, LeaseId, Rehydration, Tags, Tier};
     use storage_engine::clock::Etag;
 
     fn at(seconds: u64) -> Timestamp {

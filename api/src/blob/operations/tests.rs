@@ -73,6 +73,20 @@ fn the_vendors_example_requests_mean_their_operations() {
         ("PUT", "/mycontainer/myblob?comp=block&blockid=AAAAAA%3D%3D", &[], "PutBlock"),
         ("PUT", "/mycontainer/myblob?comp=blocklist", &[], "PutBlockList"),
         ("GET", "/mycontainer/myblob?comp=blocklist&blocklisttype=all", &[], "GetBlockList"),
+        ("PUT", "/mycontainer/myappendblob", &[("x-ms-blob-type", "AppendBlob")], "PutBlob"),
+        ("PUT", "/mycontainer/mypageblob", &[("x-ms-blob-type", "PageBlob")], "PutBlob"),
+        ("PUT", "/mycontainer/myblob?comp=appendblock", &[], "AppendBlock"),
+        ("PUT", "/mycontainer/myblob?comp=seal", &[], "AppendBlobSeal"),
+        ("PUT", "/mycontainer/myblob?comp=page", &[("x-ms-page-write", "Update")], "PutPage"),
+        ("PUT", "/mycontainer/myblob?comp=page", &[("x-ms-page-write", "clear")], "ClearPage"),
+        (
+            "GET",
+            "/mycontainer/myblob?comp=pagelist&snapshot=2026-01-02T03:04:05.1234567Z",
+            &[],
+            "GetPageRanges",
+        ),
+        ("GET", "/mycontainer/myblob?comp=pagelist&prevsnapshot=x", &[], "GetPageRangesDiff"),
+        ("GET", "/c/b?comp=pagelist", &[("x-ms-previous-snapshot-url", "http://x/y")], "GetPageRangesDiff"),
     ] {
         assert_eq!(named(method, path, headers), Ok(name), "{method} {path}");
     }
@@ -82,13 +96,11 @@ fn the_vendors_example_requests_mean_their_operations() {
 fn what_is_not_built_is_said_not_to_be() {
     let source = ("x-ms-copy-source", "https://x/y");
     for (method, path, headers) in [
-        ("PUT", "/c/b", &[("x-ms-blob-type", "PageBlob")][..]),
-        ("PUT", "/c/b", &[("x-ms-blob-type", "AppendBlob")]),
-        ("PUT", "/c/b", &[source]),
+        ("PUT", "/c/b", &[source][..]),
+        ("PUT", "/c/b?comp=appendblock", &[source]),
+        ("PUT", "/c/b?comp=page", &[source, ("x-ms-page-write", "update")]),
         ("PUT", "/c/b", &[("x-ms-blob-type", "BlockBlob"), source]),
         ("PUT", "/c/b?comp=block&blockid=AAAA", &[source]),
-        ("PUT", "/c/b?comp=properties", &[("x-ms-blob-content-length", "512")]),
-        ("PUT", "/c/b?comp=properties", &[("x-ms-sequence-number-action", "max")]),
     ] {
         assert_eq!(named(method, path, headers), Err(ErrorCode::NotImplemented), "{path} {headers:?}");
     }
@@ -129,6 +141,11 @@ fn only_reads_are_for_the_secondary_address() {
 fn a_request_that_is_nearly_one_is_told_what_is_wrong() {
     assert_eq!(named("PUT", "/c/b", &[]), Err(ErrorCode::MissingRequiredHeader));
     assert_eq!(named("PUT", "/c/b", &[("x-ms-blob-type", "Other")]), Err(ErrorCode::InvalidHeaderValue));
+    assert_eq!(named("PUT", "/c/b?comp=page", &[]), Err(ErrorCode::MissingRequiredHeader));
+    assert_eq!(
+        named("PUT", "/c/b?comp=page", &[("x-ms-page-write", "x")]),
+        Err(ErrorCode::InvalidHeaderValue)
+    );
     assert_eq!(named("POST", "/c/b", &[]), Err(ErrorCode::UnsupportedHttpVerb));
     assert_eq!(named("PUT", "/c/b?comp=lease", &[]), Err(ErrorCode::MissingRequiredHeader));
     let action = [("x-ms-lease-action", "steal")];

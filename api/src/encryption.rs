@@ -1,0 +1,191 @@
+//! Keys that customers bring, and encryption scopes, in headers. Pages "Provide an encryption key on a request to Blob
+//! storage" and "Encryption scopes for Blob storage".
+//!
+//! **A customer's key is refused unless it comes over TLS**, from this machine too. The service refuses it and official
+//! clients do not even send it; a server that took one in the clear would teach its users a habit that
+//! leaks the key elsewhere, and all who want to try it here can have TLS with one switch.
+//!
+//! The key is decoded into memory that is wiped, and no error shows it. What is done with it is the engine's
+//! business ([`storage_engine::seal`]).
+
+use crate::blob::BlobService;
+use crate::error::{ErrorCode, Intent, StorageError};
+use crate::head::Head;
+use crate::header;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue};
+use storage_engine::blob::{BlobAddress, Encryption, EncryptionKey, Sealing};
+use storage_engine::encryption_scope::ACCOUNT_SCOPE;
+use storage_engine::seal::{CustomerKey, EncryptionWish};
+use zeroize::Zeroizing;
+
+/// The only algorithm.
+const ALGORITHM: &str = "AES256";
+/// The headers of a key: all of them or none.
+const KEY_HEADERS: [&str; 3] =
+    [header::X_MS_ENCRYPTION_KEY, header::X_MS_ENCRYPTION_KEY_SHA256, header::X_MS_ENCRYPTION_ALGORITHM];
+
+/// The customer's key that the request brings.
+///
+/// # Errors
+/// `AccountRequiresHttps` without TLS, `MissingRequiredHeader` if not all three headers are there,
+/// `InvalidHeaderValue` for another algorithm, a key that is not 32 bytes in Base64, or another key's sum.
+pub(crate) fn customer_key(head: &Head) -> Result<Option<CustomerKey>, StorageError> {
+    if !KEY_HEADERS.iter().any(|name| head.headers.contains_key(*name)) {
+        return Ok(None);
+    }
+    if !head.arrival.secure {
+        return Err(StorageError::new(ErrorCode::AccountRequiresHttps));
+    }
+    let key = head.required(header::X_MS_ENCRYPTION_KEY)?;
+    let sum = head.required(header::X_MS_ENCRYPTION_KEY_SHA256)?;
+    let algorithm = head.required(header::X_MS_ENCRYPTION_ALGORITHM)?;
+    if algorithm != ALGORITHM {
+        return Err(StorageError::invalid_header(header::X_MS_ENCRYPTION_ALGORITHM, algorithm));
+    }
+    // Not with its value: that is the secret.
+    let invalid = || StorageError::invalid_header(header::X_MS_ENCRYPTION_KEY, "");
+    let bytes = Zeroizing::new(STANDARD.decode(key).map_err(|_| invalid())?);
+    let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| invalid())?;
+    let key = CustomerKey::new(Zeroizing::new(*bytes));
+    if STANDARD.decode(sum).ok().as_deref() != Some(&key.sum()) {
+        return Err(StorageError::invalid_header(header::X_MS_ENCRYPTION_KEY_SHA256, sum));
+    }
+    Ok(Some(key))
+}
+
+/// With what the content that is written is to be encrypted: the customer's key, or the scope of the header, or that
+/// which the caller's signature demands.
+///
+/// # Errors
+/// As [`customer_key`]; `InvalidHeaderValue` for key and scope at once, or for what is not a scope's name.
+pub(crate) fn of(head: &Head) -> Result<EncryptionWish, StorageError> {
+    let customer = customer_key(head)?;
+    let demanded = head.caller.grant().and_then(|grant| grant.encryption_scope.clone());
+    let scope = scope(head, header::X_MS_ENCRYPTION_SCOPE)?.or(demanded);
+    match &scope {
+        Some(name) if customer.is_some() => {
+            Err(StorageError::invalid_header(header::X_MS_ENCRYPTION_SCOPE, name))
+        }
+        _ => Ok(EncryptionWish { customer, scope }),
+    }
+}
+
+/// The scope that a header names.
+///
+/// # Errors
+/// `InvalidHeaderValue` for what is not a scope's name.
+pub(crate) fn scope(head: &Head, name: &'static str) -> Result<Option<String>, StorageError> {
+    let Some(scope) = head.text(name)? else { return Ok(None) };
+    let named = (3..=63).contains(&scope.len())
+        && scope.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if named || scope == ACCOUNT_SCOPE {
+        Ok(Some(scope.to_owned()))
+    } else {
+        Err(StorageError::invalid_header(name, scope))
+    }
+}
+
+/// Tells with whose key something is encrypted, if not with the account's.
+pub(crate) fn set(headers: &mut HeaderMap, encryption: Option<&Encryption>) {
+    let (name, value) = match encryption.map(|encryption| &encryption.key) {
+        None => return,
+        Some(EncryptionKey::Customer(sum)) => (header::X_MS_ENCRYPTION_KEY_SHA256, STANDARD.encode(sum)),
+        Some(EncryptionKey::Scope(scope)) => (header::X_MS_ENCRYPTION_SCOPE, scope.clone()),
+    };
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        headers.insert(name, value);
+    }
+}
+
+impl BlobService {
+    /// With what a new blob or block is encrypted. Asked before the body is read.
+    ///
+    /// # Errors
+    /// `ContainerNotFound`, `InvalidHeaderValue` for a scope that is not there,
+    /// `RequestForbiddenByContainerEncryptionPolicy`.
+    pub(crate) async fn sealing(
+        &self,
+        at: &BlobAddress,
+        wish: EncryptionWish,
+    ) -> Result<Sealing, StorageError> {
+        let sealing = self.store.sealing(at, wish).await;
+        sealing.map_err(|error| StorageError::from_engine(error, Intent::Write))
+    }
+
+    /// With what something is encrypted that is added to a blob that is there.
+    ///
+    /// # Errors
+    /// `BlobNotFound`; `BlobUsesCustomerSpecifiedEncryption` and its opposite if the wish is for something else.
+    pub(crate) async fn sealing_of(
+        &self,
+        at: &BlobAddress,
+        wish: EncryptionWish,
+    ) -> Result<Sealing, StorageError> {
+        let sealing = self.store.sealing_of(at, wish).await;
+        sealing.map_err(|error| StorageError::from_engine(error, Intent::Write))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::ServiceKind;
+    use crate::testing;
+
+    const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    const SUM: &str = "cs1uhCLEB/ttCYaQ8RMLfe0+wvf14VMPbiCmMi+PzHQ=";
+
+    fn asked(secure: bool, headers: &[(&str, &str)]) -> Result<EncryptionWish, StorageError> {
+        let mut head = testing::head(ServiceKind::Blob, "PUT", "/dev/con/b", headers);
+        head.arrival.secure = secure;
+        of(&head)
+    }
+
+    fn code(headers: &[(&str, &str)]) -> ErrorCode {
+        asked(true, headers).unwrap_err().code
+    }
+
+    const ALL: [(&str, &str); 3] = [
+        ("x-ms-encryption-key", KEY),
+        ("x-ms-encryption-key-sha256", SUM),
+        ("x-ms-encryption-algorithm", "AES256"),
+    ];
+
+    #[test]
+    fn a_key_comes_with_its_sum_and_algorithm_over_tls() {
+        let key = asked(true, &ALL).unwrap().customer.unwrap();
+        assert_eq!(STANDARD.encode(key.sum()), SUM);
+        assert_eq!(asked(false, &ALL).unwrap_err().code, ErrorCode::AccountRequiresHttps);
+        for missing in 0..3 {
+            let some: Vec<_> = (0..3).filter(|at| *at != missing).map(|at| ALL[at]).collect();
+            assert_eq!(code(&some), ErrorCode::MissingRequiredHeader);
+        }
+        for (at, bad) in [(0, "AQE="), (0, "?"), (1, KEY), (1, "?"), (2, "AES128")] {
+            let mut all = ALL;
+            all[at].1 = bad;
+            assert_eq!(code(&all), ErrorCode::InvalidHeaderValue, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_error_never_shows_the_key() {
+        let mut all = ALL;
+        all[0].1 = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ==";
+        let error = asked(true, &all).unwrap_err();
+        assert!(!error.to_xml("id", "time").contains("AQEB") && !format!("{error:?}").contains("AQEB"));
+    }
+
+    #[test]
+    fn a_scope_has_a_name_and_no_key_beside_it() {
+        let scope = |name| asked(false, &[("x-ms-encryption-scope", name)]);
+        assert_eq!(scope("my-scope-1").unwrap().scope.as_deref(), Some("my-scope-1"));
+        assert_eq!(scope(ACCOUNT_SCOPE).unwrap().scope.as_deref(), Some(ACCOUNT_SCOPE));
+        for bad in ["ab", "under_score", "$other"] {
+            assert_eq!(scope(bad).unwrap_err().code, ErrorCode::InvalidHeaderValue, "{bad}");
+        }
+        let both = [ALL[0], ALL[1], ALL[2], ("x-ms-encryption-scope", "my-scope")];
+        assert_eq!(code(&both), ErrorCode::InvalidHeaderValue);
+    }
+}
