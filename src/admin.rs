@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod behaviour;
+mod lifecycle;
 mod reply;
 pub(crate) mod role;
 pub(crate) mod scope;

@@ -3,6 +3,7 @@
 use crate::accounts::KnownAccounts;
 use crate::admin::access::Access;
 use crate::admin::account::AccountAdmin;
+use crate::admin::behaviour::BlobBehaviour;
 use crate::admin::role::RoleAdmin;
 use crate::admin::scope::ScopeAdmin;
 use crate::admin::{Admin, Subjects};
@@ -113,13 +114,14 @@ impl Node {
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
+        let behaviour = BlobBehaviour::new(engine.settings().clone(), engine.lifecycle().clone());
         let subjects = Subjects {
             scopes: ScopeAdmin::new(
                 engine.encryption_scopes().clone(),
                 Arc::<KnownAccounts>::clone(&accounts),
             ),
             roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
-            accounts: AccountAdmin::new(accounts, endpoints),
+            accounts: AccountAdmin::new(accounts, endpoints, behaviour),
         };
         admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)), None);
         Ok(Self {

@@ -12,9 +12,10 @@ use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
 use copy::Copying;
 use std::sync::Arc;
-use storage_engine::blob::{BlobStore, Protection};
+use storage_engine::blob::{BlobAddress, BlobStore, Protection};
+use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
-use storage_engine::settings::{BlobSettings, Service, ServiceSettings, SettingsStore};
+use storage_engine::settings::{Service, ServiceSettings, SettingsStore};
 
 pub mod operations;
 
@@ -71,12 +72,7 @@ impl BlobService {
     /// # Errors
     /// As the store's.
     pub(crate) async fn protection(&self, account: &AccountName) -> Result<Protection, StorageError> {
-        let BlobSettings { management, delete_retention, .. } = &self.settings_of(account).await?.blob;
-        Ok(Protection {
-            versioning: management.versioning,
-            delete_retention_days: delete_retention.days,
-            permanent_delete_allowed: delete_retention.permanent_delete,
-        })
+        Ok(self.settings_of(account).await?.blob.protection())
     }
 
     /// For how many days the account's deleted containers can be restored; none if they cannot.
@@ -85,6 +81,15 @@ impl BlobService {
     /// As the store's.
     async fn container_retention_days(&self, account: &AccountName) -> Result<Option<u32>, StorageError> {
         Ok(self.settings_of(account).await?.blob.management.container_delete_retention)
+    }
+
+    /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read or written now, if the
+    /// account tracks that. Never fails: what is read is worth more than the note.
+    pub(crate) async fn track_access(&self, at: &BlobAddress, accessed: Option<Timestamp>) {
+        let settings = self.settings.get(&at.account, Service::Blob).await;
+        if settings.is_ok_and(|settings| settings.blob.management.last_access_tracking) {
+            self.store.note_access(at, accessed);
+        }
     }
 
     async fn settings_of(&self, account: &AccountName) -> Result<Arc<ServiceSettings>, StorageError> {

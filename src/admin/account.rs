@@ -5,12 +5,14 @@
 //! | `GET /accounts` | all, without keys |
 //! | `POST /accounts` | creates one: `{"name", "keys"?: [2], "anonymous"?}` |
 //! | `GET /accounts/NAME` | one, with keys and endpoints |
-//! | `PATCH /accounts/NAME` | `{"anonymous"}` |
+//! | `PATCH /accounts/NAME` | `{"anonymous"?, "blobs"?}`, the latter as [`BlobChange`] |
+//! | `GET`, `PUT`, `DELETE /accounts/NAME/lifecycle` | rules for its blobs, see [`super::behaviour`] |
 //! | `POST /accounts/NAME/keys/1` | makes or takes (`{"key"?}`) a new first key; `2` the second |
 //! | `DELETE /accounts/NAME` | deletes an empty one; with `?content=delete` also a full one |
 //!
 //! Keys are in Base64, as connection strings have them.
 
+use super::behaviour::{BlobBehaviour, BlobChange, ShownBlobs};
 use super::reply::{Answered, Refusal, json_response, no_content};
 use crate::accounts::{AccountError, KnownAccount, KnownAccounts};
 use crate::endpoints::{AccountEndpoints, Endpoints};
@@ -38,6 +40,7 @@ const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 pub(crate) struct AccountAdmin {
     accounts: Arc<KnownAccounts>,
     endpoints: Endpoints,
+    behaviour: BlobBehaviour,
 }
 
 /// An account as it is shown.
@@ -54,6 +57,9 @@ pub(crate) struct ShownAccount {
     pub(crate) keys: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) endpoints: Option<AccountEndpoints>,
+    /// Only where one account is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) blobs: Option<ShownBlobs>,
 }
 
 /// All accounts as they are shown.
@@ -80,17 +86,20 @@ pub(crate) struct NewKey {
     pub(crate) key: Option<String>,
 }
 
-/// What can be changed of an account.
+/// What can be changed of an account. What is left out stays.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountChange {
-    pub(crate) anonymous: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) anonymous: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) blobs: Option<BlobChange>,
 }
 
 impl AccountAdmin {
     /// The accounts of a server with these endpoints.
-    pub(crate) fn new(accounts: Arc<KnownAccounts>, endpoints: Endpoints) -> Self {
-        Self { accounts, endpoints }
+    pub(crate) fn new(accounts: Arc<KnownAccounts>, endpoints: Endpoints, behaviour: BlobBehaviour) -> Self {
+        Self { accounts, endpoints, behaviour }
     }
 
     /// Answers a request to `/accounts`; `rest` is the path behind it, in segments.
@@ -99,12 +108,17 @@ impl AccountAdmin {
         match (&method, rest) {
             (&Method::GET, []) => Ok(self.list()),
             (&Method::POST, []) => self.create(document(request).await?).await,
-            (&Method::GET, [name]) => self.show(StatusCode::OK, &parse_name(name)?),
-            (&Method::PATCH, [name]) => {
-                let AccountChange { anonymous } = document(request).await?;
-                let name = parse_name(name)?;
-                self.accounts.set_anonymous(&name, anonymous).await?;
-                self.show(StatusCode::OK, &name)
+            (&Method::GET, [name]) => self.show(StatusCode::OK, &parse_name(name)?).await,
+            (&Method::PATCH, [name]) => self.change(&parse_name(name)?, document(request).await?).await,
+            (method, [name, "lifecycle"]) => {
+                let (name, method) = (self.known(name)?, method.clone());
+                match method {
+                    Method::GET => {}
+                    Method::PUT => self.behaviour.set_policy(&name, document(request).await?).await?,
+                    Method::DELETE => self.behaviour.remove_policy(&name).await?,
+                    _ => return Err(Refusal::not_found()),
+                }
+                Ok(json_response(StatusCode::OK, &self.behaviour.policy(&name).await?))
             }
             (&Method::DELETE, [name]) => self.delete(&parse_name(name)?, request.uri().query()).await,
             (&Method::POST, [name, "keys", number]) => {
@@ -117,7 +131,7 @@ impl AccountAdmin {
                 let key = key.as_deref().map_or_else(make_key, read_key)?;
                 let name = parse_name(name)?;
                 self.accounts.rotate(&name, number, key).await?;
-                self.show(StatusCode::OK, &name)
+                self.show(StatusCode::OK, &name).await
             }
             _ => Err(Refusal::not_found()),
         }
@@ -137,16 +151,38 @@ impl AccountAdmin {
             _ => return Err(Refusal::new(StatusCode::BAD_REQUEST, "an account has two keys")),
         };
         self.accounts.create(&name, keys, new.anonymous).await?;
-        self.show(StatusCode::CREATED, &name)
+        self.show(StatusCode::CREATED, &name).await
     }
 
-    fn show(&self, status: StatusCode, name: &AccountName) -> Answered {
+    async fn change(&self, name: &AccountName, change: AccountChange) -> Answered {
+        let AccountChange { anonymous, blobs } = change;
+        let name = &self.known(name.as_str())?;
+        if let Some(anonymous) = anonymous {
+            self.accounts.set_anonymous(name, anonymous).await?;
+        }
+        if let Some(blobs) = blobs {
+            self.behaviour.change(name, blobs).await?;
+        }
+        self.show(StatusCode::OK, name).await
+    }
+
+    /// The account of this name, if there is one: settings of one that there is not would wait for whoever takes the name.
+    fn known(&self, name: &str) -> Result<AccountName, Refusal> {
+        let name = parse_name(name)?;
+        match self.accounts.find(&name) {
+            Some(_) => Ok(name),
+            None => Err(AccountError::Engine(EngineError::AccountNotFound).into()),
+        }
+    }
+
+    async fn show(&self, status: StatusCode, name: &AccountName) -> Answered {
         let missing = || Refusal::from(AccountError::Engine(EngineError::AccountNotFound));
         let account = self.accounts.find(name).ok_or_else(missing)?;
         let keys = self.accounts.keys(name).ok_or_else(missing)?;
         let shown = ShownAccount {
             keys: keys.iter().map(|key| STANDARD.encode(key)).collect(),
             endpoints: Some(self.endpoints.of(name.as_str())),
+            blobs: Some(self.behaviour.show(name).await?),
             ..shown(&account)
         };
         Ok(json_response(status, &shown))
@@ -159,6 +195,7 @@ impl AccountAdmin {
             Some(_) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the query may be content=delete")),
         };
         self.accounts.delete(name, content).await?;
+        self.behaviour.forget(name).await?;
         Ok(no_content())
     }
 }
@@ -171,6 +208,7 @@ fn shown(account: &KnownAccount) -> ShownAccount {
         anonymous: account.anonymous,
         keys: Vec::new(),
         endpoints: None,
+        blobs: None,
     }
 }
 

@@ -4,11 +4,13 @@ use super::client::AdminClient;
 use super::print;
 use super::sas::SasTerms;
 use crate::admin::account::{AccountChange, NewAccount, NewKey, ShownAccount, ShownAccounts};
-use crate::files::ServerFolder;
+use crate::admin::behaviour::BlobChange;
+use crate::files::{self, ServerFolder};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use storage_engine::clock::{Clock as _, SystemClock};
 
 /// What to do with accounts.
@@ -32,13 +34,22 @@ pub(crate) enum AccountCommand {
         /// The account
         name: String,
     },
-    /// Says whether containers may be opened to everybody
+    /// Changes what is named of an account, at once, and prints it. All but --anonymous also for accounts of the configuration
     Set {
         /// The account
         name: String,
-        /// true or false
-        #[arg(long, action = clap::ArgAction::Set, value_name = "BOOL")]
-        anonymous: bool,
+        #[command(flatten)]
+        terms: SetTerms,
+    },
+    /// Sets the rules by which blobs go to cheaper tiers and are deleted; without FILE prints them
+    Lifecycle {
+        /// The account
+        name: String,
+        /// A management policy in JSON, as the vendor's tools write it
+        file: Option<PathBuf>,
+        /// Removes all rules
+        #[arg(long, conflicts_with = "file")]
+        remove: bool,
     },
     /// Puts a new key in place of one of the two and prints it. The other one stays valid
     Rotate {
@@ -74,6 +85,51 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         key: KeyChoice,
     },
+}
+
+/// What to change of an account.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct SetTerms {
+    /// Containers may be opened to everybody: true or false
+    #[arg(long, action = clap::ArgAction::Set, value_name = "BOOL")]
+    anonymous: Option<bool>,
+    /// Writes keep what was there as a version
+    #[arg(long, value_name = "on|off")]
+    versioning: Option<Switch>,
+    /// For how many days (1 to 365) deleted containers can come back
+    #[arg(long, value_name = "DAYS|off", value_parser = retention)]
+    container_retention: Option<u32>,
+    /// It is kept when a blob was last read
+    #[arg(long, value_name = "on|off")]
+    last_access: Option<Switch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// Days, or none for "off", which is 0 to the server.
+fn retention(text: &str) -> Result<u32, String> {
+    match text {
+        "off" => Ok(0),
+        text => text.parse().ok().filter(|days| *days > 0).ok_or_else(|| "1 to 365, or off".to_owned()),
+    }
+}
+
+impl SetTerms {
+    fn change(self) -> AccountChange {
+        let Self { anonymous, versioning, container_retention, last_access } = self;
+        let on = |switch| switch == Switch::On;
+        let blobs = BlobChange {
+            versioning: versioning.map(on),
+            container_retention_days: container_retention,
+            last_access: last_access.map(on),
+        };
+        AccountChange { anonymous, blobs: Some(blobs).filter(|blobs| *blobs != BlobChange::default()) }
+    }
 }
 
 /// Which of the two keys.
@@ -124,9 +180,18 @@ impl AccountCommand {
             }
             Self::List => print(&table(&server.get("/accounts")?)),
             Self::Show { name } => print(&described(&server.get(&path(&name)?)?)?),
-            Self::Set { name, anonymous } => {
-                let account = server.call("PATCH", &path(&name)?, &AccountChange { anonymous })?;
+            Self::Set { name, terms } => {
+                let account = server.call("PATCH", &path(&name)?, &terms.change())?;
                 print(&described(&account)?)
+            }
+            Self::Lifecycle { name, file, remove } => {
+                let path = path(&name)? + "/lifecycle";
+                let policy: serde_json::Value = match file {
+                    Some(file) => server.call("PUT", &path, &policy(&file)?)?,
+                    None if remove => server.call("DELETE", &path, &serde_json::json!({}))?,
+                    None => server.get(&path)?,
+                };
+                print(&format!("{policy:#}\n"))
             }
             Self::Rotate { name, key, new } => {
                 let path = format!("{}/keys/{}", path(&name)?, key.digit());
@@ -160,6 +225,10 @@ fn path(name: &str) -> Result<String, String> {
     }
 }
 
+fn policy(file: &Path) -> Result<serde_json::Value, String> {
+    serde_json::from_slice(&files::read(file)?).map_err(|error| format!("{}: {error}", file.display()))
+}
+
 fn connection_string(account: &ShownAccount, key: &str) -> Result<String, String> {
     let endpoints = account.endpoints.as_ref().ok_or("the server named no endpoints")?;
     Ok(endpoints.connection_string(&account.name, key))
@@ -170,6 +239,15 @@ fn described(account: &ShownAccount) -> Result<String, String> {
     // Writing into a string cannot fail.
     let _ = writeln!(text, "created    {}", account.created.as_deref().unwrap_or("in the configuration"));
     let _ = writeln!(text, "anonymous  {}", account.anonymous);
+    if let Some(blobs) = account.blobs {
+        let days = |days: Option<u32>| days.map_or_else(|| "off".to_owned(), |days| format!("{days} days"));
+        let on = |on| if on { "on" } else { "off" };
+        let _ = writeln!(text, "versioning {}", on(blobs.versioning));
+        let _ = writeln!(text, "retention of deleted blobs       {}", days(blobs.blob_retention_days));
+        let _ = writeln!(text, "retention of deleted containers  {}", days(blobs.container_retention_days));
+        let _ = writeln!(text, "last access {}", on(blobs.last_access));
+        let _ = writeln!(text, "lifecycle rules {}", blobs.lifecycle_rules);
+    }
     for (number, key) in (1..).zip(&account.keys) {
         let _ = writeln!(text, "key {number}      {key}");
     }

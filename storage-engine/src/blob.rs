@@ -23,6 +23,7 @@ use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
 
 mod access;
+mod accessed;
 mod append;
 mod attribute;
 mod block;
@@ -315,6 +316,7 @@ pub struct BlobStore {
     chunks: Arc<dyn ChunkStore>,
     clock: Arc<dyn Clock>,
     pages: Option<page::Pages>,
+    accessed: Arc<accessed::Accessed>,
     /// Where the salts of what is encrypted come from.
     salts: Arc<dyn Entropy>,
 }
@@ -324,7 +326,7 @@ impl BlobStore {
     /// Page blobs are not offered unless [`Self::with_pages`] says where their bytes go. Reads judge by `clock`
     /// what has expired.
     pub fn new(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { meta, chunks, clock, pages: None, salts: Arc::new(SystemEntropy) }
+        Self { meta, chunks, clock, pages: None, salts: Arc::new(SystemEntropy), accessed: Arc::default() }
     }
 
     /// Begins an upload. It is nothing until a verb is given what it has become.

@@ -16,7 +16,9 @@ use crate::disk::layout::{self, META};
 use crate::disk::local::LocalDisk;
 use crate::encryption_scope::EncryptionScopeStore;
 use crate::error::{EngineError, Result};
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Tasks};
+use crate::lifecycle::LifecycleStore;
+use crate::lifecycle::walk::LifecycleWalk;
 use crate::meta::MetaStore;
 use crate::meta::rocks::{RocksMeta, RocksOptions};
 use crate::page::PageStore;
@@ -46,6 +48,7 @@ pub struct Engine {
     meta: Arc<dyn MetaStore>,
     entropy: Arc<dyn Entropy>,
     settings: SettingsStore,
+    lifecycle: LifecycleStore,
     pages: Arc<dyn PageStore>,
     ground: Option<Ground>,
 }
@@ -87,12 +90,11 @@ impl Engine {
             entropy,
         );
         wait(engine.blobs.fail_interrupted_copies())?;
-        let keeper = Keeper::start(
-            Arc::<RocksMeta>::clone(&meta),
-            engine.blobs.clone(),
-            engine.queues.clone(),
-            clock,
-        )?;
+        let (blobs, queues) = (engine.blobs.clone(), engine.queues.clone());
+        let (rules, settings) = (engine.lifecycle.clone(), engine.settings.clone());
+        let lifecycle = LifecycleWalk::new(rules, blobs.clone(), settings, Arc::clone(&clock));
+        let keeper =
+            Keeper::start(Tasks::new(Arc::<RocksMeta>::clone(&meta), blobs, queues, lifecycle, clock))?;
         engine.ground = Some(Ground { keeper, meta, chunks, pages, disk, closing: AtomicBool::new(false) });
         Ok(engine)
     }
@@ -111,6 +113,7 @@ impl Engine {
                 .with_pages(Arc::clone(&pages), Arc::clone(&entropy)),
             queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             settings: SettingsStore::new(Arc::clone(&meta)),
+            lifecycle: LifecycleStore::new(Arc::clone(&meta)),
             tables: TableStore::new(Arc::clone(&meta)),
             assignments: AssignmentStore::new(Arc::clone(&meta)),
             encryption_scopes: EncryptionScopeStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
@@ -188,6 +191,11 @@ impl Engine {
     /// When it is made: if there is no randomness. Else the store's.
     pub async fn secret(&self) -> Result<Secret> {
         secret::get_or_make(&*self.meta, &*self.entropy).await
+    }
+
+    /// Rules by which blobs go to cheaper tiers, and go.
+    pub fn lifecycle(&self) -> &LifecycleStore {
+        &self.lifecycle
     }
 
     /// Settings of accounts' services.

@@ -1,5 +1,5 @@
-//! What is done without anybody asking: sweeping behind deleted names, and letting blobs and messages go whose time
-//! is over.
+//! What is done without anybody asking: sweeping behind deleted names, letting blobs and messages go whose time
+//! is over, noting when blobs were read, and applying the rules of accounts ([`crate::lifecycle`]).
 //!
 //! A loop without input: it looks at what is there, does a bounded part of it in ordinary verbs, and looks
 //! again. Interrupted anywhere, it goes on at the next start.
@@ -7,6 +7,7 @@
 use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
+use crate::lifecycle::walk::LifecycleWalk;
 use crate::meta::MetaStore;
 use crate::queue::QueueStore;
 use crate::sweep::Sweep;
@@ -29,18 +30,12 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts tidying up.
-    pub(crate) fn start(
-        meta: Arc<dyn MetaStore>,
-        blobs: BlobStore,
-        queues: QueueStore,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self> {
+    pub(crate) fn start(mut tasks: Tasks) -> Result<Self> {
         let stopping = Arc::new((Mutex::new(false), Condvar::new()));
         let stop = Arc::clone(&stopping);
         let work = move || {
-            let mut sweep = Sweep::default();
             loop {
-                let rest = match round(&mut sweep, &*meta, (&blobs, &queues), &*clock) {
+                let rest = match tasks.round() {
                     Ok(done) if done > 0 => Duration::ZERO,
                     Ok(_) => REST,
                     Err(EngineError::Closed) => return,
@@ -72,16 +67,37 @@ impl Keeper {
     }
 }
 
-/// Does some of what there is to do; gives how much it was.
-fn round(
-    sweep: &mut Sweep,
-    meta: &dyn MetaStore,
-    (blobs, queues): (&BlobStore, &QueueStore),
-    clock: &dyn Clock,
-) -> Result<usize> {
-    // All, whatever the one meets: a damaged record must not stop what has nothing to do with it.
-    let swept = sweep.once(meta, VERBS_MAX);
-    let tidied = wait(blobs.tidy_once(VERBS_MAX));
-    let expired = wait(queues.expire_once(clock.now()));
-    Ok(swept? + tidied? + expired?)
+/// What there is to do, and how far it has come.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    meta: Arc<dyn MetaStore>,
+    blobs: BlobStore,
+    queues: QueueStore,
+    lifecycle: LifecycleWalk,
+    clock: Arc<dyn Clock>,
+    sweep: Sweep,
+}
+
+impl Tasks {
+    /// Nothing is done yet.
+    pub(crate) fn new(
+        meta: Arc<dyn MetaStore>,
+        blobs: BlobStore,
+        queues: QueueStore,
+        lifecycle: LifecycleWalk,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { meta, blobs, queues, lifecycle, clock, sweep: Sweep::default() }
+    }
+
+    /// Does some of what there is to do; gives how much it was.
+    fn round(&mut self) -> Result<usize> {
+        // All, whatever the one meets: a damaged record must not stop what has nothing to do with it.
+        let swept = self.sweep.once(&*self.meta, VERBS_MAX);
+        let tidied = wait(self.blobs.tidy_once(VERBS_MAX));
+        let noted = wait(self.blobs.write_accessed_once(VERBS_MAX));
+        let expired = wait(self.queues.expire_once(self.clock.now()));
+        let applied = wait(self.lifecycle.once());
+        Ok(swept? + tidied? + noted? + expired? + applied?)
+    }
 }

@@ -12,6 +12,7 @@ pub mod encryption_scope;
 pub mod engine;
 pub mod error;
 mod keeper;
+pub mod lifecycle;
 pub mod meta;
 pub mod name;
 pub mod page;

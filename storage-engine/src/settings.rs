@@ -17,6 +17,7 @@
 //!
 //! The engine interprets none of the texts in here: origins, verbs and headers are the front's.
 
+use crate::blob::Protection;
 use crate::error::Result;
 use crate::meta::{self, Family, MetaStore, Scope, Transaction, View, Weight};
 use crate::name::AccountName;
@@ -155,6 +156,17 @@ pub struct BlobSettings {
     pub management: BlobManagement,
 }
 
+impl BlobSettings {
+    /// What a verb on blobs is to keep of what it overwrites or deletes.
+    pub const fn protection(&self) -> Protection {
+        Protection {
+            versioning: self.management.versioning,
+            delete_retention_days: self.delete_retention.days,
+            permanent_delete_allowed: self.delete_retention.permanent_delete,
+        }
+    }
+}
+
 /// Settings of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceSettings {
@@ -269,6 +281,17 @@ impl SettingsStore {
     /// As [`Self::change`].
     pub async fn manage_blobs(&self, account: &AccountName, management: BlobManagement) -> Result<()> {
         self.change(account, Service::Blob, move |settings| settings.blob.management = management).await
+    }
+
+    /// Everything of this account has its default again: it goes, and another may come that has its name.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub async fn reset(&self, account: &AccountName) -> Result<()> {
+        for service in [Service::Blob, Service::Queue, Service::Table] {
+            self.change(account, service, |settings| *settings = ServiceSettings::default()).await?;
+        }
+        Ok(())
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {

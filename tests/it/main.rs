@@ -10,7 +10,7 @@
 //! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
 //! [`copies`] ends copies that were under way, [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
-//! the commands that administer accounts, [`encryption`] searches the disk for what must not be there, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
+//! the commands that administer accounts, [`encryption`] searches the disk for what must not be there, [`behaviour`] shows what an account does by itself, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
 #![expect(
@@ -22,6 +22,7 @@
 mod access;
 mod account;
 mod bad_input;
+mod behaviour;
 mod big;
 mod client;
 mod copies;

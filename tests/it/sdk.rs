@@ -304,6 +304,18 @@ fn older_javascript_does_every_table_operation() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_sees_what_an_account_does_by_itself() {
+    let node = Node::start();
+    let account = crate::client::ACCOUNT;
+    node.succeeds(&["account", "set", account, "--versioning", "on", "--last-access", "on"]);
+    Kit::Python.run(&node, "behaviour.py", &["before"]);
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk/lifecycle.json");
+    node.succeeds(&["account", "lifecycle", account, rules.to_str().expect("a path of text")]);
+    Kit::Python.run(&node, "behaviour.py", &["after"]);
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_gets_in_with_signatures() {
     run(&Kit::JavaScript, "access.mjs");

@@ -165,22 +165,6 @@ impl BlobStore {
         .await
     }
 
-    /// Notes that the blob was read, if the last note is older than `interval`. Gives whether it was noted.
-    pub async fn set_accessed(&self, at: &BlobAddress, interval: Duration) -> Result<bool> {
-        self.change(at, None, move |transaction, place| {
-            let now = transaction.now();
-            let former = state::not_found(state::live_base(transaction, place, now)?)?;
-            if former.properties.accessed.is_some_and(|accessed| now < accessed.after(interval)) {
-                return Ok(false);
-            }
-            let mut record = former.clone();
-            record.properties.accessed = Some(now);
-            state::store(transaction, place, State::Base, Some(&former), Some(&record));
-            Ok(true)
-        })
-        .await
-    }
-
     /// Runs a change that touches neither content nor `ETag`, on any state that is there. The lease is asked only if
     /// the request brings an id.
     async fn beside<T, F>(

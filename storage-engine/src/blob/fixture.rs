@@ -44,7 +44,7 @@ impl MemoryChunks {
     }
 
     /// The chunks that have not been given back.
-    pub(super) fn alive(&self) -> BTreeSet<ChunkRef> {
+    pub(crate) fn alive(&self) -> BTreeSet<ChunkRef> {
         self.state().alive.keys().copied().collect()
     }
 }
@@ -93,18 +93,18 @@ impl ChunkStore for MemoryChunks {
 
 /// A store with one account and one container.
 #[derive(Debug)]
-pub(super) struct Fixture {
-    pub(super) meta: Arc<MemoryMeta>,
-    pub(super) chunks: MemoryChunks,
-    pub(super) pages: Arc<MemoryPages>,
-    pub(super) clock: Arc<ManualClock>,
-    pub(super) blobs: BlobStore,
-    pub(super) account: AccountName,
-    pub(super) container: ContainerName,
+pub(crate) struct Fixture {
+    pub(crate) meta: Arc<MemoryMeta>,
+    pub(crate) chunks: MemoryChunks,
+    pub(crate) pages: Arc<MemoryPages>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) blobs: BlobStore,
+    pub(crate) account: AccountName,
+    pub(crate) container: ContainerName,
 }
 
 impl Fixture {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let chunks = MemoryChunks::default();
         let releasing = chunks.clone();
@@ -118,18 +118,18 @@ impl Fixture {
         fixture
     }
 
-    pub(super) fn create_container(&self) {
+    pub(crate) fn create_container(&self) {
         let created = self.blobs.create_container(&self.account, &self.container, NewContainer::default());
         block_on(created).unwrap();
     }
 
-    pub(super) fn delete_container(&self) {
+    pub(crate) fn delete_container(&self) {
         let deleted =
             self.blobs.delete_container(&self.account, &self.container, Conditions::default(), None);
         block_on(deleted).unwrap();
     }
 
-    pub(super) fn at(&self, name: &str) -> BlobAddress {
+    pub(crate) fn at(&self, name: &str) -> BlobAddress {
         BlobAddress {
             account: self.account.clone(),
             container: self.container.clone(),
@@ -138,13 +138,13 @@ impl Fixture {
     }
 
     /// An upload of `bytes` in chunks of `chunk_bytes`.
-    pub(super) fn chunked(&self, bytes: &[u8], chunk_bytes: usize) -> Staged {
+    pub(crate) fn chunked(&self, bytes: &[u8], chunk_bytes: usize) -> Staged {
         let chunks = bytes.chunks(chunk_bytes).map(|part| self.chunks.add(Bytes::copy_from_slice(part)));
         self.upload_of(Content::Chunks(chunks.collect()), bytes)
     }
 
     /// An upload of `bytes` that goes into a record.
-    pub(super) fn inline(&self, bytes: &[u8]) -> Staged {
+    pub(crate) fn inline(&self, bytes: &[u8]) -> Staged {
         self.upload_of(Content::Inline(Bytes::copy_from_slice(bytes)), bytes)
     }
 
@@ -152,7 +152,7 @@ impl Fixture {
         Staged::new(content, u64::try_from(bytes.len()).unwrap(), 0, Arc::new(self.chunks.clone()))
     }
 
-    pub(super) fn put(&self, name: &str, content: Staged) -> Result<Stamp> {
+    pub(crate) fn put(&self, name: &str, content: Staged) -> Result<Stamp> {
         let at = self.at(name);
         block_on(self.blobs.put_block_blob(
             &at,
@@ -163,30 +163,30 @@ impl Fixture {
         ))
     }
 
-    pub(super) fn stage(&self, name: &str, id: &str, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn stage(&self, name: &str, id: &str, bytes: &[u8]) -> Result<()> {
         block_on(self.blobs.stage_block(&self.at(name), block_id(id), self.chunked(bytes, 3), None))
     }
 
-    pub(super) fn open(&self, name: &str, range: Option<super::ByteRange>) -> Result<BlobRead> {
+    pub(crate) fn open(&self, name: &str, range: Option<super::ByteRange>) -> Result<BlobRead> {
         block_on(self.blobs.read(&self.at(name), Which::Base, range, Conditions::default()))
     }
 
-    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         read_all(self.open(name, None)?)
     }
 
-    pub(super) fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         while sweep_once(self.meta.as_ref(), 2).unwrap() > 0 {}
     }
 
     /// How many records a family has.
-    pub(super) fn records(&self, family: Family) -> usize {
+    pub(crate) fn records(&self, family: Family) -> usize {
         self.meta.read_now(|view| Ok(keys(view, family)?.len())).unwrap()
     }
 
     /// Checks that the chunks that records name, the chunks that the index holds, and the chunks that are not
     /// given back are the same.
-    pub(super) fn check_chunks(&self) {
+    pub(crate) fn check_chunks(&self) {
         let (named, indexed) =
             self.meta.read_now(|view| Ok((named_chunks(view)?, indexed_chunks(view)?))).unwrap();
         assert_eq!(named, indexed, "records and index name the same chunks");
@@ -194,19 +194,19 @@ impl Fixture {
     }
 }
 
-pub(super) fn account() -> AccountName {
+pub(crate) fn account() -> AccountName {
     AccountName::parse("account").unwrap()
 }
 
-pub(super) fn container() -> ContainerName {
+pub(crate) fn container() -> ContainerName {
     ContainerName::parse("container").unwrap()
 }
 
-pub(super) fn block_id(id: &str) -> BlockId {
+pub(crate) fn block_id(id: &str) -> BlockId {
     BlockId::new(id.as_bytes()).unwrap()
 }
 
-pub(super) fn read_all(mut read: BlobRead) -> Result<Vec<u8>> {
+pub(crate) fn read_all(mut read: BlobRead) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(part) = block_on(read.reader.next())? {
         bytes.extend_from_slice(&part);

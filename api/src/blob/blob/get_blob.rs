@@ -77,6 +77,9 @@ impl Operation for GetBlob {
         let Request { at, which, range, conditions, hash, structured, now } = request;
         let BlobRead { properties, first, length, reader } =
             service.store.read(&at, which, range, conditions).await.map_err(engine)?;
+        if properties.current {
+            service.track_access(&at, properties.accessed).await;
+        }
         let range = range.map(|_| (first, length));
         let framing = structured.is_some();
         let (checksum, content) = match hash {

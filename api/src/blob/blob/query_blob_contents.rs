@@ -67,6 +67,9 @@ impl Operation for QueryBlobContents {
         let engine = |error: EngineError| StorageError::from_engine(error, Intent::Read);
         let read = service.store.read(&at, which, None, conditions).await.map_err(engine)?;
         let properties = read.properties.clone();
+        if properties.current {
+            service.track_access(&at, properties.accessed).await;
+        }
         let source = Source::new(service.store.clone(), (at, which), read);
         let (pieces_in, pieces) = mpsc::channel(PIECES_MAX);
         tokio::task::spawn_blocking(move || {

@@ -63,6 +63,7 @@ impl Operation for PutBlockList {
             .commit_block_list(&at, blocks, new, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        service.track_access(&at, None).await;
         Ok(Response { stamp, checksum, encryption })
     }
 

@@ -125,7 +125,10 @@ async fn open(
     let container = ContainerName::parse(CONTAINER).map_err(Head::invalid_name)?;
     let at = BlobAddress { account: account.clone(), container, blob };
     match service.store.read(&at, Which::Base, range, conditions).await {
-        Ok(read) => Ok(Some(read)),
+        Ok(read) => {
+            service.track_access(&at, read.properties.accessed).await;
+            Ok(Some(read))
+        }
         Err(EngineError::BlobNotFound | EngineError::ContainerNotFound) => Ok(None),
         Err(error) => Err(engine(error)),
     }
