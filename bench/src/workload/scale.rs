@@ -45,7 +45,7 @@ pub(super) async fn fill_step(stage: &Stage, connection: &mut Connection, step: 
         return write_page(stage, connection, step).await;
     }
     let path = format!("/{}/{}", stage.name, blob_name(step));
-    let tags = format!("group={}", group(stage, step));
+    let tags = format!("group={}", tag_value(group(stage, step)));
     let headers = &[("x-ms-blob-type", "BlockBlob"), ("x-ms-tags", tags.as_str())];
     let call = Call { method: Method::PUT, path: &path, query: &[], headers, body: Bytes::new() };
     connection.send(&call, Keep::Length).await.map(|_| ())
@@ -61,14 +61,19 @@ fn groups(stage: &Stage) -> u64 {
     (stage.furniture.prefill / MATCHES).max(1)
 }
 
-fn group(stage: &Stage, index: u64) -> String {
-    format!("g{:08}", index % groups(stage))
+/// The group of a blob. The blobs of one group are in ten folders, so they lie all over a listing.
+fn group(stage: &Stage, index: u64) -> u64 {
+    index / MATCHES % groups(stage)
 }
 
-/// How many blobs carry the group's tag: the last numbers make some groups one larger.
+/// What the blobs of a group are tagged with.
+fn tag_value(group: u64) -> String {
+    format!("g{group:08}")
+}
+
+/// How many blobs carry the group's tag: those that fill no group of their own are in the first.
 fn group_blobs(stage: &Stage, group: u64) -> u64 {
-    let (blobs, groups) = (stage.furniture.prefill, groups(stage));
-    blobs / groups + u64::from(group < blobs % groups)
+    if group == 0 { stage.furniture.prefill - (groups(stage) - 1) * MATCHES } else { MATCHES }
 }
 
 fn volume_path(stage: &Stage) -> String {
@@ -161,8 +166,7 @@ pub(super) async fn list_folders(seat: &mut Seat) -> Result<u64, Failure> {
 /// The blobs of one group, by their tag: page after page to the end.
 pub(super) async fn find_tags(seat: &mut Seat) -> Result<u64, Failure> {
     let wanted = seat.random.below(groups(&seat.stage));
-    let condition =
-        format!("@container = '{}' AND \"group\" = '{}'", seat.stage.name, group(&seat.stage, wanted));
+    let condition = format!("@container = '{}' AND \"group\" = '{}'", seat.stage.name, tag_value(wanted));
     let (mut found, mut moved, mut marker) = (0, 0, String::new());
     for _ in 0..SEARCH_PAGES_MAX {
         let with_marker = [("comp", "blobs"), ("marker", marker.as_str()), ("where", condition.as_str())];
@@ -220,7 +224,7 @@ mod tests {
                 *counts.entry(group(&stage, index)).or_insert(0_u64) += 1;
             }
             for number in 0..groups(&stage) {
-                assert_eq!(counts[&group(&stage, number)], group_blobs(&stage, number), "{blobs} {number}");
+                assert_eq!(counts[&number], group_blobs(&stage, number), "{blobs} {number}");
             }
         }
     }
