@@ -212,6 +212,13 @@ fn javascript_gets_in_with_signatures() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-rust"]
+fn the_object_store_crate_finds_what_it_takes_azure_for() {
+    let node = Node::start();
+    Kit::Rust.run(&node, "conformance", &["conformance"]);
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-python, .ci/sdk-js and .ci/sdk-rust"]
 fn every_client_reads_what_every_other_wrote() {
     let mut node = Node::start();
