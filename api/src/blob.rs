@@ -2,13 +2,15 @@
 //!
 //! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`].
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
-//! spells properties, [`listing`] spells pages.
+//! spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
 
 use crate::auth::delegation::DelegationKeys;
+use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
 use std::sync::Arc;
-use storage_engine::blob::BlobStore;
-use storage_engine::settings::SettingsStore;
+use storage_engine::blob::{BlobStore, Protection};
+use storage_engine::name::AccountName;
+use storage_engine::settings::{Service, SettingsStore};
 
 pub mod operations;
 
@@ -20,6 +22,7 @@ mod block;
 mod container;
 mod headers;
 mod listing;
+mod new_blob;
 mod website;
 
 /// The Blob service.
@@ -39,5 +42,19 @@ impl BlobService {
     /// The service on this store.
     pub fn new(store: BlobStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
         Self { store, settings, md5: Lanes::start(), delegation }
+    }
+
+    /// What the account's settings say of states of blobs that are overwritten or deleted.
+    ///
+    /// # Errors
+    /// As the store's.
+    pub(crate) async fn protection(&self, account: &AccountName) -> Result<Protection, StorageError> {
+        let settings = self.settings.get(account, Service::Blob).await;
+        let settings = settings.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        Ok(Protection {
+            versioning: settings.blob.management.versioning,
+            delete_retention_days: settings.blob.delete_retention.days,
+            permanent_delete_allowed: settings.blob.delete_retention.permanent_delete,
+        })
     }
 }

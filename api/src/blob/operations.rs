@@ -30,7 +30,7 @@ const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
 /// What a delegation key is asked for.
 const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
-/// Snapshots and versions are not built: what is addressed is the blob as it is.
+/// Past states are never changed so: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 
 /// All operations of the service.
@@ -77,10 +77,10 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
             Is(header::X_MS_BLOB_TYPE, "BlockBlob"),
         ])
         .body(BodyKind::Stream(BLOB_BYTES_MAX + FRAMING_BYTES_MAX)),
-    Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200).when(CURRENT),
-    Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200).when(CURRENT),
-    Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata").when(CURRENT),
-    Row::new::<GetBlobMetadata>("GetBlobMetadata", "HEAD", Level::Blob, Access::Read, 200).comp("metadata").when(CURRENT),
+    Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200),
+    Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200),
+    Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata"),
+    Row::new::<GetBlobMetadata>("GetBlobMetadata", "HEAD", Level::Blob, Access::Read, 200).comp("metadata"),
     Row::new::<SetBlobMetadata>("SetBlobMetadata", "PUT", Level::Blob, Access::Write, 200).comp("metadata").when(CURRENT),
     Row::new::<SetBlobProperties>("SetBlobProperties", "PUT", Level::Blob, Access::Write, 200)
         .comp("properties")
@@ -93,7 +93,6 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
         ]),
     Row::new::<QueryBlobContents>("QueryBlobContents", "POST", Level::Blob, Access::Read, 200)
         .comp("query")
-        .when(CURRENT)
         .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
@@ -105,7 +104,7 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<PutBlockList>("PutBlockList", "PUT", Level::Blob, Access::Write, 201)
         .comp("blocklist")
         .body(BodyKind::Whole(BLOCK_LIST_BYTES_MAX)),
-    Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist").when(CURRENT),
+    Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist"),
 ];
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
-use storage_engine::blob::{BlobAddress, Conditions, DeleteSnapshots, Protection};
+use storage_engine::blob::{BlobAddress, Conditions, DeleteSnapshots, Deleted};
 
 pub(crate) struct DeleteBlob;
 
@@ -20,7 +20,7 @@ pub(crate) struct Request {
 impl Operation for DeleteBlob {
     type Service = BlobService;
     type Request = Request;
-    type Response = ();
+    type Response = Deleted;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::blob(head)?;
@@ -33,15 +33,17 @@ impl Operation for DeleteBlob {
         Ok(Request { at, conditions: condition::of_write(head)?, snapshots })
     }
 
-    async fn execute(service: &BlobService, request: Request) -> Result<(), StorageError> {
+    async fn execute(service: &BlobService, request: Request) -> Result<Deleted, StorageError> {
         let Request { at, conditions, snapshots } = request;
-        let done = service.store.delete(&at, snapshots, conditions, Protection::default()).await;
-        done.map(drop).map_err(|error| StorageError::from_engine(error, Intent::Write))
+        let protection = service.protection(&at.account).await?;
+        let done = service.store.delete(&at, snapshots, conditions, protection).await;
+        done.map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 
-    fn encode((): ()) -> http::Response<Body> {
+    fn encode(deleted: Deleted) -> http::Response<Body> {
+        let permanent = if deleted.permanent { "true" } else { "false" };
         let mut response = headers::empty();
-        headers::set(response.headers_mut(), header::X_MS_DELETE_TYPE_PERMANENT, "true");
+        headers::set(response.headers_mut(), header::X_MS_DELETE_TYPE_PERMANENT, permanent);
         response
     }
 }

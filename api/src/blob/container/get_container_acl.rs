@@ -3,27 +3,31 @@
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::service::policies;
-use storage_engine::blob::ContainerAccess;
+use storage_engine::blob::{ContainerAccess, LeaseId};
 
 pub(crate) struct GetContainerAcl;
 
 impl Operation for GetContainerAcl {
     type Service = BlobService;
-    type Request = ContainerAddress;
+    type Request = (ContainerAddress, Option<LeaseId>);
     type Response = ContainerAccess;
 
-    fn decode(head: &Head, _: Payload) -> Result<ContainerAddress, StorageError> {
-        address::container(head)
+    fn decode(head: &Head, _: Payload) -> Result<Self::Request, StorageError> {
+        Ok((address::container(head)?, condition::lease(head)?))
     }
 
-    async fn execute(service: &BlobService, at: ContainerAddress) -> Result<ContainerAccess, StorageError> {
+    async fn execute(
+        service: &BlobService,
+        (at, lease): Self::Request,
+    ) -> Result<ContainerAccess, StorageError> {
         service
             .store
-            .container_access(&at.account, &at.container)
+            .container_access(&at.account, &at.container, lease)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
