@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::coverage::clients;
 use crate::node::Node;
 use crate::token;
 
@@ -71,6 +72,7 @@ impl Kit {
         if authority.exists() {
             command.env("REQUESTS_CA_BUNDLE", &authority).env("NODE_EXTRA_CA_CERTS", &authority);
         }
+        let logged = node.log(0).len();
         let output = command.env("LINARITE_CONNECTION_STRING", connection_string).output();
         let output = output.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let text = String::from_utf8_lossy(&output.stdout);
@@ -79,6 +81,17 @@ impl Kit {
         let last = text.lines().last().unwrap_or_default();
         assert!(last.ends_with(" passed, 0 failed") && !last.starts_with("0 "), "{program} says {last:?}");
         eprintln!("sdk: {program} {arguments:?}: {last}");
+        let suite = [self.name(), program].into_iter().chain(arguments.first().copied());
+        clients::check(node, logged, &suite.collect::<Vec<_>>().join(" "));
+    }
+
+    /// How it is called in the list of what clients cover; a Rust program is named by its first argument.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::Rust => "rust",
+        }
     }
 }
 
