@@ -19,10 +19,12 @@ pub mod shared_key;
 
 pub use permit::Caller;
 
+use crate::body::Body;
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
 use crate::operation::{Access, Asked};
+use crate::reply;
 use crate::target::Level;
 use crate::time::parse_rfc1123;
 use bearer::Bearer;
@@ -152,6 +154,13 @@ impl Gate {
     /// What a client without credentials that hold is told: `WWW-Authenticate`.
     pub fn challenge(&self) -> String {
         self.identities.bearer.challenge()
+    }
+
+    /// Sets the challenge in the answer to a client without credentials that hold.
+    pub fn challenge_if_unknown(&self, error: &StorageError, response: &mut http::Response<Body>) {
+        if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
+            reply::set(response, header::WWW_AUTHENTICATE, &self.challenge());
+        }
     }
 
     /// Finds out who a request comes from. `asked` is what its row asks for, if there is such a row. What is open to

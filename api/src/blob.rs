@@ -4,6 +4,7 @@
 //! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
 //! spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
 
+use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
 use crate::md5::Lanes;
@@ -16,13 +17,17 @@ pub mod operations;
 
 mod account;
 mod address;
+mod batch;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
 mod block;
 mod container;
+mod find_blobs_by_tags;
 mod headers;
 mod listing;
 mod new_blob;
+mod tag_document;
+mod tag_query;
 mod website;
 
 /// The Blob service.
@@ -36,12 +41,19 @@ pub struct BlobService {
     pub(crate) md5: Lanes,
     /// Makes user delegation keys.
     pub(crate) delegation: Arc<DelegationKeys>,
+    /// Asks who sends the parts of a batch.
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl BlobService {
     /// The service on this store.
-    pub fn new(store: BlobStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, settings, md5: Lanes::start(), delegation }
+    pub fn new(
+        store: BlobStore,
+        settings: SettingsStore,
+        delegation: Arc<DelegationKeys>,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { store, settings, md5: Lanes::start(), delegation, gate }
     }
 
     /// What the account's settings say of states of blobs that are overwritten or deleted.

@@ -80,6 +80,22 @@ pub(crate) fn of_lease_and_tags(head: &Head) -> Result<Conditions, StorageError>
     read(head)
 }
 
+/// The conditions of an operation on a blob's tags: as [`of_lease_and_tags`], and version and age of the blob behind them
+/// in headers of their own.
+///
+/// # Errors
+/// As [`of_lease_and_tags`].
+pub(crate) fn beside_tags(head: &Head) -> Result<Conditions, StorageError> {
+    let tags = |name| head.text(name).map(|text| text.map(etag::parse_list).unwrap_or_default());
+    Ok(Conditions {
+        if_match: tags(header::X_MS_BLOB_IF_MATCH)?,
+        if_none_match: tags(header::X_MS_BLOB_IF_NONE_MATCH)?,
+        if_modified_since: date(head, header::X_MS_BLOB_IF_MODIFIED_SINCE)?,
+        if_unmodified_since: date(head, header::X_MS_BLOB_IF_UNMODIFIED_SINCE)?,
+        ..of_lease_and_tags(head)?
+    })
+}
+
 /// The id of the lease under which a request comes.
 ///
 /// # Errors

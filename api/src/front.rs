@@ -20,7 +20,6 @@ use crate::header;
 use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
-use crate::reply;
 use crate::service;
 use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
@@ -83,7 +82,7 @@ pub struct Front {
     queue: QueueService,
     table: TableService,
     settings: SettingsStore,
-    gate: Gate,
+    gate: Arc<Gate>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -107,25 +106,20 @@ impl Front {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let delegation = Arc::clone(&identities.delegation);
+        let policies = Arc::new(EnginePolicies::new(engine));
+        let gate = Arc::new(Gate::new(accounts, identities, policies, engine.blobs().clone()));
         Self {
             blob: BlobService::new(
                 engine.blobs().clone(),
                 engine.settings().clone(),
-                Arc::clone(&identities.delegation),
+                Arc::clone(&delegation),
+                Arc::clone(&gate),
             ),
-            queue: QueueService::new(
-                engine.queues().clone(),
-                engine.settings().clone(),
-                Arc::clone(&identities.delegation),
-            ),
+            queue: QueueService::new(engine.queues().clone(), engine.settings().clone(), delegation),
             table: TableService::new(engine.tables().clone(), engine.settings().clone()),
             settings: engine.settings().clone(),
-            gate: Gate::new(
-                accounts,
-                identities,
-                Arc::new(EnginePolicies::new(engine)),
-                engine.blobs().clone(),
-            ),
+            gate,
             observer,
             clock,
             entropy,
@@ -307,9 +301,7 @@ impl Front {
                 error.to_response("application/xml", error.to_xml(request_id, &now))
             }
         };
-        if matches!(error.code, ErrorCode::NoAuthenticationInformation | ErrorCode::InvalidToken) {
-            reply::set(&mut response, header::WWW_AUTHENTICATE, &self.gate.challenge());
-        }
+        self.gate.challenge_if_unknown(error, &mut response);
         response
     }
 
@@ -349,7 +341,7 @@ impl std::fmt::Debug for Front {
 }
 
 /// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
-fn readable<S: Sync + 'static>(
+pub(crate) fn readable<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
 ) -> Result<&'static Row<S>, StorageError> {

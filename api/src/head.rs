@@ -192,7 +192,7 @@ impl Head {
 }
 
 /// Has values that open doors printed as such only, whoever prints the headers.
-fn hide_secrets(headers: &mut http::HeaderMap) {
+pub(crate) fn hide_secrets(headers: &mut http::HeaderMap) {
     for name in [header::AUTHORIZATION, header::X_MS_COPY_SOURCE, header::X_MS_ENCRYPTION_KEY] {
         if let Some(value) = headers.get_mut(name) {
             value.set_sensitive(true);

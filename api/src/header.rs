@@ -127,6 +127,14 @@ names! {
     X_MS_BLOB_CONTENT_MD5 = "x-ms-blob-content-md5";
     /// `Content-Type` to keep with a blob.
     X_MS_BLOB_CONTENT_TYPE = "x-ms-blob-content-type";
+    /// `If-Match` for the blob whose tags are meant.
+    X_MS_BLOB_IF_MATCH = "x-ms-blob-if-match";
+    /// `If-Modified-Since` for the blob whose tags are meant.
+    X_MS_BLOB_IF_MODIFIED_SINCE = "x-ms-blob-if-modified-since";
+    /// `If-None-Match` for the blob whose tags are meant.
+    X_MS_BLOB_IF_NONE_MATCH = "x-ms-blob-if-none-match";
+    /// `If-Unmodified-Since` for the blob whose tags are meant.
+    X_MS_BLOB_IF_UNMODIFIED_SINCE = "x-ms-blob-if-unmodified-since";
     /// Anonymous access to a container.
     X_MS_BLOB_PUBLIC_ACCESS = "x-ms-blob-public-access";
     /// Whether an append blob is sealed.

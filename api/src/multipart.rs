@@ -1,9 +1,11 @@
-//! Batches: requests inside a request, answers inside an answer. Page "Performing entity group transactions".
+//! Batches: requests inside a request, answers inside an answer. Pages "Performing entity group transactions" and
+//! "Blob Batch".
 //!
 //! ```text
 //! multipart/mixed; boundary=batch_x
-//!   one part, either  multipart/mixed; boundary=changeset_y   whose parts are changes
-//!             or      application/http                        a query
+//!   of tables, one part,  either  multipart/mixed; boundary=changeset_y   whose parts are changes
+//!                         or      application/http                        a query
+//!   of blobs, many parts, each    application/http                        a request that stands for itself
 //! ```
 //!
 //! Parts are found by lines that are a delimiter and nothing else; lines may end with or without a carriage
@@ -18,6 +20,8 @@ use crate::odata::invalid;
 use crate::reply::bytes_at_hand;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+
+pub(crate) mod part;
 
 /// Most headers of a part or of a request inside it.
 const HEADERS_MAX: usize = 64;
@@ -62,6 +66,15 @@ pub(crate) fn parse(content_type: &str, body: &Bytes) -> Result<Batch, StorageEr
         return split(&content, boundary).map(Batch::Changes);
     }
     read_request(part).map(|request| Batch::Query(Box::new(request)))
+}
+
+/// Takes a batch of requests apart that do not depend on one another.
+///
+/// # Errors
+/// `InvalidInput` if it is malformed.
+pub(crate) fn parse_flat(content_type: &str, body: &Bytes) -> Result<Vec<SubRequest>, StorageError> {
+    let boundary = boundary(content_type).ok_or_else(|| invalid("The batch has no boundary."))?;
+    split(body, boundary)?.iter().map(read_request).collect()
 }
 
 /// Reads the request in a part.
@@ -168,6 +181,24 @@ pub(crate) fn write_query(id: &str, response: SubResponse) -> (String, Vec<u8>) 
     (format!("multipart/mixed; boundary=batchresponse_{id}"), out)
 }
 
+/// Writes the answers to the requests of [`parse_flat`], as [`write_query`] does. What the client calls a request stands
+/// before its answer and not in it: that is where clients of blobs look.
+pub(crate) fn write_flat(id: &str, responses: Vec<SubResponse>) -> (String, Vec<u8>) {
+    let mut out = Vec::new();
+    for SubResponse { content_id, response } in responses {
+        out.extend_from_slice(format!("--batchresponse_{id}\r\nContent-Type: application/http\r\n").as_bytes());
+        if let Some(content_id) = content_id {
+            out.extend_from_slice(b"Content-ID: ");
+            out.extend_from_slice(content_id.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        write_message(&[], response, &mut out);
+    }
+    out.extend_from_slice(format!("--batchresponse_{id}--\r\n").as_bytes());
+    (format!("multipart/mixed; boundary=batchresponse_{id}"), out)
+}
+
 /// Writes the answer to a change set, as [`write_query`] does.
 pub(crate) fn write_changes(id: &str, responses: Vec<SubResponse>) -> (String, Vec<u8>) {
     let inner = format!("multipart/mixed; boundary=changesetresponse_{id}");
@@ -181,6 +212,16 @@ pub(crate) fn write_changes(id: &str, responses: Vec<SubResponse>) -> (String, V
 }
 
 fn write_response(SubResponse { content_id, response }: SubResponse, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n");
+    let nosniff = (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let no_cache = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let id = content_id.map(|id| (header::CONTENT_ID, id));
+    let common: Vec<_> = id.into_iter().chain([nosniff, no_cache]).collect();
+    write_message(&common, response, out);
+}
+
+/// Writes an answer as HTTP/1.1 has it, `common` before its own headers.
+fn write_message(common: &[(&str, HeaderValue)], response: Response<Body>, out: &mut Vec<u8>) {
     let (parts, body) = response.into_parts();
     let mut line = |bytes: &[&[u8]]| {
         for part in bytes {
@@ -188,18 +229,11 @@ fn write_response(SubResponse { content_id, response }: SubResponse, out: &mut V
         }
         out.extend_from_slice(b"\r\n");
     };
-    line(&[b"Content-Type: application/http"]);
-    line(&[b"Content-Transfer-Encoding: binary"]);
-    line(&[]);
     let reason = parts.status.canonical_reason().unwrap_or("Unknown");
     line(&[b"HTTP/1.1 ", parts.status.as_str().as_bytes(), b" ", reason.as_bytes()]);
-    if let Some(id) = content_id {
-        line(&[spelled(header::CONTENT_ID).as_bytes(), b": ", id.as_bytes()]);
-    }
-    line(&[spelled(header::X_CONTENT_TYPE_OPTIONS).as_bytes(), b": nosniff"]);
-    line(&[spelled(header::CACHE_CONTROL).as_bytes(), b": no-cache"]);
-    for (name, value) in &parts.headers {
-        line(&[spelled(name.as_str()).as_bytes(), b": ", value.as_bytes()]);
+    let own = parts.headers.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in common.iter().map(|(name, value)| (*name, value)).chain(own) {
+        line(&[spelled(name).as_bytes(), b": ", value.as_bytes()]);
     }
     line(&[]);
     line(&[&bytes_at_hand(body)]);
@@ -316,6 +350,27 @@ mod tests {
         assert_eq!(outer.len(), 1);
         let (_, query) = write_query("1", SubResponse { content_id: None, response: reply::empty() });
         assert!(query.starts_with(b"--batchresponse_1\r\nContent-Type: application/http\r\n"));
+    }
+
+    #[test]
+    fn requests_that_stand_for_themselves_are_answered_each_under_its_name() {
+        let part = |id: u8| format!("--b\r\nContent-ID: {id}\r\n\r\nDELETE /con/{id} HTTP/1.1\r\nA: b\r\n\r\n");
+        let body = Bytes::from(format!("{}{}--b--\r\n", part(0), part(1)));
+        let requests = parse_flat("multipart/mixed; boundary=b", &body).unwrap();
+        let urls: Vec<_> = requests.iter().map(|request| request.url.as_str()).collect();
+        assert_eq!(urls, ["/con/0", "/con/1"]);
+        let answer = |request: SubRequest| SubResponse {
+            content_id: request.content_id,
+            response: reply::status(http::StatusCode::ACCEPTED),
+        };
+        let (kind, body) = write_flat("1", requests.into_iter().map(answer).collect());
+        assert_eq!(kind, "multipart/mixed; boundary=batchresponse_1");
+        let one = |id| {
+            let head = format!("--batchresponse_1\r\nContent-Type: application/http\r\nContent-ID: {id}\r\n\r\n");
+            format!("{head}HTTP/1.1 202 Accepted\r\n\r\n\r\n")
+        };
+        assert_eq!(String::from_utf8(body).unwrap(), format!("{}{}--batchresponse_1--\r\n", one(0), one(1)));
+        assert!(parse_flat("multipart/mixed; boundary=b", &Bytes::from(part(0))).is_err(), "cut off");
     }
 
     proptest! {

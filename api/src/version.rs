@@ -34,6 +34,10 @@ pub const HIERARCHICAL_NAMESPACE: Version = Version(2019, 7, 7);
 pub const LARGE_BLOCKS: Version = Version(2019, 12, 12);
 /// `x-ms-version: 2020-04-08`: deleted snapshots and versions may be deleted for good.
 pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
+/// `x-ms-version: 2021-02-12`: names that XML cannot hold are escaped in listings.
+pub const ESCAPED_NAMES: Version = Version(2021, 2, 12);
+/// `x-ms-version: 2026-10-06`: listings as tables.
+pub const LISTINGS_AS_TABLES: Version = Version(2026, 10, 6);
 /// What a request without the header is taken for.
 pub const OLDEST: Version = Version(2009, 9, 19);
 

@@ -5,15 +5,17 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
+use super::batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::blob::{
-    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, QueryBlobContents, SetBlobMetadata,
-    SetBlobProperties,
+    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags, PutBlob, QueryBlobContents,
+    SetBlobMetadata, SetBlobProperties, SetBlobTags,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
     ListBlobs, SetContainerAcl, SetContainerMetadata,
 };
+use super::find_blobs_by_tags::FindBlobsByTags;
 use super::website::GetWebContent;
 use crate::body::BodyKind;
 use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
@@ -50,6 +52,10 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Container, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
+    Row::new::<BlobBatch>("BlobBatch", "POST", Level::Service, Access::Batch, 202).comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
+    Row::new::<BlobBatch>("BlobBatch", "POST", Level::Container, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
+    Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Service, Access::Filter, 200).comp("blobs"),
+    Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Container, Access::Filter, 200).restype("container").comp("blobs"),
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
     Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
@@ -94,6 +100,8 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<QueryBlobContents>("QueryBlobContents", "POST", Level::Blob, Access::Read, 200)
         .comp("query")
         .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetBlobTags>("GetBlobTags", "GET", Level::Blob, Access::Tags, 200).comp("tags"),
+    Row::new::<SetBlobTags>("SetBlobTags", "PUT", Level::Blob, Access::Tags, 204).comp("tags").body(BodyKind::Whole(super::tag_document::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
 

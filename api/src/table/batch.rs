@@ -13,13 +13,11 @@ use super::operations::OPERATIONS;
 use crate::auth::permit;
 use crate::body::Payload;
 use crate::error::{ErrorCode, StorageError};
-use crate::head::{Head, meant_method};
-use crate::header;
-use crate::multipart::{SubRequest, read_request};
+use crate::head::Head;
+use crate::multipart::{self, SubRequest, read_request};
 use crate::odata::invalid;
 use crate::operation::{Operation, Row, resolve};
-use crate::query::Query;
-use crate::target::{ServiceKind, Target};
+use crate::target::ServiceKind;
 use bytes::Bytes;
 use http::HeaderValue;
 use std::collections::HashSet;
@@ -117,53 +115,11 @@ pub(super) fn query(
     }
 }
 
-/// The head of a request inside a batch.
+/// The head of a request inside a batch, sent by whoever sent the batch.
 fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
-    let (path, query) = path_and_query(outer, &request.url);
-    let host = outer.headers.get(header::HOST);
-    let target = Target::parse(ServiceKind::Table, host.and_then(|host| host.to_str().ok()), &path)?;
-    if target.account != outer.target.account {
-        return Err(invalid("All parts of a batch must be about one account."));
-    }
-    let mut headers = request.headers;
-    if let Some(host) = host {
-        headers.insert(header::HOST, host.clone());
-    }
-    Ok(Head {
-        method: meant_method(&target, &request.method, &headers)?,
-        sent_method: request.method,
-        target,
-        account: outer.account.clone(),
-        query: Query::parse(query)?,
-        path,
-        headers,
-        version: outer.version,
-        request_id: outer.request_id.clone(),
-        received: outer.received,
-        arrival: outer.arrival,
-        caller: outer.caller.clone(),
-    })
-}
-
-/// The path, in the style of the batch's own address, and the query. The host of an absolute address does not
-/// count: clients behind a forwarded port have another name for us than we have. A relative address may begin at
-/// the account or at the service.
-fn path_and_query<'a>(outer: &Head, url: &'a str) -> (String, &'a str) {
-    let (address, query) = url.split_once('?').unwrap_or((url, ""));
-    let absolute = ["http://", "https://"].into_iter().find_map(|scheme| address.strip_prefix(scheme));
-    if let Some(behind_scheme) = absolute {
-        let path = behind_scheme.split_once('/').map_or("", |(_, path)| path);
-        return (format!("/{path}"), query);
-    }
-    let path = address.trim_start_matches('/');
-    let begins_at_account = path
-        .strip_prefix(outer.target.account.as_str())
-        .is_some_and(|rest| rest.starts_with('/') || rest.starts_with("-secondary/"));
-    if outer.target.host_style || begins_at_account {
-        (format!("/{path}"), query)
-    } else {
-        (format!("/{}/{path}", outer.target.account), query)
-    }
+    let mut head = multipart::part::head(outer, request)?;
+    head.caller = outer.caller.clone();
+    Ok(head)
 }
 
 #[cfg(test)]

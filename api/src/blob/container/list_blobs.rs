@@ -1,5 +1,7 @@
-//! *List Blobs*, flat and by a delimiter. Of what `include` may ask for, all but metadata and uncommitted blobs
-//! cannot exist here (no snapshots, versions, tags, copies or holds), so those words are accepted and add nothing.
+//! *List Blobs*, flat and by a delimiter, as a document or as a table.
+//!
+//! [`entry`] says what a blob shows, [`document`] and [`table`] how that is written. A table is given to clients that take
+//! one and speak a version that has it; everybody else gets the document, which is always a right answer.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers, listing};
@@ -7,24 +9,30 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::xml::XmlWriter;
-use crate::{checksum, etag, time};
-use storage_engine::blob::{self, BlobEntry, BlobProperties, Page};
+use crate::version::{ESCAPED_NAMES, LISTINGS_AS_TABLES};
+use crate::{header, reply};
+use storage_engine::blob;
+use storage_engine::clock::Timestamp;
 
-/// About the bytes of one blob in the document.
-const ENTRY_BYTES: usize = 640;
-/// The words of `include`, those that change a listing first.
+mod document;
+mod entry;
+mod table;
+
+/// The type of a table.
+const TABLE_TYPE: &str = "application/vnd.apache.arrow.stream";
+
+/// The words of `include`: first those that name states to list, then those that name what to tell of them.
 const INCLUDES: [&str; 10] = [
-    "metadata",
-    "uncommittedblobs",
     "snapshots",
-    "copy",
-    "deleted",
     "versions",
+    "deleted",
+    "deletedwithversions",
+    "uncommittedblobs",
+    "copy",
+    "metadata",
     "tags",
     "immutabilitypolicy",
     "legalhold",
-    "deletedwithversions",
 ];
 
 pub(crate) struct ListBlobs;
@@ -32,121 +40,91 @@ pub(crate) struct ListBlobs;
 pub(crate) struct Request {
     at: ContainerAddress,
     asked: listing::Asked,
-    delimiter: Option<String>,
-    metadata: bool,
-    uncommitted: bool,
-}
-
-pub(crate) struct Response {
-    request: Request,
-    page: Page<BlobEntry>,
+    list: blob::ListBlobs,
+    details: entry::Details,
+    /// Whether the answer is a table.
+    table: bool,
+    /// Whether names that XML cannot hold are escaped.
+    escapes_names: bool,
+    /// The moment at which leases and deletions are looked at.
+    now: Timestamp,
 }
 
 impl Operation for ListBlobs {
     type Service = BlobService;
     type Request = Request;
-    type Response = Response;
+    type Response = http::Response<Body>;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::container(head)?;
-        listing::refuse_unbuilt(head, &["startfrom", "endbefore", "showonly"])?;
-        let [metadata, uncommitted, snapshots, ..] = listing::include(head, INCLUDES)?;
-        let delimiter = head.query.get("delimiter").filter(|text| !text.is_empty()).map(str::to_owned);
-        if let (Some(delimiter), true) = (&delimiter, snapshots) {
+        let asked = listing::Asked::read(head)?;
+        let (include, details) = include(head)?;
+        let text = |name| head.query.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
+        let delimiter = text("delimiter");
+        if let (Some(delimiter), true) = (&delimiter, include.snapshots) {
             let reason = "Snapshots cannot be listed by a delimiter.";
             return Err(StorageError::invalid_query("delimiter", delimiter, reason));
         }
-        Ok(Request { at, asked: listing::Asked::read(head)?, delimiter, metadata, uncommitted })
-    }
-
-    async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let list = blob::ListBlobs {
-            prefix: request.asked.prefix.clone().unwrap_or_default(),
-            delimiter: request.delimiter.clone(),
-            after: request.asked.after.clone(),
-            limit: request.asked.limit,
-            include: blob::Include { uncommitted: request.uncommitted, ..blob::Include::default() },
-            ..blob::ListBlobs::default()
+            prefix: asked.prefix.clone().unwrap_or_default(),
+            delimiter,
+            after: asked.after.clone(),
+            limit: asked.limit,
+            start_from: text("startfrom").unwrap_or_default(),
+            end_before: text("endbefore").unwrap_or_default(),
+            include,
+            only_deleted: only_deleted(head)?,
         };
-        let page = service
-            .store
-            .list(&request.at.account, &request.at.container, list)
-            .await
-            .map_err(|error| StorageError::from_engine(error, Intent::Read))?;
-        Ok(Response { request, page })
+        let accepted = head.text(header::ACCEPT)?.unwrap_or_default().to_ascii_lowercase();
+        let table = head.version >= LISTINGS_AS_TABLES && accepted.contains(TABLE_TYPE);
+        let escapes_names = head.version >= ESCAPED_NAMES;
+        Ok(Request { at, asked, list, details, table, escapes_names, now: head.received })
     }
 
-    fn encode(response: Response) -> http::Response<Body> {
-        let Response { request: Request { at, asked, delimiter, metadata, .. }, page } = response;
-        let mut xml = XmlWriter::with_capacity(512 + page.entries.len() * ENTRY_BYTES);
-        let container = at.container.as_str();
-        xml.open_with(
-            "EnumerationResults",
-            &[("ServiceEndpoint", &asked.endpoint), ("ContainerName", container)],
-        );
-        asked.echo(&mut xml);
-        if let Some(delimiter) = &delimiter {
-            listing::text(&mut xml, "Delimiter", delimiter);
+    async fn execute(
+        service: &BlobService,
+        request: Request,
+    ) -> Result<http::Response<Body>, StorageError> {
+        let ContainerAddress { account, container } = &request.at;
+        let page = service.store.list(account, container, request.list.clone()).await;
+        let page = page.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
+        if request.table {
+            Ok(reply::document(TABLE_TYPE, table::write(&request, &page)?))
+        } else {
+            Ok(headers::document(document::write(&request, &page)))
         }
-        xml.open("Blobs");
-        for entry in &page.entries {
-            write_entry(&mut xml, entry, metadata);
-        }
-        xml.close("Blobs");
-        listing::next_marker(&mut xml, page.next.as_deref());
-        xml.close("EnumerationResults");
-        headers::document(xml.finish())
+    }
+
+    fn encode(response: http::Response<Body>) -> http::Response<Body> {
+        response
     }
 }
 
-fn write_entry(xml: &mut XmlWriter, entry: &BlobEntry, metadata: bool) {
-    match entry {
-        BlobEntry::Prefix(prefix) => {
-            xml.open("BlobPrefix");
-            listing::text(xml, "Name", prefix);
-            xml.close("BlobPrefix");
-        }
-        BlobEntry::Uncommitted(name) => {
-            xml.open("Blob");
-            listing::text(xml, "Name", name.as_str());
-            xml.open("Properties");
-            xml.text("Content-Length", "0");
-            xml.text("BlobType", "BlockBlob");
-            xml.close("Properties");
-            xml.close("Blob");
-        }
-        // Asked for by nothing that is offered.
-        BlobEntry::VersionsOnly(_) => {}
-        BlobEntry::Blob(name, properties) => {
-            xml.open("Blob");
-            listing::text(xml, "Name", name.as_str());
-            write_properties(xml, properties);
-            if metadata {
-                listing::metadata(xml, &properties.metadata);
-            }
-            xml.close("Blob");
-        }
-    }
+/// Reads `include`.
+fn include(head: &Head) -> Result<(blob::Include, entry::Details), StorageError> {
+    let [
+        snapshots,
+        versions,
+        deleted,
+        deleted_with_versions,
+        uncommitted,
+        copy,
+        metadata,
+        tags,
+        policy,
+        hold,
+    ] = listing::include(head, INCLUDES)?;
+    let include = blob::Include { uncommitted, snapshots, versions, deleted, deleted_with_versions };
+    Ok((include, entry::Details { copy, metadata, tags, versions, policy, hold }))
 }
 
-fn write_properties(xml: &mut XmlWriter, properties: &BlobProperties) {
-    let content = &properties.headers;
-    xml.open("Properties");
-    xml.text("Creation-Time", &time::rfc1123(properties.created));
-    xml.text("Last-Modified", &time::rfc1123(properties.modified));
-    xml.text("Etag", &etag::plain(properties.etag));
-    xml.text("Content-Length", &properties.length.to_string());
-    xml.text("Content-Type", &content.content_type);
-    xml.text("Content-Encoding", &content.encoding);
-    xml.text("Content-Language", &content.language);
-    xml.text("Content-MD5", &content.md5.map(checksum::md5_text).unwrap_or_default());
-    xml.text("Content-Disposition", &content.disposition);
-    xml.text("Cache-Control", &content.cache_control);
-    xml.text("BlobType", "BlockBlob");
-    xml.text("LeaseStatus", "unlocked");
-    xml.text("LeaseState", "available");
-    xml.text("ServerEncrypted", "false");
-    xml.close("Properties");
+/// Reads `showonly`.
+fn only_deleted(head: &Head) -> Result<bool, StorageError> {
+    match head.query.get("showonly").filter(|word| !word.is_empty()) {
+        None => Ok(false),
+        Some(word) if word.eq_ignore_ascii_case("deleted") => Ok(true),
+        Some(word) => Err(StorageError::invalid_query("showonly", word, "The value is unknown.")),
+    }
 }
 
 #[cfg(test)]
