@@ -6,7 +6,8 @@
 //! list says of it, by the server's own log: a suite that no longer reaches an operation fails.
 //!
 //! An operation that no suite calls must stand in `clients_exceptions.txt`, a ratchet like the one of wire fixtures. What
-//! a suite was seen to call is left in the build folder, so that the failure of a missing line can say which to add.
+//! a suite was seen to call is left in the build folder. So the failure of a missing line says which to add, and
+//! `LINARITE_OVERWRITE=1` adds them instead of failing; the difference is then for a human to judge.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -82,11 +83,25 @@ fn hints(operation: &str) -> Vec<String> {
     texts.flat_map(|text| text.lines().find(|line| line.starts_with(&begin)).map(str::to_owned)).collect()
 }
 
+/// Adds lines to the list and sorts it behind its comments.
+fn add<'a>(found: impl Iterator<Item = &'a String>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/coverage/clients.txt");
+    let text = std::fs::read_to_string(&path).expect("the list is there");
+    let all = text.lines().map(str::to_owned).chain(found.cloned());
+    let (mut comments, mut lines): (Vec<String>, Vec<String>) = all.partition(|line| line.starts_with('#'));
+    lines.sort_unstable();
+    comments.append(&mut lines);
+    std::fs::write(&path, comments.join("\n") + "\n").expect("the list can be written");
+}
+
 #[test]
 fn every_operation_is_called_by_a_client() {
     let (rows, claims, exceptions) = (rows(), claims(), lines("clients_exceptions.txt"));
     let missing = rows.iter().filter(|row| !claims.contains_key(*row) && !exceptions.contains(row));
     let missing: Vec<_> = missing.map(|row| (row, hints(row))).collect();
+    if std::env::var_os("LINARITE_OVERWRITE").is_some() {
+        return add(missing.iter().filter_map(|(_, hints)| hints.first()));
+    }
     assert!(
         missing.is_empty(),
         "fixtures/coverage/clients.txt names no suite for these; beside each, lines that runs so far suggest: {missing:#?}"
