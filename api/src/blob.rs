@@ -1,8 +1,8 @@
 //! The Blob service: what its operations are given.
 //!
 //! Operations are files of their own, by what they act on: [`account`], [`container`], [`blob`], [`block`].
-//! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`headers`]
-//! spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
+//! What they share is here: [`address`] says which resource is meant and refuses what is not built, [`lease`] reads
+//! what is done with leases, [`headers`] spells properties, [`new_blob`] reads what a blob is made with, [`listing`] spells pages.
 
 use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
@@ -11,19 +11,20 @@ use crate::md5::Lanes;
 use std::sync::Arc;
 use storage_engine::blob::{BlobStore, Protection};
 use storage_engine::name::AccountName;
-use storage_engine::settings::{Service, SettingsStore};
+use storage_engine::settings::{BlobSettings, Service, ServiceSettings, SettingsStore};
 
 pub mod operations;
 
 mod account;
 mod address;
-mod batch;
+mod blob_batch;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
 mod block;
 mod container;
 mod find_blobs_by_tags;
 mod headers;
+mod lease;
 mod listing;
 mod new_blob;
 mod tag_document;
@@ -61,12 +62,24 @@ impl BlobService {
     /// # Errors
     /// As the store's.
     pub(crate) async fn protection(&self, account: &AccountName) -> Result<Protection, StorageError> {
-        let settings = self.settings.get(account, Service::Blob).await;
-        let settings = settings.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
+        let BlobSettings { management, delete_retention, .. } = &self.settings_of(account).await?.blob;
         Ok(Protection {
-            versioning: settings.blob.management.versioning,
-            delete_retention_days: settings.blob.delete_retention.days,
-            permanent_delete_allowed: settings.blob.delete_retention.permanent_delete,
+            versioning: management.versioning,
+            delete_retention_days: delete_retention.days,
+            permanent_delete_allowed: delete_retention.permanent_delete,
         })
+    }
+
+    /// For how many days the account's deleted containers can be restored; none if they cannot.
+    ///
+    /// # Errors
+    /// As the store's.
+    async fn container_retention_days(&self, account: &AccountName) -> Result<Option<u32>, StorageError> {
+        Ok(self.settings_of(account).await?.blob.management.container_delete_retention)
+    }
+
+    async fn settings_of(&self, account: &AccountName) -> Result<Arc<ServiceSettings>, StorageError> {
+        let settings = self.settings.get(account, Service::Blob).await;
+        settings.map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 }

@@ -20,6 +20,7 @@ use storage_engine::clock::Timestamp;
 /// # Errors
 /// `UnsatisfiableCondition` for `If-None-Match: *`; `InvalidHeaderValue`.
 pub(crate) fn of_read(head: &Head) -> Result<Conditions, StorageError> {
+    refuse_tier_age(head)?;
     let conditions = read(head)?;
     if conditions.if_none_match.contains(&EtagMatch::Any) {
         return Err(StorageError::new(ErrorCode::UnsatisfiableCondition));
@@ -33,6 +34,11 @@ pub(crate) fn of_read(head: &Head) -> Result<Conditions, StorageError> {
 /// # Errors
 /// `MultipleConditionHeadersNotSupported` for other pairs; `InvalidHeaderValue`, also for a list of tags.
 pub(crate) fn of_write(head: &Head) -> Result<Conditions, StorageError> {
+    refuse_tier_age(head)?;
+    judged(head)
+}
+
+fn judged(head: &Head) -> Result<Conditions, StorageError> {
     let mut conditions = read(head)?;
     for (name, tags) in
         [(header::IF_MATCH, &conditions.if_match), (header::IF_NONE_MATCH, &conditions.if_none_match)]
@@ -77,6 +83,7 @@ pub(crate) fn of_container_write(head: &Head) -> Result<Conditions, StorageError
 /// `ConditionHeadersNotSupported` for others; `InvalidHeaderValue`.
 pub(crate) fn of_lease_and_tags(head: &Head) -> Result<Conditions, StorageError> {
     refuse_version_and_age(head)?;
+    refuse_tier_age(head)?;
     read(head)
 }
 
@@ -93,6 +100,18 @@ pub(crate) fn beside_tags(head: &Head) -> Result<Conditions, StorageError> {
         if_modified_since: date(head, header::X_MS_BLOB_IF_MODIFIED_SINCE)?,
         if_unmodified_since: date(head, header::X_MS_BLOB_IF_UNMODIFIED_SINCE)?,
         ..of_lease_and_tags(head)?
+    })
+}
+
+/// The conditions of a deletion: as [`of_write`], and when the tier changed.
+///
+/// # Errors
+/// As [`of_write`].
+pub(crate) fn of_delete(head: &Head) -> Result<Conditions, StorageError> {
+    Ok(Conditions {
+        if_tier_modified_since: date(head, header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE)?,
+        if_tier_unmodified_since: date(head, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE)?,
+        ..judged(head)?
     })
 }
 
@@ -120,7 +139,13 @@ pub(crate) fn lease_id(head: &Head, name: &'static str) -> Result<Option<LeaseId
 /// `ConditionHeadersNotSupported` if there is one.
 pub(crate) fn none(head: &Head) -> Result<(), StorageError> {
     refuse_version_and_age(head)?;
+    refuse_tier_age(head)?;
     refuse(head, &[header::X_MS_IF_TAGS])
+}
+
+/// When the tier changed is a condition of a deletion only.
+fn refuse_tier_age(head: &Head) -> Result<(), StorageError> {
+    refuse(head, &[header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE])
 }
 
 fn refuse_version_and_age(head: &Head) -> Result<(), StorageError> {
@@ -228,6 +253,15 @@ mod tests {
         assert_eq!(none(&head(beside)).unwrap_err().code, ErrorCode::ConditionHeadersNotSupported);
         for bad in [("x-ms-if-tags", "a"), ("x-ms-lease-id", "mine")] {
             assert_eq!(refusal(of_read(&head(&[bad]))), ErrorCode::InvalidHeaderValue);
+        }
+    }
+
+    #[test]
+    fn when_the_tier_changed_is_a_condition_of_deletions_only() {
+        let tier = head(&[("x-ms-access-tier-if-modified-since", DATE)]);
+        assert_eq!(of_delete(&tier).unwrap().if_tier_modified_since, parse_rfc1123(DATE));
+        for refused in [of_read(&tier), of_write(&tier), of_lease_and_tags(&tier)] {
+            assert_eq!(refusal(refused), ErrorCode::ConditionHeadersNotSupported);
         }
     }
 

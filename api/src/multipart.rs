@@ -186,9 +186,11 @@ pub(crate) fn write_query(id: &str, response: SubResponse) -> (String, Vec<u8>) 
 pub(crate) fn write_flat(id: &str, responses: Vec<SubResponse>) -> (String, Vec<u8>) {
     let mut out = Vec::new();
     for SubResponse { content_id, response } in responses {
-        out.extend_from_slice(format!("--batchresponse_{id}\r\nContent-Type: application/http\r\n").as_bytes());
+        out.extend_from_slice(
+            format!("--batchresponse_{id}\r\nContent-Type: application/http\r\n").as_bytes(),
+        );
         if let Some(content_id) = content_id {
-            out.extend_from_slice(b"Content-ID: ");
+            out.extend_from_slice(format!("{}: ", spelled(header::CONTENT_ID)).as_bytes());
             out.extend_from_slice(content_id.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
@@ -244,6 +246,7 @@ fn spelled(name: &str) -> String {
     match name {
         header::ETAG => return "ETag".to_owned(),
         header::CONTENT_ID => return "Content-ID".to_owned(),
+        header::WWW_AUTHENTICATE => return "WWW-Authenticate".to_owned(),
         header::DATA_SERVICE_ID => return "DataServiceId".to_owned(),
         header::DATA_SERVICE_VERSION => return "DataServiceVersion".to_owned(),
         name if name.starts_with(header::X_MS) => return name.to_owned(),
@@ -354,7 +357,8 @@ mod tests {
 
     #[test]
     fn requests_that_stand_for_themselves_are_answered_each_under_its_name() {
-        let part = |id: u8| format!("--b\r\nContent-ID: {id}\r\n\r\nDELETE /con/{id} HTTP/1.1\r\nA: b\r\n\r\n");
+        let part =
+            |id: u8| format!("--b\r\nContent-ID: {id}\r\n\r\nDELETE /con/{id} HTTP/1.1\r\nA: b\r\n\r\n");
         let body = Bytes::from(format!("{}{}--b--\r\n", part(0), part(1)));
         let requests = parse_flat("multipart/mixed; boundary=b", &body).unwrap();
         let urls: Vec<_> = requests.iter().map(|request| request.url.as_str()).collect();
@@ -366,7 +370,8 @@ mod tests {
         let (kind, body) = write_flat("1", requests.into_iter().map(answer).collect());
         assert_eq!(kind, "multipart/mixed; boundary=batchresponse_1");
         let one = |id| {
-            let head = format!("--batchresponse_1\r\nContent-Type: application/http\r\nContent-ID: {id}\r\n\r\n");
+            let head =
+                format!("--batchresponse_1\r\nContent-Type: application/http\r\nContent-ID: {id}\r\n\r\n");
             format!("{head}HTTP/1.1 202 Accepted\r\n\r\n\r\n")
         };
         assert_eq!(String::from_utf8(body).unwrap(), format!("{}{}--batchresponse_1--\r\n", one(0), one(1)));

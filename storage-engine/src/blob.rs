@@ -31,6 +31,8 @@ pub mod condition;
 mod container;
 mod content;
 mod copy;
+#[cfg(test)]
+mod cost_tests;
 mod delete;
 mod due;
 mod find;

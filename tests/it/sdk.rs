@@ -122,8 +122,32 @@ fn python_does_every_blob_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn python_protects_blobs() {
+    run(&Kit::Python, "protect.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_protects_blobs() {
+    run(&Kit::JavaScript, "protect.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_queries_blobs() {
     run(&Kit::Python, "query_contents.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_tags_finds_lists_and_deletes_in_batches() {
+    run(&Kit::Python, "tags_and_lists.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_tags_finds_lists_and_deletes_in_batches() {
+    run(&Kit::JavaScript, "tags_and_lists.mjs");
 }
 
 #[test]

@@ -92,7 +92,9 @@ fn write_entry(xml: &mut XmlWriter, found: &FoundBlob, request: &Request) {
     xml.open("Blob");
     listing::text(xml, "Name", found.blob.as_str());
     xml.text("ContainerName", found.container.as_str());
-    if request.versions && let Some(version) = found.version {
+    if request.versions
+        && let Some(version) = found.version
+    {
         xml.text("VersionId", &time::iso8601(version));
         if found.current {
             xml.text("IsCurrentVersion", "true");
@@ -122,7 +124,8 @@ mod tests {
     fn what_is_asked_is_judged() {
         let request = decode("/dev?comp=blobs&where=@container='con'+AND+a='1'").err();
         assert_eq!(request, Some(ErrorCode::InvalidQueryParameterValue), "a plus is no blank in an address");
-        let request = decode("/dev?comp=blobs&where=@container='con'%20AND%20a='1'&include=versions").unwrap();
+        let request =
+            decode("/dev?comp=blobs&where=@container='con'%20AND%20a='1'&include=versions").unwrap();
         assert_eq!(request.query.container.as_ref().unwrap().as_str(), "con");
         assert!(request.versions && request.container.is_none());
         let inside = "/dev/con?restype=container&comp=blobs&where=";
@@ -131,7 +134,10 @@ mod tests {
             (format!("{inside}@container='con'%20AND%20a='1'"), ErrorCode::InvalidQueryParameterValue),
             (inside.to_owned(), ErrorCode::MissingRequiredQueryParameter),
             ("/dev?comp=blobs".to_owned(), ErrorCode::MissingRequiredQueryParameter),
-            ("/dev?comp=blobs&where=a='1'&include=snapshots".to_owned(), ErrorCode::InvalidQueryParameterValue),
+            (
+                "/dev?comp=blobs&where=a='1'&include=snapshots".to_owned(),
+                ErrorCode::InvalidQueryParameterValue,
+            ),
             ("/dev?comp=blobs&where=a='1'&maxresults=0".to_owned(), ErrorCode::OutOfRangeQueryParameterValue),
         ] {
             assert_eq!(decode(&url).err(), Some(code), "{url}");

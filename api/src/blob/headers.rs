@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use storage_engine::blob::{ContentHeaders, PublicAccess, Stamp};
 use storage_engine::clock::Timestamp;
 
-pub(super) use properties::{copy_word, kind_name, lease_words, set_lease, set_properties};
+pub(super) use properties::{copy_word, kind_name, lease_words, set_lease, set_policy, set_properties};
 
 /// The type of a blob whose writer gave none.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";

@@ -5,22 +5,24 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
-use super::batch::{BATCH_BYTES_MAX, BlobBatch};
+use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::blob::{
-    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags, PutBlob, QueryBlobContents,
-    SetBlobMetadata, SetBlobProperties, SetBlobTags,
+    DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags, LeaseBlob,
+    PutBlob, QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTags,
+    SetBlobTier, SetImmutabilityPolicy, SnapshotBlob, UndeleteBlob,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
-    ListBlobs, SetContainerAcl, SetContainerMetadata,
+    LeaseContainer, ListBlobs, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
 use super::find_blobs_by_tags::FindBlobsByTags;
+use super::lease::{Acquire, Break, Change, Release, Renew};
 use super::website::GetWebContent;
 use crate::body::BodyKind;
 use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
 use crate::header;
-use crate::operation::Guard::{Is, IsNot, Lacks, LacksQuery};
+use crate::operation::Guard::{HasQuery, Is, IsNot, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
 use crate::service::DOCUMENT_BYTES_MAX;
 use crate::structured::FRAMING_BYTES_MAX;
@@ -34,6 +36,13 @@ const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
 /// Past states are never changed so: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
+
+/// The action of a lease, on the blob as it is.
+macro_rules! leases {
+    ($action:literal) => {
+        &[LacksQuery("snapshot"), LacksQuery("versionid"), Is(header::X_MS_LEASE_ACTION, $action)]
+    };
+}
 
 /// All operations of the service.
 #[rustfmt::skip]
@@ -53,6 +62,8 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Blob, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<BlobBatch>("BlobBatch", "POST", Level::Service, Access::Batch, 202).comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
+    // The JavaScript client takes the account in a path for a container.
+    Row::new::<BlobBatch>("BlobBatch", "POST", Level::Service, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
     Row::new::<BlobBatch>("BlobBatch", "POST", Level::Container, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
     Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Service, Access::Filter, 200).comp("blobs"),
     Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Container, Access::Filter, 200).restype("container").comp("blobs"),
@@ -73,6 +84,12 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetContainerAcl>("GetContainerAcl", "HEAD", Level::Container, Access::Policies, 200).restype("container").comp("acl"),
     Row::new::<SetContainerAcl>("SetContainerAcl", "PUT", Level::Container, Access::Policies, 200).restype("container").comp("acl").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
+    Row::new::<RestoreContainer>("RestoreContainer", "PUT", Level::Container, Access::Write, 201).restype("container").comp("undelete"),
+    Row::new::<LeaseContainer<Acquire>>("AcquireContainerLease", "PUT", Level::Container, Access::Write, 201).restype("container").comp("lease").when(leases!("acquire")),
+    Row::new::<LeaseContainer<Renew>>("RenewContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("renew")),
+    Row::new::<LeaseContainer<Change>>("ChangeContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("change")),
+    Row::new::<LeaseContainer<Release>>("ReleaseContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("release")),
+    Row::new::<LeaseContainer<Break>>("BreakContainerLease", "PUT", Level::Container, Access::BreakLease, 202).restype("container").comp("lease").when(leases!("break")),
     Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
 
     Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
@@ -104,6 +121,23 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<SetBlobTags>("SetBlobTags", "PUT", Level::Blob, Access::Tags, 204).comp("tags").body(BodyKind::Whole(super::tag_document::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
+        .when(&[HasQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::DeleteVersion, 202)
+        .when(&[HasQuery("versionid"), LacksQuery("deletetype")]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::PermanentDelete, 202).when(&[HasQuery("deletetype")]),
+    Row::new::<UndeleteBlob>("UndeleteBlob", "PUT", Level::Blob, Access::Write, 200).comp("undelete").when(CURRENT),
+    Row::new::<SnapshotBlob>("SnapshotBlob", "PUT", Level::Blob, Access::Create, 201).comp("snapshot").when(CURRENT),
+    Row::new::<LeaseBlob<Acquire>>("AcquireBlobLease", "PUT", Level::Blob, Access::Write, 201).comp("lease").when(leases!("acquire")),
+    Row::new::<LeaseBlob<Renew>>("RenewBlobLease", "PUT", Level::Blob, Access::Write, 200).comp("lease").when(leases!("renew")),
+    Row::new::<LeaseBlob<Change>>("ChangeBlobLease", "PUT", Level::Blob, Access::Write, 200).comp("lease").when(leases!("change")),
+    Row::new::<LeaseBlob<Release>>("ReleaseBlobLease", "PUT", Level::Blob, Access::Write, 200).comp("lease").when(leases!("release")),
+    Row::new::<LeaseBlob<Break>>("BreakBlobLease", "PUT", Level::Blob, Access::BreakLease, 202).comp("lease").when(leases!("break")),
+    Row::new::<SetBlobTier>("SetBlobTier", "PUT", Level::Blob, Access::Write, 200).comp("tier"),
+    Row::new::<SetBlobExpiry>("SetBlobExpiry", "PUT", Level::Blob, Access::Write, 200).comp("expiry").when(CURRENT),
+    Row::new::<SetImmutabilityPolicy>("SetBlobImmutabilityPolicy", "PUT", Level::Blob, Access::Immutability, 200).comp("immutabilityPolicies"),
+    Row::new::<DeleteImmutabilityPolicy>("DeleteBlobImmutabilityPolicy", "DELETE", Level::Blob, Access::Immutability, 200).comp("immutabilityPolicies"),
+    Row::new::<SetBlobLegalHold>("SetBlobLegalHold", "PUT", Level::Blob, Access::Immutability, 200).comp("legalhold"),
 
     Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")

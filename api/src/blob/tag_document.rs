@@ -29,9 +29,8 @@ fn read_tag(tag: &Element) -> Result<(String, String), StorageError> {
     if tag.children.len() > 2 || !tag.children.iter().all(known) {
         return Err(StorageError::new(ErrorCode::InvalidXmlDocument));
     }
-    let text = |name: &'static str| {
-        tag.child(name).map(|child| child.text.clone()).ok_or_else(|| missing(name))
-    };
+    let text =
+        |name: &'static str| tag.child(name).map(|child| child.text.clone()).ok_or_else(|| missing(name));
     Ok((text("Key")?, text("Value")?))
 }
 

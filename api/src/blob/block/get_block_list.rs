@@ -114,7 +114,7 @@ mod tests {
         let decode = |query: &str| {
             let url = format!("/dev/con/b?comp=blocklist{query}");
             let head = testing::head(ServiceKind::Blob, "GET", &url, &[]);
-            GetBlockList::decode(&head, Payload::None).map(|request| request.which)
+            GetBlockList::decode(&head, Payload::None).map(|request| request.asked)
         };
         assert_eq!(decode("").unwrap(), Asked::Committed);
         assert_eq!(decode("&blocklisttype=All").unwrap(), Asked::All);
@@ -126,7 +126,7 @@ mod tests {
         let block = |byte, length| Block { id: BlockId::new(&[byte]).unwrap(), length };
         let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
         let list = BlockList { blob: Some((stamp, 7)), committed: vec![block(1, 7)], staged: Vec::new() };
-        let response = GetBlockList::encode(Response { which: Asked::All, list });
+        let response = GetBlockList::encode(Response { asked: Asked::All, list });
         assert_eq!(response.headers().get("x-ms-blob-content-length").unwrap(), "7");
         assert_eq!(response.headers().get("etag").unwrap(), "\"0x1\"");
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -57,15 +57,18 @@ mod tests {
 
     #[test]
     fn properties_are_headers() {
-        let response = GetContainerProperties::encode(Container {
-            metadata: vec![("k".into(), "v".into())],
-            public_access: PublicAccess::Blob,
-            ..Container::new(
-                ContainerName::parse("con").unwrap(),
-                Etag(0xAB),
-                Timestamp::from_unix_seconds(0),
-            )
-        });
+        let response = GetContainerProperties::encode((
+            Container {
+                metadata: vec![("k".into(), "v".into())],
+                public_access: PublicAccess::Blob,
+                ..Container::new(
+                    ContainerName::parse("con").unwrap(),
+                    Etag(0xAB),
+                    Timestamp::from_unix_seconds(0),
+                )
+            },
+            Timestamp::from_unix_seconds(0),
+        ));
         let get =
             |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap());
         assert_eq!((get("etag"), get("x-ms-meta-k")), (Some("\"0xAB\""), Some("v")));

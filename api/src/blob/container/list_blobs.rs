@@ -81,10 +81,7 @@ impl Operation for ListBlobs {
         Ok(Request { at, asked, list, details, table, escapes_names, now: head.received })
     }
 
-    async fn execute(
-        service: &BlobService,
-        request: Request,
-    ) -> Result<http::Response<Body>, StorageError> {
+    async fn execute(service: &BlobService, request: Request) -> Result<http::Response<Body>, StorageError> {
         let ContainerAddress { account, container } = &request.at;
         let page = service.store.list(account, container, request.list.clone()).await;
         let page = page.map_err(|error| StorageError::from_engine(error, Intent::Read))?;

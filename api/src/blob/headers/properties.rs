@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use storage_engine::blob::{
-    AccessTier, BlobKind, BlobProperties, CopyState, CopyStatus, Encryption, EncryptionKey, Lease,
-    LeaseState, Stamp,
+    AccessTier, BlobKind, BlobProperties, CopyState, CopyStatus, Encryption, EncryptionKey,
+    ImmutabilityPolicy, Lease, LeaseState, Stamp,
 };
 use storage_engine::clock::Timestamp;
 
@@ -131,13 +131,18 @@ fn set_tier(headers: &mut HeaderMap, kind: BlobKind, tier: Option<AccessTier>) {
 }
 
 fn set_protection(headers: &mut HeaderMap, properties: &BlobProperties) {
-    if let Some(policy) = properties.policy {
-        let mode = if policy.locked { "locked" } else { "unlocked" };
-        set_moment(headers, header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, Some(policy.until));
-        set(headers, header::X_MS_IMMUTABILITY_POLICY_MODE, mode);
-    }
+    set_policy(headers, properties.policy);
     if properties.legal_hold {
         set(headers, header::X_MS_LEGAL_HOLD, "true");
+    }
+}
+
+/// An immutability policy, if there is one.
+pub(in crate::blob) fn set_policy(headers: &mut HeaderMap, policy: Option<ImmutabilityPolicy>) {
+    if let Some(ImmutabilityPolicy { until, locked }) = policy {
+        set_moment(headers, header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, Some(until));
+        let mode = if locked { "locked" } else { "unlocked" };
+        set(headers, header::X_MS_IMMUTABILITY_POLICY_MODE, mode);
     }
 }
 
@@ -176,14 +181,14 @@ fn set_moment(headers: &mut HeaderMap, name: &'static str, moment: Option<Timest
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use storage_engine::blob::{ContentHeaders, ImmutabilityPolicy, LeaseId, Rehydration, Tags, Tier};
+    use storage_engine::blob::{ContentHeaders, LeaseId, Rehydration, Tags, Tier};
     use storage_engine::clock::Etag;
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_unix_seconds(seconds)
     }
 
-    fn shown(properties: &BlobProperties) -> impl Fn(&str) -> Option<String> {
+    fn shown(properties: &BlobProperties) -> impl Fn(&str) -> Option<String> + use<> {
         let mut headers = HeaderMap::new();
         set_properties(&mut headers, properties, at(100));
         move |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned())

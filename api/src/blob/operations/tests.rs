@@ -55,6 +55,21 @@ fn the_vendors_example_requests_mean_their_operations() {
         ("PUT", "/mycontainer/myblob?comp=metadata", &[], "SetBlobMetadata"),
         ("PUT", "/mycontainer/myblob?comp=properties", &[], "SetBlobProperties"),
         ("DELETE", "/mycontainer/myblob", &[("x-ms-delete-snapshots", "include")], "DeleteBlob"),
+        ("GET", "/mycontainer/myblob?snapshot=2026-01-02T03:04:05.1234567Z", &[], "GetBlob"),
+        ("HEAD", "/mycontainer/myblob?versionid=2026-01-02T03:04:05.1234567Z", &[], "GetBlobProperties"),
+        ("DELETE", "/mycontainer/myblob?snapshot=2026-01-02T03:04:05.1234567Z", &[], "DeleteBlob"),
+        ("DELETE", "/c/b?versionid=2026-01-02T03:04:05.1234567Z&deletetype=permanent", &[], "DeleteBlob"),
+        ("PUT", "/mycontainer/myblob?comp=snapshot", &[], "SnapshotBlob"),
+        ("PUT", "/mycontainer/myblob?comp=undelete", &[], "UndeleteBlob"),
+        ("PUT", "/mycontainer?restype=container&comp=undelete", &[], "RestoreContainer"),
+        ("PUT", "/mycontainer/myblob?comp=lease", &[("x-ms-lease-action", "Acquire")], "AcquireBlobLease"),
+        ("PUT", "/mycontainer/myblob?comp=lease", &[("x-ms-lease-action", "break")], "BreakBlobLease"),
+        ("PUT", "/c?restype=container&comp=lease", &[("x-ms-lease-action", "renew")], "RenewContainerLease"),
+        ("PUT", "/mycontainer/myblob?comp=tier", &[], "SetBlobTier"),
+        ("PUT", "/mycontainer/myblob?comp=expiry", &[], "SetBlobExpiry"),
+        ("PUT", "/mycontainer/myblob?comp=immutabilityPolicies", &[], "SetBlobImmutabilityPolicy"),
+        ("DELETE", "/mycontainer/myblob?comp=immutabilityPolicies", &[], "DeleteBlobImmutabilityPolicy"),
+        ("PUT", "/mycontainer/myblob?comp=legalhold", &[], "SetBlobLegalHold"),
         ("PUT", "/mycontainer/myblob?comp=block&blockid=AAAAAA%3D%3D", &[], "PutBlock"),
         ("PUT", "/mycontainer/myblob?comp=blocklist", &[], "PutBlockList"),
         ("GET", "/mycontainer/myblob?comp=blocklist&blocklisttype=all", &[], "GetBlockList"),
@@ -78,11 +93,9 @@ fn what_is_not_built_is_said_not_to_be() {
         assert_eq!(named(method, path, headers), Err(ErrorCode::NotImplemented), "{path} {headers:?}");
     }
     for (method, path) in [
-        ("GET", "/c/b?snapshot=2026-01-02T03:04:05.1234567Z"),
-        ("HEAD", "/c/b?versionid=2026-01-02T03:04:05.1234567Z"),
-        ("DELETE", "/c/b?deletetype=permanent"),
-        ("PUT", "/c/b?comp=lease"),
-        ("PUT", "/c/b?comp=snapshot"),
+        ("PUT", "/c/b?comp=metadata&snapshot=2026-01-02T03:04:05.1234567Z"),
+        ("PUT", "/c/b?comp=lease&versionid=2026-01-02T03:04:05.1234567Z"),
+        ("PUT", "/c?restype=container&comp=rename"),
         ("GET", "/b"),
     ] {
         assert_eq!(named(method, path, &[]), Err(ErrorCode::InvalidQueryParameterValue), "{method} {path}");
@@ -117,4 +130,7 @@ fn a_request_that_is_nearly_one_is_told_what_is_wrong() {
     assert_eq!(named("PUT", "/c/b", &[]), Err(ErrorCode::MissingRequiredHeader));
     assert_eq!(named("PUT", "/c/b", &[("x-ms-blob-type", "Other")]), Err(ErrorCode::InvalidHeaderValue));
     assert_eq!(named("POST", "/c/b", &[]), Err(ErrorCode::UnsupportedHttpVerb));
+    assert_eq!(named("PUT", "/c/b?comp=lease", &[]), Err(ErrorCode::MissingRequiredHeader));
+    let action = [("x-ms-lease-action", "steal")];
+    assert_eq!(named("PUT", "/c/b?comp=lease", &action), Err(ErrorCode::InvalidHeaderValue));
 }

@@ -70,7 +70,9 @@ pub(super) fn state(properties: &BlobProperties, details: Details) -> Fields<'_>
     if let Some(snapshot) = properties.snapshot {
         fields.push(("Snapshot", text(time::iso8601(snapshot))));
     }
-    if details.versions && let Some(version) = properties.version {
+    if details.versions
+        && let Some(version) = properties.version
+    {
         fields.push(("VersionId", text(time::iso8601(version))));
         if properties.current {
             fields.push(("IsCurrentVersion", Value::Flag(true)));
@@ -198,7 +200,9 @@ fn add_encryption<'a>(fields: &mut Fields<'a>, encryption: Option<&'a Encryption
 }
 
 fn add_rest(fields: &mut Fields<'_>, properties: &BlobProperties, details: Details) {
-    if let Ok(tags) = u64::try_from(properties.tags.len()) && tags > 0 {
+    if let Ok(tags) = u64::try_from(properties.tags.len())
+        && tags > 0
+    {
         fields.push(("TagCount", Value::Number(tags)));
     }
     if let Some(expires) = properties.expires {

@@ -59,7 +59,9 @@ pub(super) fn write(request: &Request, page: &Page<BlobEntry>) -> Result<Vec<u8>
         table.add(entry, request);
     }
     let marker = listing::marker_text(page.next.as_deref());
-    table.finish(marker).map_err(|error| StorageError::new(crate::error::ErrorCode::InternalError).caused_by(error))
+    table
+        .finish(marker)
+        .map_err(|error| StorageError::new(crate::error::ErrorCode::InternalError).caused_by(error))
 }
 
 enum Column {
@@ -75,9 +77,7 @@ impl Column {
             Kind::Text => Self::Text(StringBuilder::with_capacity(rows, rows * 16)),
             Kind::Number => Self::Number(Int64Builder::with_capacity(rows)),
             Kind::Flag => Self::Flag(BooleanBuilder::with_capacity(rows)),
-            Kind::Moment => {
-                Self::Moment(TimestampSecondBuilder::with_capacity(rows).with_timezone("UTC"))
-            }
+            Kind::Moment => Self::Moment(TimestampSecondBuilder::with_capacity(rows).with_timezone("UTC")),
         }
     }
 
@@ -155,7 +155,8 @@ impl Table {
             column.add(fields.iter().find(|(other, _)| other == name).map(|(_, value)| value));
         }
         let properties = if let BlobEntry::Blob(_, properties) = entry { Some(properties) } else { None };
-        let metadata = properties.map(|p| p.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let metadata =
+            properties.map(|p| p.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         add_map(self.metadata.as_mut(), metadata);
         add_map(self.tags.as_mut(), properties.map(|properties| properties.tags.iter()));
     }

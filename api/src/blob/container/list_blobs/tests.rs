@@ -73,7 +73,12 @@ fn full() -> BlobProperties {
             changed: Some(at(3)),
             rehydration: Some(Rehydration { to: Tier::Cool, high: true, ends: at(900) }),
         }),
-        copy: Some(Box::new(CopyState { source: "http://s".into(), copied: 1, total: 2, ..CopyState::default() })),
+        copy: Some(Box::new(CopyState {
+            source: "http://s".into(),
+            copied: 1,
+            total: 2,
+            ..CopyState::default()
+        })),
         policy: Some(ImmutabilityPolicy { until: at(9), locked: true }),
         legal_hold: true,
         expires: Some(at(10)),
@@ -176,8 +181,14 @@ fn past_and_deleted_states_say_what_they_are_and_have_no_lease() {
     let text = document("include=snapshots,deleted", vec![blob("a", properties)], None);
     let state = "<Name>a</Name><Snapshot>2023-11-14T22:13:25.0000000Z</Snapshot><Deleted>true</Deleted>";
     assert!(text.contains(state), "{text}");
-    assert!(text.contains("<x-ms-blob-sequence-number>7</x-ms-blob-sequence-number><BlobType>PageBlob</BlobType>"));
-    assert!(text.contains("<DeletedTime>Tue, 14 Nov 2023 22:13:20 GMT</DeletedTime><RemainingRetentionDays>2</"));
+    assert!(
+        text.contains(
+            "<x-ms-blob-sequence-number>7</x-ms-blob-sequence-number><BlobType>PageBlob</BlobType>"
+        )
+    );
+    assert!(
+        text.contains("<DeletedTime>Tue, 14 Nov 2023 22:13:20 GMT</DeletedTime><RemainingRetentionDays>2</")
+    );
     assert!(!text.contains("Lease") && !text.contains("AccessTier"), "{text}");
 }
 
@@ -199,7 +210,9 @@ fn prefixes_uncommitted_blobs_and_names_of_versions_are_entries_too() {
     let text = document::write(&old, &Page { entries: entries(), next: None });
     assert!(text.contains("<Name>a/\u{FFFF}</Name>"), "before names were escaped: {text}");
     let table = table("delimiter=/", entries(), None);
-    let text = |column: &str, row: usize| table.column_by_name(column).unwrap().as_string::<i32>().value(row).to_owned();
+    let text = |column: &str, row: usize| {
+        table.column_by_name(column).unwrap().as_string::<i32>().value(row).to_owned()
+    };
     assert_eq!((text("ResourceType", 0), text("Name", 0)), ("blobprefix".into(), "a/\u{FFFF}".into()));
     assert_eq!((text("ResourceType", 1), text("Name", 1)), ("blob".into(), "b".into()));
     assert!(table.column_by_name("HasVersionsOnly").unwrap().as_boolean().value(2));
@@ -212,7 +225,10 @@ fn a_table_has_a_column_of_its_kind_for_everything() {
     assert_eq!(table.schema().metadata()["NextMarker"], "AQ");
     let column = |name: &str| table.column_by_name(name).unwrap_or_else(|| panic!("{name}"));
     let text = |name: &str| column(name).as_string::<i32>().value(0).to_owned();
-    assert_eq!((text("Name"), text("BlobType"), text("Etag")), ("a".into(), "AppendBlob".into(), "0x1F".into()));
+    assert_eq!(
+        (text("Name"), text("BlobType"), text("Etag")),
+        ("a".into(), "AppendBlob".into(), "0x1F".into())
+    );
     assert_eq!(text("VersionId"), "2023-11-14T22:13:22.0000000Z");
     assert_eq!(column("Content-Length").as_primitive::<Int64Type>().value(0), 5);
     assert_eq!(column("Last-Modified").as_primitive::<TimestampSecondType>().value(0), 1_700_000_001);
