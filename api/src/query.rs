@@ -1,10 +1,15 @@
 //! The query of an address: decoded once, kept in order.
 //!
-//! Names are compared without case, as the service does; `+` is a plus. A name that occurs twice keeps both
-//! values, which signing needs; [`Query::get`] gives the first.
+//! Names are compared without case, as the service does. `+` is a plus, for block ids and signatures are sent with raw
+//! ones; only where a text of a person's stands, a name or a condition, is it a blank, for clients that write queries as
+//! forms (`object_store`) write blanks so and escape their plus. A name that occurs twice keeps both values, which signing
+//! needs; [`Query::get`] gives the first.
 
 use crate::error::{ErrorCode, StorageError};
 use std::fmt;
+
+/// Whose values have blanks written as `+`.
+const TEXTS: [&str; 4] = ["prefix", "startfrom", "endbefore", "where"];
 
 /// A decoded query. Printed without the value of `sig`, which opens doors.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -28,7 +33,11 @@ impl Query {
         let mut pairs = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((percent_decode(name)?, percent_decode(value)?));
+            let name = percent_decode(name)?;
+            let is_text = TEXTS.iter().any(|text| text.eq_ignore_ascii_case(&name));
+            let value =
+                if is_text { percent_decode(&value.replace('+', " ")) } else { percent_decode(value) }?;
+            pairs.push((name, value));
         }
         Ok(Self(pairs))
     }
@@ -91,10 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_without_case_and_plus_stays_plus() {
-        let query = Query::parse("comp=list&maxResults=5&prefix=a%2Fb+c&restype").unwrap();
+    fn names_are_found_without_case_and_plus_stays_plus_but_in_texts() {
+        let query = Query::parse("comp=list&maxResults=5&blockid=a%2Fb+c&Prefix=a+b%2Bc&restype").unwrap();
         assert_eq!(query.get("maxresults"), Some("5"));
-        assert_eq!(query.get("prefix"), Some("a/b+c"));
+        assert_eq!(query.get("blockid"), Some("a/b+c"));
+        assert_eq!(query.get("prefix"), Some("a b+c"));
         assert_eq!(query.get("restype"), Some(""));
         assert_eq!(query.get("nothing"), None);
     }

@@ -59,6 +59,7 @@ fn vector(file: &Path) -> Vector {
         order: match json["order"].as_str().unwrap() {
             "ordinal" => HeaderOrder::Ordinal,
             "dictionary" => HeaderOrder::Dictionary,
+            "unfolded" => HeaderOrder::Unfolded,
             other => panic!("{other}"),
         },
         key: STANDARD.decode(text(&json["key"])).unwrap(),

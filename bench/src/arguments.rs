@@ -20,6 +20,9 @@ A workload is NAME[:SIZE][@CONNECTIONS], for example put-blob:8MiB@16. Names:
   get-entity      Get Entity of a filled table   batch-entities  transactions of 100 inserts
   query-entities  ranges of 100 rows             scan-entities   pages of 1000 of one partition
   filter-entities one row of a partition by a property, all of which has to be looked at
+  list-start      the first page of 5000         list-middle     the page in the middle
+  list-folders    the ten folders of all blobs   find-tags       ten blobs of all, by a tag
+  snapshot-pages  Snapshot Blob of a page blob of 100 GiB with so many pages written
 
 Where (default: the development account on 127.0.0.1, ports 10000, 10001, 10002):
   --connection-string TEXT   connection string; the options below win over its parts
@@ -38,19 +41,21 @@ How much:
   --count N                  number of operations, in place of a length
   --warmup S                 time before anything counts [default: 1; with --count none]
   --rate R                   open loop: R operations per second fall due, whoever is busy
-  --rounds N                 measurements per subject, of which medians count [default: 1; with --vs 3]
+  --rounds N                 measurements per subject, of which medians count
+                             [default: 1; with --vs or --grown 3]
 
 What with:
   --pool N                   blobs that get-blob reads [default: 256 MiB of them, 4 to 1024]
-  --prefill N                blobs to list, entities to read [default: 5000]
+  --prefill N                blobs to list or find, pages, entities to read [default: 5000]
+  --grown N                  the same a second time with N in place of --prefill, in turns, and the ratios
   --queues N                 queues that queue-cycle spreads its connections over [default: 1]
   --waiting N                messages that wait in each queue all the time [default: 0]
   --passed N                 queue-cycle only: measure an empty queue, one with --waiting messages,
                              and one that N messages have passed through, and print them side by side
   --process N                with --passed: the server's process, whose resident memory is printed, too
   --partitions N             partition keys that inserts spread over [default: 16]
-  --keep NAME                name what is filled NAME and the workload's name, leave it there, and find it
-                             there the next time
+  --keep NAME                name what is filled NAME, the workload's name and --prefill, leave it there,
+                             and find it there the next time; listings and searches share it
   --seed N                   seed of everything random [default: 1]
   --threads N                threads of the generator [default: 1]
 
@@ -95,6 +100,7 @@ struct Raw {
     rounds: Option<u64>,
     pool: Option<u64>,
     prefill: Option<u64>,
+    grown: Option<u64>,
     queues: Option<u64>,
     waiting: Option<u64>,
     passed: Option<u64>,
@@ -150,6 +156,7 @@ impl Raw {
             "--rounds" => self.rounds = Some(whole(name, &value, 1)?),
             "--pool" => self.pool = Some(whole(name, &value, 1)?),
             "--prefill" => self.prefill = Some(whole(name, &value, 1)?),
+            "--grown" => self.grown = Some(whole(name, &value, 1)?),
             "--queues" => self.queues = Some(whole(name, &value, 1)?),
             "--waiting" => self.waiting = Some(whole(name, &value, 0)?),
             "--passed" => self.passed = Some(whole(name, &value, 1)?),
@@ -176,6 +183,9 @@ impl Raw {
         if self.passed.is_some() && (self.second.is_some() || orders.iter().any(|order| !order.is_cycle())) {
             return Err("--passed is for queue-cycle and one subject".to_owned());
         }
+        if self.grown.is_some() && (self.second.is_some() || self.passed.is_some()) {
+            return Err("--grown is for one subject, and excludes --passed".to_owned());
+        }
         let extent = match self.count {
             Some(count) => Extent::Count(count),
             None => Extent::Time(Duration::from_secs_f64(self.seconds.unwrap_or(5.0))),
@@ -188,7 +198,8 @@ impl Raw {
             queue: self.own.queue.or(base.queue),
             table: self.own.table.or(base.table),
         };
-        let rounds = self.rounds.unwrap_or(if self.second.is_some() { 3 } else { 1 });
+        let compares = self.second.is_some() || self.grown.is_some();
+        let rounds = self.rounds.unwrap_or(if compares { 3 } else { 1 });
         Ok(Arguments {
             addresses: std::iter::once(first).chain(self.second).collect(),
             orders,
@@ -197,6 +208,7 @@ impl Raw {
                 warmup: Duration::from_secs_f64(self.warmup.unwrap_or(1.0)),
                 rate: self.rate,
                 rounds,
+                grown: self.grown,
                 furniture: Furniture {
                     pool: self.pool,
                     prefill: self.prefill.unwrap_or(5_000),
@@ -283,6 +295,13 @@ mod tests {
     }
 
     #[test]
+    fn a_grown_room_makes_three_rounds_too() {
+        let arguments = parsed("list-start --prefill 10 --grown 1000");
+        assert_eq!((arguments.terms.furniture.prefill, arguments.terms.grown), (10, Some(1_000)));
+        assert_eq!(arguments.terms.rounds, 3);
+    }
+
+    #[test]
     fn every_option_of_the_help_is_known() {
         let options = HELP.split_whitespace().filter(|word| word.starts_with("--"));
         for option in options.map(|word| word.trim_end_matches([':', ';', '.', ','])) {
@@ -311,6 +330,8 @@ mod tests {
             "put-blob --keep 1",
             "put-blob --keep a-b",
             "put-blob --passed 5",
+            "list-start --grown 5 --vs UseDevelopmentStorage=true",
+            "queue-cycle --grown 5 --passed 5",
             "queue-cycle --passed 5 --vs UseDevelopmentStorage=true",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -111,6 +111,7 @@ async fn pass(stage: &Stage, passed: u64) -> Result<(), Failure> {
         warmup: Duration::ZERO,
         rate: None,
         rounds: 1,
+        grown: None,
         furniture: stage.furniture(),
     };
     let measured = measure_stage(&stage, 0, &terms).await?;

@@ -116,6 +116,8 @@ fn document(
     let document = serde_json::json!({
         "seed": arguments.terms.furniture.seed,
         "rate": arguments.terms.rate,
+        "prefill": arguments.terms.furniture.prefill,
+        "grown": arguments.terms.grown,
         "subjects": subjects,
         "results": contests,
         "failures": failures,

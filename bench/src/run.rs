@@ -2,7 +2,7 @@
 //!
 //! With two subjects a round is one measurement of each, one after the other, and every second round begins
 //! with the other subject: a machine that gets slower or faster meanwhile does so for both. What is compared
-//! are medians of the rounds.
+//! are medians of the rounds. Growth is the same contest, of two rooms on one subject.
 
 use crate::client::Failure;
 use crate::histogram::Histogram;
@@ -27,8 +27,18 @@ pub(crate) struct Terms {
     pub(crate) rate: Option<f64>,
     /// Measurements per subject.
     pub(crate) rounds: u64,
+    /// How much a second stage on the same subject is filled with, if growth is what is asked for.
+    pub(crate) grown: Option<u64>,
     /// What the stages hold.
     pub(crate) furniture: Furniture,
+}
+
+impl Terms {
+    /// How each stage on one subject is furnished: the usual one, and the grown one if there is to be one.
+    fn rooms(&self) -> impl Iterator<Item = Furniture> {
+        let grown = self.grown.map(|prefill| Furniture { prefill, ..self.furniture.clone() });
+        std::iter::once(self.furniture.clone()).chain(grown)
+    }
 }
 
 /// What one actor saw.
@@ -70,7 +80,9 @@ pub(crate) async fn contest(
 ) -> Result<Contest, Failure> {
     let mut stages = Vec::new();
     for subject in subjects {
-        stages.push(Stage::prepare(Arc::clone(subject), order, terms.furniture.clone()).await?);
+        for furniture in terms.rooms() {
+            stages.push(Stage::prepare(Arc::clone(subject), order, furniture).await?);
+        }
     }
     let mut rounds = vec![Vec::new(); stages.len()];
     for round in 0..terms.rounds {

@@ -11,6 +11,7 @@
 
 mod blob;
 mod queue;
+mod scale;
 mod table;
 
 use crate::client::{Connection, Failure, Keep, Reply};
@@ -18,11 +19,13 @@ use crate::random::Random;
 use crate::sign::since_epoch;
 use crate::subject::{Service, Subject};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// By how much the windows into the random buffer move.
 const SLACK_BYTES: usize = 64 * 1024;
+/// Connections that fill a stage.
+const FILL_CONNECTIONS: u64 = 32;
 
 /// A mix of operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +52,21 @@ pub(crate) enum Kind {
     ScanEntities,
     /// Query Entities for the one row of a large partition that a filter on a property lets through, to the end.
     FilterEntities,
+    /// The first page of List Blobs, of 5000.
+    ListStart,
+    /// The page of List Blobs in the middle, of 5000.
+    ListMiddle,
+    /// List Blobs by delimiter, where all blobs are in ten folders.
+    ListFolders,
+    /// Find Blobs by Tags that ten blobs of all have.
+    FindTags,
+    /// Snapshot Blob of a sparse page blob of 100 GiB.
+    SnapshotPages,
 }
 
 impl Kind {
     /// All kinds with their names.
-    pub(crate) const NAMES: [(Self, &'static str); 11] = [
+    pub(crate) const NAMES: [(Self, &'static str); 16] = [
         (Self::PutBlob, "put-blob"),
         (Self::GetBlob, "get-blob"),
         (Self::PutBlock, "put-block"),
@@ -65,6 +78,11 @@ impl Kind {
         (Self::QueryEntities, "query-entities"),
         (Self::ScanEntities, "scan-entities"),
         (Self::FilterEntities, "filter-entities"),
+        (Self::ListStart, "list-start"),
+        (Self::ListMiddle, "list-middle"),
+        (Self::ListFolders, "list-folders"),
+        (Self::FindTags, "find-tags"),
+        (Self::SnapshotPages, "snapshot-pages"),
     ];
 
     /// The name on the command line.
@@ -72,9 +90,22 @@ impl Kind {
         Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 
+    /// What a room that is kept is named after: kinds of one name find the same things in it.
+    fn room(self) -> String {
+        if scale::is_listing(self) { "blobs".to_owned() } else { self.name().replace('-', "") }
+    }
+
     fn service(self) -> Service {
         match self {
-            Self::PutBlob | Self::GetBlob | Self::PutBlock | Self::ListBlobs => Service::Blob,
+            Self::PutBlob
+            | Self::GetBlob
+            | Self::PutBlock
+            | Self::ListBlobs
+            | Self::ListStart
+            | Self::ListMiddle
+            | Self::ListFolders
+            | Self::FindTags
+            | Self::SnapshotPages => Service::Blob,
             Self::QueueCycle => Service::Queue,
             Self::InsertEntity
             | Self::BatchEntities
@@ -89,6 +120,7 @@ impl Kind {
     fn size_bytes(self) -> (usize, usize) {
         match self.service() {
             Service::Blob if self == Self::ListBlobs => (0, 1 << 30),
+            Service::Blob if scale::is_listing(self) || self == Self::SnapshotPages => (0, 0),
             Service::Blob => (4_096, 1 << 30),
             Service::Queue => (512, 48 * 1024),
             Service::Table => (512, 30_000),
@@ -160,7 +192,7 @@ pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
 pub(crate) struct Furniture {
     /// Blobs to get; `None` is as many as make a good pool of their size.
     pub(crate) pool: Option<u64>,
-    /// Blobs to list, or entities to read.
+    /// Blobs to list or to find, pages of a volume, or entities to read.
     pub(crate) prefill: u64,
     /// Queues that the connections share.
     pub(crate) queues: u64,
@@ -184,6 +216,8 @@ pub(crate) struct Stage {
     name: String,
     buffer: Bytes,
     text: String,
+    /// Where the middle of the listing begins, once that is known.
+    middle: OnceLock<String>,
 }
 
 impl Stage {
@@ -195,33 +229,44 @@ impl Stage {
     ) -> Result<Arc<Self>, Failure> {
         let mut random = Random::new(furniture.seed);
         let name = match &furniture.keep {
-            Some(name) => format!("{name}{}", order.kind.name().replace('-', "")),
+            Some(name) => format!("{name}{}{}", order.kind.room(), furniture.prefill),
             None => format!("bench{:x}", since_epoch().as_nanos()),
         };
         let stage = Arc::new(Self {
             name,
             buffer: random.bytes(order.size_bytes + SLACK_BYTES),
             text: random.text(order.size_bytes),
+            middle: OnceLock::new(),
             subject,
             order,
             furniture,
         });
-        let mut connection = stage.connection();
-        let created = match stage.service() {
-            Service::Blob => blob::create(&stage, &mut connection).await,
-            Service::Queue => queue::create(&stage, &mut connection).await,
-            Service::Table => table::create(&stage, &mut connection).await,
+        stage.furnish().await?;
+        if order.kind == Kind::ListMiddle {
+            let marker = scale::find_middle(&stage, &mut stage.connection()).await?;
+            stage.middle.get_or_init(|| marker);
+        }
+        Ok(stage)
+    }
+
+    /// Creates what the order needs and fills it, unless it was kept from before.
+    async fn furnish(self: &Arc<Self>) -> Result<(), Failure> {
+        let mut connection = self.connection();
+        let created = match self.service() {
+            Service::Blob => blob::create(self, &mut connection).await,
+            Service::Queue => queue::create(self, &mut connection).await,
+            Service::Table => table::create(self, &mut connection).await,
         };
         match created {
-            Err(Failure::Refused(409, _)) if stage.furniture.keep.is_some() => return Ok(stage),
+            Err(Failure::Refused(409, _)) if self.furniture.keep.is_some() => return Ok(()),
             created => created?,
         }
         let begun = Instant::now();
-        stage.fill().await?;
-        if stage.furniture.keep.is_some() {
-            eprintln!("linarite-bench: filled {} in {:.1} s", stage.name, begun.elapsed().as_secs_f64());
+        self.fill().await?;
+        if self.furniture.keep.is_some() {
+            eprintln!("linarite-bench: filled {} in {:.1} s", self.name, begun.elapsed().as_secs_f64());
         }
-        Ok(stage)
+        Ok(())
     }
 
     /// Removes what `prepare` created, unless it is to be kept.
@@ -246,6 +291,7 @@ impl Stage {
             name: self.name.clone(),
             buffer: self.buffer.clone(),
             text: self.text.clone(),
+            middle: self.middle.clone(),
         })
     }
 
@@ -282,14 +328,14 @@ impl Stage {
         Connection::new(Arc::clone(&self.subject), self.service())
     }
 
-    /// Runs all steps of the filling, over as many connections as the order has, but at least four.
+    /// Runs all steps of the filling, over many connections, so that a million of them take minutes.
     async fn fill(self: &Arc<Self>) -> Result<(), Failure> {
         let steps = match self.service() {
             Service::Blob => blob::fill_steps(self),
             Service::Queue => queue::fill_steps(self),
             Service::Table => table::fill_steps(self),
         };
-        let lanes = self.order.connections.clamp(4, 32).min(steps);
+        let lanes = FILL_CONNECTIONS.min(steps);
         let mut tasks = tokio::task::JoinSet::new();
         for lane in 0..lanes {
             let stage = Arc::clone(self);
@@ -386,6 +432,11 @@ impl Actor {
             Kind::QueryEntities => table::query(seat).await,
             Kind::ScanEntities => table::scan(seat).await,
             Kind::FilterEntities => table::filter(seat).await,
+            Kind::ListStart => scale::list_start(seat).await,
+            Kind::ListMiddle => scale::list_middle(seat).await,
+            Kind::ListFolders => scale::list_folders(seat).await,
+            Kind::FindTags => scale::find_tags(seat).await,
+            Kind::SnapshotPages => scale::snapshot(seat).await,
         }
     }
 }
@@ -412,6 +463,7 @@ mod tests {
             name: "bench1".to_owned(),
             buffer: random.bytes(order.size_bytes + SLACK_BYTES),
             text: random.text(order.size_bytes),
+            middle: OnceLock::new(),
             order,
             furniture: Furniture {
                 pool: None,

@@ -4,6 +4,8 @@
 //! must stand in `fixtures/coverage/exceptions.txt`; that list is a ratchet: a line that is no longer needed fails
 //! the test, and so does a number of lines other than [`EXCEPTIONS`], which may only be lowered.
 
+pub(crate) mod clients;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -16,7 +18,7 @@ use crate::wire::{cases, operations, root};
 const EXCEPTIONS: usize = 0;
 
 /// `PutBlockList` as a folder: `put_block_list`.
-fn snake_case(name: &str) -> String {
+pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for character in name.chars() {
         if character.is_ascii_uppercase() && !snake.is_empty() {
@@ -28,7 +30,7 @@ fn snake_case(name: &str) -> String {
 }
 
 /// `service/folder` of every row the binary prints.
-fn rows() -> BTreeSet<String> {
+pub(crate) fn rows() -> BTreeSet<String> {
     let text = node::output(&["operations"]);
     let mut rows = BTreeSet::new();
     for line in text.lines().filter(|line| !line.is_empty()) {

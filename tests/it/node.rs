@@ -165,6 +165,11 @@ impl Node {
         log.iter().filter(|line| bad(line)).cloned().collect()
     }
 
+    /// The lines of the log after the first `from` of them.
+    pub(crate) fn log(&self, from: usize) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().skip(from).cloned().collect()
+    }
+
     /// How many log lines so far contain `text`.
     pub(crate) fn logged(&self, text: &str) -> usize {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);

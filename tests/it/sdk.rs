@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::client::ACCOUNT;
+use crate::coverage::clients;
 use crate::encryption::is_on_disk;
 use crate::node::Node;
 use crate::token;
@@ -84,6 +85,7 @@ impl Kit {
         if authority.exists() {
             command.env("REQUESTS_CA_BUNDLE", &authority).env("NODE_EXTRA_CA_CERTS", &authority);
         }
+        let logged = node.log(0).len();
         let output = command.env("LINARITE_CONNECTION_STRING", connection_string).output();
         let output = output.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let text = String::from_utf8_lossy(&output.stdout);
@@ -92,6 +94,17 @@ impl Kit {
         let last = text.lines().last().unwrap_or_default();
         assert!(last.ends_with(" passed, 0 failed") && !last.starts_with("0 "), "{program} says {last:?}");
         eprintln!("sdk: {program} {arguments:?}: {last}");
+        let suite = [self.name(), program].into_iter().chain(arguments.first().copied());
+        clients::check(node, logged, &suite.collect::<Vec<_>>().join(" "));
+    }
+
+    /// How it is called in the list of what clients cover; a Rust program is named by its first argument.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::Rust => "rust",
+        }
     }
 }
 
@@ -319,6 +332,13 @@ fn python_sees_what_an_account_does_by_itself() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_gets_in_with_signatures() {
     run(&Kit::JavaScript, "access.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-rust"]
+fn the_object_store_crate_finds_what_it_takes_azure_for() {
+    let node = Node::start();
+    Kit::Rust.run(&node, "conformance", &["conformance"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Puts go to scattered names, because applications' names are rarely sorted. So that a long run of large
 //! blobs does not fill the disk, puts of large ones start to overwrite once their names hold a GiB.
 
-use super::{Kind, Seat, Stage, between, expect_equal};
+use super::{Kind, Seat, Stage, between, expect_equal, scale};
 use crate::client::{Call, Connection, Failure, Keep};
 use crate::random::mix;
 use bytes::Bytes;
@@ -21,9 +21,10 @@ const BLOCK_LIST: &[u8] =
 const PUT_HEADERS: &[(&str, &str)] =
     &[("content-type", "application/octet-stream"), ("x-ms-blob-type", "BlockBlob")];
 
-/// Creates the stage's container.
+/// Creates the stage's container, and the volume if it is to hold one.
 pub(super) async fn create(stage: &Stage, connection: &mut Connection) -> Result<(), Failure> {
-    container(stage, connection, Method::PUT).await
+    container(stage, connection, Method::PUT).await?;
+    scale::create(stage, connection).await
 }
 
 /// Deletes the stage's container with all in it.
@@ -45,13 +46,16 @@ pub(super) fn fill_steps(stage: &Stage) -> u64 {
             let usual = (POOL_BYTES_MAX / stage.payload_bytes().max(1)).clamp(4, 1_024);
             stage.furniture.pool.unwrap_or(usual)
         }
-        Kind::ListBlobs => stage.furniture.prefill,
-        _ => 0,
+        Kind::PutBlob | Kind::PutBlock => 0,
+        _ => stage.furniture.prefill,
     }
 }
 
 /// Puts one of the blobs that have to exist.
 pub(super) async fn fill_step(stage: &Stage, connection: &mut Connection, step: u64) -> Result<(), Failure> {
+    if scale::is_listing(stage.order.kind) || stage.order.kind == Kind::SnapshotPages {
+        return scale::fill_step(stage, connection, step).await;
+    }
     let path = pool_path(stage, step);
     let body = stage.payload(&mut stage.random(step, 0));
     let call = Call { method: Method::PUT, path: &path, query: &[], headers: PUT_HEADERS, body };

@@ -95,6 +95,13 @@ pub async fn create_container(settings: &Settings, container: &str) -> Result<()
     Ok(())
 }
 
+/// The tags of a blob.
+pub async fn tags(settings: &Settings, container: &str, name: &str) -> Result<Vec<(String, String)>, Failure> {
+    let found = client(settings, container)?.blob_client(name).get_tags(None).await?.into_model()?;
+    let tags = found.blob_tag_set.unwrap_or_default().into_iter();
+    Ok(tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
+}
+
 pub async fn write(settings: &Settings, container: &str) -> Result<(), Failure> {
     let client = client(settings, container)?;
     for (number, size) in SIZES.into_iter().enumerate() {

@@ -1,10 +1,12 @@
-//! What one client writes another reads: the Rust side.
+//! What one client writes another reads: the Rust side. And what `object_store` says of a store.
 //!
 //! `write CONTAINER` stores the blobs of two writers, `objectstore` and `azurerust`; `check CONTAINER WRITER` reads
 //! those of any writer with both clients. The rule for names and contents is in `../python/handover.py`. `write`
 //! also tries what object stores are used for: creation that must not overwrite, ranges, listing by folder.
+//! `conformance PREFIX` runs the crate's own tests, in containers whose names begin so.
 
 mod azure;
+mod conformance;
 mod settings;
 mod store;
 
@@ -50,7 +52,12 @@ async fn main() -> Result<(), Failure> {
             store::check(&settings, container, writer).await?;
             azure::check(&settings, container, writer).await?;
         }
-        _ => return Err("usage: write CONTAINER | check CONTAINER WRITER".into()),
+        ["conformance", prefix] => {
+            let (passed, failed) = conformance::run(&settings, prefix).await?;
+            println!("{passed} passed, {failed} failed");
+            return ensure(failed == 0, "the store is not what the crate takes it for");
+        }
+        _ => return Err("usage: write CONTAINER | check CONTAINER WRITER | conformance PREFIX".into()),
     }
     println!("2 passed, 0 failed");
     Ok(())

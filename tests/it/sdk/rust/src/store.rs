@@ -12,14 +12,18 @@ use crate::{Failure, SIZES, content, ensure, size_in};
 
 const PART_BYTES: usize = 1 << 20;
 
-fn client(settings: &Settings, container: &str) -> Result<MicrosoftAzure, Failure> {
-    let builder = MicrosoftAzureBuilder::new()
+/// A client of one container, to be made.
+pub fn builder(settings: &Settings, container: &str) -> MicrosoftAzureBuilder {
+    MicrosoftAzureBuilder::new()
         .with_account(&settings.account)
         .with_access_key(&settings.key)
         .with_endpoint(settings.endpoint.clone())
         .with_container_name(container)
-        .with_allow_http(true);
-    Ok(builder.build()?)
+        .with_allow_http(true)
+}
+
+fn client(settings: &Settings, container: &str) -> Result<MicrosoftAzure, Failure> {
+    Ok(builder(settings, container).build()?)
 }
 
 fn attributes() -> Attributes {
