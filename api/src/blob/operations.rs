@@ -5,13 +5,13 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
-use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::append::{AppendBlobSeal, AppendBlock, PutAppendBlob};
 use super::blob::{
-    DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags, LeaseBlob,
-    PutBlob, QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTags,
-    SetBlobTier, SetImmutabilityPolicy, SnapshotBlob, UndeleteBlob,
+    DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags,
+    LeaseBlob, PutBlob, QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata,
+    SetBlobProperties, SetBlobTags, SetBlobTier, SetImmutabilityPolicy, SnapshotBlob, UndeleteBlob,
 };
+use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
