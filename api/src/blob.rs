@@ -29,6 +29,7 @@ mod lease;
 mod listing;
 mod new_blob;
 mod page;
+mod source;
 mod website;
 
 /// The Blob service.
