@@ -54,6 +54,15 @@ enum DurabilityName {
     Os,
 }
 
+impl From<DurabilityName> for Durability {
+    fn from(name: DurabilityName) -> Self {
+        match name {
+            DurabilityName::Os => Self::Os,
+            DurabilityName::Sync => Self::Sync,
+        }
+    }
+}
+
 /// Which tokens are believed without asking anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -272,10 +281,7 @@ impl Config {
         } = settings;
         let defaults = EngineConfig::default();
         let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
-        let durability = match durability.or(file.durability).unwrap_or(DurabilityName::Sync) {
-            DurabilityName::Os => Durability::Os,
-            DurabilityName::Sync => Durability::Sync,
-        };
+        let durability = durability.or(file.durability).unwrap_or(DurabilityName::Sync).into();
         let engine = EngineConfig {
             disks: temporary.as_ref().map_or(kept_disks, |folder| vec![folder.path().to_owned()]),
             durability: if temporary.is_some() { Durability::Os } else { durability },

@@ -36,6 +36,7 @@ mod new_blob;
 mod tag_document;
 mod tag_query;
 mod page;
+mod source;
 mod website;
 
 /// The Blob service.

@@ -98,7 +98,7 @@ fn a_source_is_ours_by_any_name_that_means_this_server() {
     }
     // By the name under which the client came, which nobody but the client knows.
     let named = Request::new("PUT", "/copies/blob")
-        .header("host", "storage.test:8080")
-        .header("x-ms-copy-source", &format!("http://storage.test:8080/{account}/copies/source"));
+        .header("host", &format!("{account}.blob.storage.test:8080"))
+        .header("x-ms-copy-source", &format!("http://{account}.blob.storage.test:8080/copies/source"));
     assert_eq!(client.call(&named).expect(202).header("x-ms-copy-status"), Some("success"));
 }

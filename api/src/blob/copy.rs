@@ -1,6 +1,6 @@
 //! Copies: operations whose bytes come from an address and not from the request.
 //!
-//! [`source`] finds out what the address means, whether the caller may read there, and opens it. What is done with the
+//! [`source`](super::source) finds out what the address means, whether the caller may read there, and opens it. What is done with the
 //! bytes is the same as with those of a body: they are staged, checked, and named by a verb. Only [`CopyBlob`] may go on
 //! after its answer ([`transfer`]).
 //!
@@ -8,12 +8,12 @@
 
 use crate::auth::Gate;
 use crate::blob::headers;
+use crate::blob::source::Source;
 use crate::body::Body;
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::source::Sources;
 use crate::{guid, header};
-use source::Source;
 use std::fmt;
 use std::sync::Arc;
 use storage_engine::blob::{CopyStatus, NewBlob, Stamp};
@@ -26,7 +26,6 @@ mod copy_blob_from_url;
 mod put_blob_from_url;
 mod put_block_from_url;
 mod put_page_from_url;
-mod source;
 mod transfer;
 
 pub(super) use abort_copy_blob::AbortCopyBlob;

@@ -14,9 +14,11 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{Family, Step, Transaction, View};
 
+/// When a state is due, if it is.
+type TimeOf = fn(&BlobRecord) -> Option<Timestamp>;
+
 /// What a state is entered for in the index of times, and when it is due.
-pub(super) const DUE: [(Kind, fn(&BlobRecord) -> Option<Timestamp>); 2] =
-    [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of)];
+pub(super) const DUE: [(Kind, TimeOf); 2] = [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of)];
 
 /// The record of a state, whether or not it is to be seen.
 pub(super) fn get(view: &dyn View, place: &Place, state: State) -> Result<Option<BlobRecord>> {

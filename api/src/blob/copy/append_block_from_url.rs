@@ -1,6 +1,6 @@
 //! *Append Block From URL*: adds bytes of a source to the end of an append blob.
 
-use super::source::{SourceRequest, broken_off};
+use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;

@@ -5,9 +5,9 @@
 //! the destination changes in one verb. All else is pending: the destination is replaced by an empty blob, which other
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
 
-use super::source::{Source, SourceRequest, broken_off};
 use super::transfer::{Promise, Transfer};
 use super::{Gifts, TagOption, accepted};
+use crate::blob::source::{Source, SourceRequest, broken_off};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;

@@ -1,7 +1,7 @@
 //! *Copy Blob From URL*: a copy that is done when it is answered, of block blobs of at most 256 MiB.
 
-use super::source::{SourceRequest, broken_off};
 use super::{Gifts, TagOption, accepted};
+use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::{self, Checksums};

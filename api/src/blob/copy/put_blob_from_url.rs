@@ -2,8 +2,8 @@
 //! blob comes of it. The source's HTTP headers and metadata come along unless the request gives its own, or says that
 //! it does not want them. No state of a copy is kept: the blob is as if it had been written.
 
-use super::source::{SourceRequest, broken_off};
 use super::{Gifts, TagOption};
+use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::{self, Checksums};

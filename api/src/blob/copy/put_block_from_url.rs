@@ -1,7 +1,7 @@
 //! *Put Block From URL*. As [*Put Block*](crate::blob::block::PutBlock), with bytes of a source.
 
-use super::source::{SourceRequest, broken_off};
 use crate::blob::block::put_block::{self, block_id};
+use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;

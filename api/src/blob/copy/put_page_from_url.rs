@@ -1,6 +1,6 @@
 //! *Put Page From URL*: writes pages with bytes of a source. At most 4 MiB, so they are held in memory whole.
 
-use super::source::{SourceRequest, broken_off, cut_short, too_large};
+use crate::blob::source::{SourceRequest, broken_off, cut_short, too_large};
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
 use crate::checksum::{self, Checksums, Md5Sum};

@@ -7,7 +7,7 @@
 //! A source that goes on in the middle (by ranges, after it broke off) is not asked again: the copy fails, and whoever
 //! wanted it starts it anew. Pages that hold nothing but zeros are not written, so a sparse page blob stays sparse.
 
-use super::source::{Source, broken_off};
+use crate::blob::source::{Source, broken_off};
 use crate::error::{Intent, StorageError};
 use crate::source::Sources;
 use bytes::{Bytes, BytesMut};
@@ -106,7 +106,7 @@ impl Transfer {
     async fn next(&mut self, so_far: &mut u64) -> Result<Option<Bytes>, StorageError> {
         let Some(piece) = self.source.bytes.next().await.map_err(broken_off)? else {
             let whole = *so_far == self.source.length;
-            return if whole { Ok(None) } else { Err(super::source::cut_short()) };
+            return if whole { Ok(None) } else { Err(crate::blob::source::cut_short()) };
         };
         let former = *so_far;
         *so_far += piece.len() as u64;
@@ -154,7 +154,7 @@ impl Transfer {
     async fn unchanged(&mut self) -> Result<(), StorageError> {
         let Some((at, which, etag)) = &self.source.own else { return Ok(()) };
         let now = self.store.properties(at, *which, Conditions::default()).await.map_err(engine)?;
-        if now.etag == *etag { Ok(()) } else { Err(super::source::changed()) }
+        if now.etag == *etag { Ok(()) } else { Err(crate::blob::source::changed()) }
     }
 }
 

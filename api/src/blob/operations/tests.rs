@@ -87,12 +87,7 @@ fn requests_for_append_and_page_blobs_mean_their_operations() {
         ("PUT", "/mycontainer/myblob?comp=seal", &[], "AppendBlobSeal"),
         ("PUT", "/mycontainer/myblob?comp=page", &[("x-ms-page-write", "Update")], "PutPage"),
         ("PUT", "/mycontainer/myblob?comp=page", &[("x-ms-page-write", "clear")], "ClearPage"),
-        (
-            "GET",
-            "/mycontainer/myblob?comp=pagelist&snapshot=2026-01-02T03:04:05.1234567Z",
-            &[],
-            "GetPageRanges",
-        ),
+        ("GET", "/myc/myblob?comp=pagelist&snapshot=2026-01-02T03:04:05.1234567Z", &[], "GetPageRanges"),
         ("GET", "/mycontainer/myblob?comp=pagelist&prevsnapshot=x", &[], "GetPageRangesDiff"),
         ("GET", "/c/b?comp=pagelist", &[("x-ms-previous-snapshot-url", "http://x/y")], "GetPageRangesDiff"),
     ] {
@@ -101,17 +96,27 @@ fn requests_for_append_and_page_blobs_mean_their_operations() {
 }
 
 #[test]
-fn what_is_not_built_is_said_not_to_be() {
+fn a_source_makes_another_operation_of_a_write() {
     let source = ("x-ms-copy-source", "https://x/y");
-    for (method, path, headers) in [
-        ("PUT", "/c/b", &[source][..]),
-        ("PUT", "/c/b?comp=appendblock", &[source]),
-        ("PUT", "/c/b?comp=page", &[source, ("x-ms-page-write", "update")]),
-        ("PUT", "/c/b", &[("x-ms-blob-type", "BlockBlob"), source]),
-        ("PUT", "/c/b?comp=block&blockid=AAAA", &[source]),
+    for (path, headers, name) in [
+        ("/c/b", &[source][..], "CopyBlob"),
+        ("/c/b", &[source, ("x-ms-requires-sync", "false")], "CopyBlob"),
+        ("/c/b", &[source, ("x-ms-requires-sync", "true")], "CopyBlobFromUrl"),
+        ("/c/b", &[source, ("x-ms-blob-type", "BlockBlob")], "PutBlobFromUrl"),
+        ("/c/b?comp=copy&copyid=x", &[("x-ms-copy-action", "abort")], "AbortCopyBlob"),
+        ("/c/b?comp=block&blockid=AAAA", &[source], "PutBlockFromUrl"),
+        ("/c/b?comp=appendblock", &[source], "AppendBlockFromUrl"),
+        ("/c/b?comp=page", &[source, ("x-ms-page-write", "update")], "PutPageFromUrl"),
     ] {
-        assert_eq!(named(method, path, headers), Err(ErrorCode::NotImplemented), "{path} {headers:?}");
+        assert_eq!(named("PUT", path, headers), Ok(name), "{path} {headers:?}");
     }
+}
+
+#[test]
+fn what_is_not_built_is_said_not_to_be() {
+    let clear = [("x-ms-copy-source", "https://x/y"), ("x-ms-page-write", "clear")];
+    assert!(named("PUT", "/c/b?comp=page", &clear).is_err());
+    assert!(named("PUT", "/c/b?comp=incrementalcopy", &clear).is_err());
     for (method, path) in [
         ("PUT", "/c/b?comp=metadata&snapshot=2026-01-02T03:04:05.1234567Z"),
         ("PUT", "/c/b?comp=lease&versionid=2026-01-02T03:04:05.1234567Z"),

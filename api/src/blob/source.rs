@@ -7,7 +7,7 @@
 //!
 //! # Whose right it is
 //! The right to read comes from the address (a shared access signature), from `x-ms-copy-source-authorization`, from the
-//! container being public, or, for [*Copy Blob*](super::CopyBlob) within one account alone, from the caller's key or
+//! container being public, or, for [*Copy Blob*](super::copy::CopyBlob) within one account alone, from the caller's key or
 //! token. Page "Copy Blob"; the pages of the other operations know no such loan.
 //!
 //! # Which address is ours
