@@ -1,3 +1,5 @@
+//! Sealed chunks and pages: any range comes back, nothing shows, and changes are found out.
+
 use super::unit::{FILLED_BYTES, SALT_BYTES, Sealer, content_bytes, open_whole};
 use super::{CustomerKey, Framing, SealKey, SealedReader, page::PageCipher};
 use crate::blob::fixture::MemoryChunks;

@@ -1,3 +1,5 @@
+//! Encrypted blobs of all kinds through the verbs: one key each, scopes, and containers that have one.
+
 use super::*;
 use crate::blob::fixture::{Fixture, block_id, read_all};
 use crate::blob::{
