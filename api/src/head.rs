@@ -2,7 +2,7 @@
 //! is refused in the same words everywhere.
 
 use crate::auth::Caller;
-use crate::error::{ErrorCode, StorageError};
+use crate::error::{ErrorCode, StorageError, secret};
 use crate::header;
 use crate::query::Query;
 use crate::target::{ServiceKind, Target};
@@ -193,8 +193,8 @@ impl Head {
 
 /// Has values that open doors printed as such only, whoever prints the headers.
 fn hide_secrets(headers: &mut http::HeaderMap) {
-    for name in [header::AUTHORIZATION, header::X_MS_COPY_SOURCE, header::X_MS_ENCRYPTION_KEY] {
-        if let Some(value) = headers.get_mut(name) {
+    for (name, value) in headers.iter_mut() {
+        if secret::is_header(name.as_str()) || name == header::X_MS_COPY_SOURCE {
             value.set_sensitive(true);
         }
     }

@@ -14,8 +14,8 @@ use api::auth::role::Roles;
 use api::auth::{AccountKeys, Accounts, Gate, Identities, Identity, Principal};
 use api::error::{ErrorCode, StorageError};
 use api::head::Head;
-use api::operation::Access;
-use api::target::{Level, Resource};
+use api::operation::{Access, Asked};
+use api::target::Resource;
 use api::{Arrival, Body, Front, Observer, ServiceKind, Summary};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -57,10 +57,10 @@ impl Roles for Readers {
         &self,
         identity: &Identity,
         account: &AccountName,
-        (_, _, access): (ServiceKind, Level, Access),
+        asked: Asked,
         _: &Resource,
     ) -> bool {
-        identity.object == USER && account.as_str() == "devaccount" && access == Access::Read
+        identity.object == USER && account.as_str() == "devaccount" && asked.access == Access::Read
     }
 }
 
