@@ -53,13 +53,7 @@ impl Accounts for Fixtures {
 struct Readers;
 
 impl Roles for Readers {
-    fn allows(
-        &self,
-        identity: &Identity,
-        account: &AccountName,
-        asked: Asked,
-        _: &Resource,
-    ) -> bool {
+    fn allows(&self, identity: &Identity, account: &AccountName, asked: Asked, _: &Resource) -> bool {
         identity.object == USER && account.as_str() == "devaccount" && asked.access == Access::Read
     }
 }

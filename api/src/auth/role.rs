@@ -39,13 +39,7 @@ impl AssignedRoles {
 }
 
 impl Roles for AssignedRoles {
-    fn allows(
-        &self,
-        identity: &Identity,
-        account: &AccountName,
-        asked: Asked,
-        resource: &Resource,
-    ) -> bool {
+    fn allows(&self, identity: &Identity, account: &AccountName, asked: Asked, resource: &Resource) -> bool {
         let ways = actions(asked).unwrap_or_default();
         // Who needs no action need not be looked up.
         if ways.iter().any(|way| way.is_empty()) {

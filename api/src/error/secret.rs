@@ -63,7 +63,10 @@ mod tests {
         for (text, shown) in [
             ("", ""),
             ("PUT\n\nx-ms-date:now\n", "PUT\n\nx-ms-date:now\n"),
-            ("x-ms-encryption-key:AAAA\nx-ms-encryption-key-sha256:BB", "x-ms-encryption-key:...\nx-ms-encryption-key-sha256:BB"),
+            (
+                "x-ms-encryption-key:AAAA\nx-ms-encryption-key-sha256:BB",
+                "x-ms-encryption-key:...\nx-ms-encryption-key-sha256:BB",
+            ),
             ("x-ms-copy-source-authorization:Bearer abc\n/acc", "x-ms-copy-source-authorization:...\n/acc"),
             ("a\nsig:AAAA'.", "a\nsig:..."),
             (

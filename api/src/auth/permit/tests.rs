@@ -167,15 +167,11 @@ fn tags(identity: &Identity, asked: Asked) -> bool {
 }
 
 impl Roles for Readers {
-    fn allows(
-        &self,
-        identity: &Identity,
-        _: &AccountName,
-        asked: Asked,
-        _: &Resource,
-    ) -> bool {
-        let may = |access| access == Access::Read || (identity.object == "writer" && access == Access::Create);
-        ["reader", "writer", "tagger"].contains(&&*identity.object) && (may(asked.access) || tags(identity, asked))
+    fn allows(&self, identity: &Identity, _: &AccountName, asked: Asked, _: &Resource) -> bool {
+        let may =
+            |access| access == Access::Read || (identity.object == "writer" && access == Access::Create);
+        ["reader", "writer", "tagger"].contains(&&*identity.object)
+            && (may(asked.access) || tags(identity, asked))
     }
 }
 

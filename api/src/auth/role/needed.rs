@@ -110,9 +110,8 @@ mod tests {
 
     #[test]
     fn a_row_that_nobody_thought_of_has_none() {
-        let ways = |service, level, access, method| {
-            actions(Asked { service, method, level, access, comp: None })
-        };
+        let ways =
+            |service, level, access, method| actions(Asked { service, method, level, access, comp: None });
         assert_eq!(ways(ServiceKind::Queue, Level::Blob, Access::Read, "GET"), None);
         assert_eq!(ways(ServiceKind::Table, Level::Service, Access::DelegationKey, "POST"), None);
         let tags = |method| ways(ServiceKind::Blob, Level::Blob, Access::Tags, method);

@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn only_rights_that_old_versions_lack_are_kept_from_them() {
         let of = |letters: &str| {
-            adds_or_creates(&StoredPolicy { permissions: Some(letters.to_owned()), ..StoredPolicy::default() })
+            adds_or_creates(&StoredPolicy {
+                permissions: Some(letters.to_owned()),
+                ..StoredPolicy::default()
+            })
         };
         assert!(of("ra") && of("cw") && !of("rwdl") && !adds_or_creates(&StoredPolicy::default()));
     }
