@@ -10,7 +10,7 @@
 //! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
 //! [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
-//! the commands that administer accounts, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
+//! the commands that administer accounts, [`secrets`] looks for secrets where they must not be, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
 #![expect(
@@ -30,6 +30,7 @@ mod growth;
 mod node;
 mod random;
 mod sdk;
+mod secrets;
 mod services;
 mod sign;
 mod smoke;
