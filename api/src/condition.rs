@@ -3,13 +3,16 @@
 //! Which headers may stand together is the protocol's affair and is judged here; what they mean for a resource
 //! is the engine's. A date that is none is refused, not ignored as in plain HTTP: a write that was to happen
 //! only under a condition must not happen without it. An operation that takes no conditions refuses them.
+//!
+//! The lease under which a request comes, and what a blob's tags must be, are conditions too, which stand beside any
+//! others.
 
 use crate::error::{ErrorCode, StorageError};
 use crate::etag;
 use crate::head::Head;
-use crate::header;
 use crate::time::parse_rfc1123;
-use storage_engine::blob::{Conditions, EtagMatch};
+use crate::{guid, header, tags};
+use storage_engine::blob::{Conditions, EtagMatch, LeaseId};
 use storage_engine::clock::Timestamp;
 
 /// The conditions of a read. All may stand together, and tags may be lists.
@@ -17,6 +20,7 @@ use storage_engine::clock::Timestamp;
 /// # Errors
 /// `UnsatisfiableCondition` for `If-None-Match: *`; `InvalidHeaderValue`.
 pub(crate) fn of_read(head: &Head) -> Result<Conditions, StorageError> {
+    refuse_tier_age(head)?;
     let conditions = read(head)?;
     if conditions.if_none_match.contains(&EtagMatch::Any) {
         return Err(StorageError::new(ErrorCode::UnsatisfiableCondition));
@@ -30,6 +34,11 @@ pub(crate) fn of_read(head: &Head) -> Result<Conditions, StorageError> {
 /// # Errors
 /// `MultipleConditionHeadersNotSupported` for other pairs; `InvalidHeaderValue`, also for a list of tags.
 pub(crate) fn of_write(head: &Head) -> Result<Conditions, StorageError> {
+    refuse_tier_age(head)?;
+    judged(head)
+}
+
+fn judged(head: &Head) -> Result<Conditions, StorageError> {
     let mut conditions = read(head)?;
     for (name, tags) in
         [(header::IF_MATCH, &conditions.if_match), (header::IF_NONE_MATCH, &conditions.if_none_match)]
@@ -59,20 +68,71 @@ pub(crate) fn of_write(head: &Head) -> Result<Conditions, StorageError> {
     Ok(conditions)
 }
 
-/// The conditions of a write to a container, which knows only dates.
+/// The conditions of a write to a container, which knows only dates and its lease.
 ///
 /// # Errors
 /// `ConditionHeadersNotSupported` for tags, or as [`of_write`].
 pub(crate) fn of_container_write(head: &Head) -> Result<Conditions, StorageError> {
-    refuse(head, &[header::IF_MATCH, header::IF_NONE_MATCH])?;
+    refuse(head, &[header::IF_MATCH, header::IF_NONE_MATCH, header::X_MS_IF_TAGS])?;
     of_write(head)
 }
 
-/// For an operation that takes no conditions.
+/// The conditions of an operation that knows only the lease and the blob's tags.
+///
+/// # Errors
+/// `ConditionHeadersNotSupported` for others; `InvalidHeaderValue`.
+pub(crate) fn of_lease_and_tags(head: &Head) -> Result<Conditions, StorageError> {
+    refuse_version_and_age(head)?;
+    refuse_tier_age(head)?;
+    read(head)
+}
+
+/// The conditions of a deletion: as [`of_write`], and when the tier changed.
+///
+/// # Errors
+/// As [`of_write`].
+pub(crate) fn of_delete(head: &Head) -> Result<Conditions, StorageError> {
+    Ok(Conditions {
+        if_tier_modified_since: date(head, header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE)?,
+        if_tier_unmodified_since: date(head, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE)?,
+        ..judged(head)?
+    })
+}
+
+/// The id of the lease under which a request comes.
+///
+/// # Errors
+/// `InvalidHeaderValue` if it is none.
+pub(crate) fn lease(head: &Head) -> Result<Option<LeaseId>, StorageError> {
+    lease_id(head, header::X_MS_LEASE_ID)
+}
+
+/// The id of a lease in a header.
+///
+/// # Errors
+/// `InvalidHeaderValue` if it is none.
+pub(crate) fn lease_id(head: &Head, name: &'static str) -> Result<Option<LeaseId>, StorageError> {
+    let parse =
+        |text| guid::parse_any(text).map(LeaseId).ok_or_else(|| StorageError::invalid_header(name, text));
+    head.text(name)?.map(parse).transpose()
+}
+
+/// For an operation that takes no conditions, except perhaps the lease.
 ///
 /// # Errors
 /// `ConditionHeadersNotSupported` if there is one.
 pub(crate) fn none(head: &Head) -> Result<(), StorageError> {
+    refuse_version_and_age(head)?;
+    refuse_tier_age(head)?;
+    refuse(head, &[header::X_MS_IF_TAGS])
+}
+
+/// When the tier changed is a condition of a deletion only.
+fn refuse_tier_age(head: &Head) -> Result<(), StorageError> {
+    refuse(head, &[header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE])
+}
+
+fn refuse_version_and_age(head: &Head) -> Result<(), StorageError> {
     refuse(head, &[header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE])?;
     refuse(head, &[header::IF_MATCH, header::IF_NONE_MATCH])
 }
@@ -88,6 +148,8 @@ fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
 
 fn read(head: &Head) -> Result<Conditions, StorageError> {
     Ok(Conditions {
+        lease: lease(head)?,
+        if_tags: tags::expression::of_header(head)?,
         if_match: head.text(header::IF_MATCH)?.map(etag::parse_list).unwrap_or_default(),
         if_none_match: head.text(header::IF_NONE_MATCH)?.map(etag::parse_list).unwrap_or_default(),
         if_modified_since: date(head, header::IF_MODIFIED_SINCE)?,
@@ -153,6 +215,38 @@ mod tests {
             assert_eq!(code, ErrorCode::MultipleConditionHeadersNotSupported, "{pairs:?}");
         }
         assert_eq!(refusal(of_write(&head(&[("if-match", "0x1,0x2")]))), ErrorCode::InvalidHeaderValue);
+    }
+
+    #[test]
+    fn the_lease_and_tags_stand_beside_any_other_condition() {
+        let pairs: Pairs<'_> = &[
+            ("if-match", "0x1"),
+            ("x-ms-if-tags", "a = '1'"),
+            ("x-ms-lease-id", "{C9DA6455-213D-42C9-9A79-3E9149A57833}"),
+        ];
+        let conditions = of_write(&head(pairs)).unwrap();
+        let id = guid::parse("c9da6455-213d-42c9-9a79-3e9149a57833").map(LeaseId);
+        assert_eq!(
+            (conditions.lease, conditions.if_tags.is_some(), conditions.if_match.len()),
+            (id, true, 1)
+        );
+        assert_eq!(refusal(of_lease_and_tags(&head(pairs))), ErrorCode::ConditionHeadersNotSupported);
+        let beside = pairs.get(1..).unwrap();
+        assert!(of_lease_and_tags(&head(beside)).is_ok());
+        assert_eq!(refusal(of_container_write(&head(beside))), ErrorCode::ConditionHeadersNotSupported);
+        assert_eq!(none(&head(beside)).unwrap_err().code, ErrorCode::ConditionHeadersNotSupported);
+        for bad in [("x-ms-if-tags", "a"), ("x-ms-lease-id", "mine")] {
+            assert_eq!(refusal(of_read(&head(&[bad]))), ErrorCode::InvalidHeaderValue);
+        }
+    }
+
+    #[test]
+    fn when_the_tier_changed_is_a_condition_of_deletions_only() {
+        let tier = head(&[("x-ms-access-tier-if-modified-since", DATE)]);
+        assert_eq!(of_delete(&tier).unwrap().if_tier_modified_since, parse_rfc1123(DATE));
+        for refused in [of_read(&tier), of_write(&tier), of_lease_and_tags(&tier)] {
+            assert_eq!(refusal(refused), ErrorCode::ConditionHeadersNotSupported);
+        }
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Contents of blobs on their way in and out: streams between the socket and the engine, never collected.
 
 mod download;
+mod gather;
 mod upload;
 
 pub(crate) use download::{Framed, body, body_of, collect};
+pub(crate) use gather::gather;
 pub(crate) use upload::{Received, Receiving, stage, stage_block};
 
-use crate::version::{EMPTY_HEADERS_SIGNED, LARGE_BLOCKS, Version};
+use crate::error::StorageError;
+use crate::head::Head;
+use crate::header;
+use crate::version::{EMPTY_HEADERS_SIGNED, LARGE_APPENDS, LARGE_BLOCKS, Version};
 
 const MIB: u64 = 1 << 20;
 
@@ -14,6 +19,27 @@ const MIB: u64 = 1 << 20;
 pub(crate) const BLOB_BYTES_MAX: u64 = 5_000 * MIB;
 /// Most bytes of a block, in the newest version.
 pub(crate) const BLOCK_BYTES_MAX: u64 = 4_000 * MIB;
+
+/// Most bytes of an appended block, in the newest version.
+pub(crate) const APPEND_BYTES_MAX: u64 = 100 * MIB;
+/// Most bytes of pages that one request writes. Page "Put Page".
+pub(crate) const PAGES_BYTES_MAX: u64 = 4 * MIB;
+
+/// Most bytes of an appended block. Page "Append Block".
+pub(crate) fn append_bytes_max(version: Version) -> u64 {
+    if version >= LARGE_APPENDS { APPEND_BYTES_MAX } else { 4 * MIB }
+}
+
+/// Refuses a body where there must be none.
+///
+/// # Errors
+/// `InvalidHeaderValue`, of the body's length.
+pub(crate) fn refuse_body(head: &Head) -> Result<(), StorageError> {
+    match head.content_length()? {
+        None | Some(0) => Ok(()),
+        Some(bytes) => Err(StorageError::invalid_header(header::CONTENT_LENGTH, &bytes.to_string())),
+    }
+}
 
 /// Most bytes of a blob in one piece. Page "Put Blob".
 pub(crate) fn blob_bytes_max(version: Version) -> u64 {

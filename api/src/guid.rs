@@ -28,6 +28,18 @@ pub(crate) fn parse(text: &str) -> Option<u128> {
     groups.next().is_none().then_some(bits)
 }
 
+/// Reads the spellings of ids that clients' libraries know: as [`parse`], without hyphens, or in brackets.
+pub(crate) fn parse_any(text: &str) -> Option<u128> {
+    let inside = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
+    if let Some(inner) = inside('{', '}').or_else(|| inside('(', ')')) {
+        return parse(inner);
+    }
+    if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return u128::from_str_radix(text, 16).ok();
+    }
+    parse(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +50,22 @@ mod tests {
         fn every_bit_comes_back(bits: u128) {
             prop_assert_eq!(parse(&print(bits)), Some(bits));
             prop_assert_eq!(parse(&print(bits).to_uppercase()), Some(bits));
+        }
+    }
+
+    #[test]
+    fn ids_are_read_however_libraries_spell_them() {
+        let bits = parse("c9da6455-213d-42c9-9a79-3e9149a57833");
+        for same in [
+            "C9DA6455-213D-42C9-9A79-3E9149A57833",
+            "c9da6455213d42c99a793e9149a57833",
+            "{c9da6455-213d-42c9-9a79-3e9149a57833}",
+            "(c9da6455-213d-42c9-9a79-3e9149a57833)",
+        ] {
+            assert_eq!(parse_any(same), bits, "{same}");
+        }
+        for bad in ["", "{c9da6455-213d-42c9-9a79-3e9149a57833)", "+9da6455213d42c99a793e9149a57833", "{}"] {
+            assert_eq!(parse_any(bad), None, "{bad}");
         }
     }
 

@@ -193,8 +193,9 @@ impl Head {
 
 /// Has values that open doors printed as such only, whoever prints the headers.
 fn hide_secrets(headers: &mut http::HeaderMap) {
+    let with_signature = [header::X_MS_COPY_SOURCE, header::X_MS_PREVIOUS_SNAPSHOT_URL];
     for (name, value) in headers.iter_mut() {
-        if secret::is_header(name.as_str()) || name == header::X_MS_COPY_SOURCE {
+        if secret::is_header(name.as_str()) || with_signature.contains(&name.as_str()) {
             value.set_sensitive(true);
         }
     }

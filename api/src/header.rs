@@ -97,16 +97,30 @@ names! {
     X_MS = "x-ms-";
     /// Hot, cool and so on.
     X_MS_ACCESS_TIER = "x-ms-access-tier";
+    /// When the tier was changed.
+    X_MS_ACCESS_TIER_CHANGE_TIME = "x-ms-access-tier-change-time";
     /// A condition on when the tier was changed.
     X_MS_ACCESS_TIER_IF_MODIFIED_SINCE = "x-ms-access-tier-if-modified-since";
     /// A condition on when the tier was changed.
     X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE = "x-ms-access-tier-if-unmodified-since";
+    /// Whether the tier is the account's and not the blob's own.
+    X_MS_ACCESS_TIER_INFERRED = "x-ms-access-tier-inferred";
     /// What kind of account it is.
     X_MS_ACCOUNT_KIND = "x-ms-account-kind";
     /// Messages in a queue, roughly.
     X_MS_APPROXIMATE_MESSAGES_COUNT = "x-ms-approximate-messages-count";
+    /// That a blob is on its way out of the archive.
+    X_MS_ARCHIVE_STATUS = "x-ms-archive-status";
+    /// Where an appended block begins.
+    X_MS_BLOB_APPEND_OFFSET = "x-ms-blob-append-offset";
     /// `Cache-Control` to keep with a blob.
     X_MS_BLOB_CACHE_CONTROL = "x-ms-blob-cache-control";
+    /// Blocks of an append blob.
+    X_MS_BLOB_COMMITTED_BLOCK_COUNT = "x-ms-blob-committed-block-count";
+    /// The length that an append blob must have.
+    X_MS_BLOB_CONDITION_APPENDPOS = "x-ms-blob-condition-appendpos";
+    /// The length that an append blob must not exceed.
+    X_MS_BLOB_CONDITION_MAXSIZE = "x-ms-blob-condition-maxsize";
     /// `Content-Disposition` to keep with a blob.
     X_MS_BLOB_CONTENT_DISPOSITION = "x-ms-blob-content-disposition";
     /// `Content-Encoding` to keep with a blob.
@@ -121,6 +135,8 @@ names! {
     X_MS_BLOB_CONTENT_TYPE = "x-ms-blob-content-type";
     /// Anonymous access to a container.
     X_MS_BLOB_PUBLIC_ACCESS = "x-ms-blob-public-access";
+    /// Whether an append blob is sealed.
+    X_MS_BLOB_SEALED = "x-ms-blob-sealed";
     /// Of a page blob.
     X_MS_BLOB_SEQUENCE_NUMBER = "x-ms-blob-sequence-number";
     /// Block, page or append blob.
@@ -135,14 +151,30 @@ names! {
     X_MS_CONTINUATION_NEXT_ROW_KEY = "x-ms-continuation-nextrowkey";
     /// Where a query of tables goes on.
     X_MS_CONTINUATION_NEXT_TABLE_NAME = "x-ms-continuation-nexttablename";
+    /// When a copy ended.
+    X_MS_COPY_COMPLETION_TIME = "x-ms-copy-completion-time";
+    /// The snapshot that an incremental copy ended with.
+    X_MS_COPY_DESTINATION_SNAPSHOT = "x-ms-copy-destination-snapshot";
+    /// The id of a copy.
+    X_MS_COPY_ID = "x-ms-copy-id";
+    /// Bytes copied, of how many.
+    X_MS_COPY_PROGRESS = "x-ms-copy-progress";
     /// Where to copy from.
     X_MS_COPY_SOURCE = "x-ms-copy-source";
+    /// Where a copy stands.
+    X_MS_COPY_STATUS = "x-ms-copy-status";
+    /// What went wrong with a copy.
+    X_MS_COPY_STATUS_DESCRIPTION = "x-ms-copy-status-description";
     /// When a blob came to be.
     X_MS_CREATION_TIME = "x-ms-creation-time";
     /// When the client sent the request.
     X_MS_DATE = "x-ms-date";
     /// The encryption scope of a container's blobs.
     X_MS_DEFAULT_ENCRYPTION_SCOPE = "x-ms-default-encryption-scope";
+    /// Which container to restore.
+    X_MS_DELETED_CONTAINER_NAME = "x-ms-deleted-container-name";
+    /// Which of the deleted containers of a name.
+    X_MS_DELETED_CONTAINER_VERSION = "x-ms-deleted-container-version";
     /// What to do with a blob's snapshots.
     X_MS_DELETE_SNAPSHOTS = "x-ms-delete-snapshots";
     /// Whether a deleted blob can come back.
@@ -167,32 +199,62 @@ names! {
     X_MS_HAS_IMMUTABILITY_POLICY = "x-ms-has-immutability-policy";
     /// Whether a container has a legal hold.
     X_MS_HAS_LEGAL_HOLD = "x-ms-has-legal-hold";
+    /// What a sequence number must be.
+    X_MS_IF_SEQUENCE_NUMBER_EQ = "x-ms-if-sequence-number-eq";
+    /// What a sequence number must be at most.
+    X_MS_IF_SEQUENCE_NUMBER_LE = "x-ms-if-sequence-number-le";
+    /// What a sequence number must be less than.
+    X_MS_IF_SEQUENCE_NUMBER_LT = "x-ms-if-sequence-number-lt";
     /// A condition on a blob's tags.
     X_MS_IF_TAGS = "x-ms-if-tags";
     /// Locked or unlocked.
     X_MS_IMMUTABILITY_POLICY_MODE = "x-ms-immutability-policy-mode";
     /// Until when a blob must not change.
     X_MS_IMMUTABILITY_POLICY_UNTIL_DATE = "x-ms-immutability-policy-until-date";
+    /// Whether blobs of a container may have policies of their own.
+    X_MS_IMMUTABLE_STORAGE_WITH_VERSIONING_ENABLED = "x-ms-immutable-storage-with-versioning-enabled";
+    /// Whether a blob is the target of incremental copies.
+    X_MS_INCREMENTAL_COPY = "x-ms-incremental-copy";
+    /// Whether a version is the current one.
+    X_MS_IS_CURRENT_VERSION = "x-ms-is-current-version";
     /// Whether the account has a hierarchical namespace.
     X_MS_IS_HNS_ENABLED = "x-ms-is-hns-enabled";
+    /// When a blob was last read.
+    X_MS_LAST_ACCESS_TIME = "x-ms-last-access-time";
+    /// What to do with a lease.
+    X_MS_LEASE_ACTION = "x-ms-lease-action";
+    /// Seconds until a broken lease ends.
+    X_MS_LEASE_BREAK_PERIOD = "x-ms-lease-break-period";
+    /// Seconds of a lease, or whether it has an end.
+    X_MS_LEASE_DURATION = "x-ms-lease-duration";
     /// The lease that the client holds.
     X_MS_LEASE_ID = "x-ms-lease-id";
     /// `available`, `leased` and so on.
     X_MS_LEASE_STATE = "x-ms-lease-state";
     /// `locked` or `unlocked`.
     X_MS_LEASE_STATUS = "x-ms-lease-status";
+    /// Seconds that are left of a broken lease.
+    X_MS_LEASE_TIME = "x-ms-lease-time";
     /// Whether a blob must not change until this is lifted.
     X_MS_LEGAL_HOLD = "x-ms-legal-hold";
     /// Common prefix of user metadata.
     X_MS_META = "x-ms-meta-";
+    /// Whether pages are written or cleared.
+    X_MS_PAGE_WRITE = "x-ms-page-write";
     /// The proof of having got a message.
     X_MS_POPRECEIPT = "x-ms-popreceipt";
+    /// The address of a snapshot to compare with.
+    X_MS_PREVIOUS_SNAPSHOT_URL = "x-ms-previous-snapshot-url";
+    /// The id that a lease is to have.
+    X_MS_PROPOSED_LEASE_ID = "x-ms-proposed-lease-id";
     /// Bytes to read; wins over `Range`.
     X_MS_RANGE = "x-ms-range";
     /// Whether to answer a ranged read with its CRC-64.
     X_MS_RANGE_GET_CONTENT_CRC64 = "x-ms-range-get-content-crc64";
     /// Whether to answer a ranged read with its MD5.
     X_MS_RANGE_GET_CONTENT_MD5 = "x-ms-range-get-content-md5";
+    /// How soon a blob leaves the archive.
+    X_MS_REHYDRATE_PRIORITY = "x-ms-rehydrate-priority";
     /// Our id of the request.
     X_MS_REQUEST_ID = "x-ms-request-id";
     /// Whether what was written is encrypted at rest by the service.
@@ -203,14 +265,24 @@ names! {
     X_MS_SERVER_ENCRYPTED = "x-ms-server-encrypted";
     /// How the account's data is replicated.
     X_MS_SKU_NAME = "x-ms-sku-name";
+    /// The id of a snapshot.
+    X_MS_SNAPSHOT = "x-ms-snapshot";
+    /// The container to rename.
+    X_MS_SOURCE_CONTAINER_NAME = "x-ms-source-container-name";
+    /// The lease of the source.
+    X_MS_SOURCE_LEASE_ID = "x-ms-source-lease-id";
     /// Framing of a body with checksums.
     X_MS_STRUCTURED_BODY = "x-ms-structured-body";
     /// Bytes inside such a framing.
     X_MS_STRUCTURED_CONTENT_LENGTH = "x-ms-structured-content-length";
     /// A blob's tags.
     X_MS_TAGS = "x-ms-tags";
+    /// Tags of a blob.
+    X_MS_TAG_COUNT = "x-ms-tag-count";
     /// When a message can be got again.
     X_MS_TIME_NEXT_VISIBLE = "x-ms-time-next-visible";
     /// The version of the protocol.
     X_MS_VERSION = "x-ms-version";
+    /// The id of a version of a blob.
+    X_MS_VERSION_ID = "x-ms-version-id";
 }

@@ -50,6 +50,7 @@ mod reply;
 mod service;
 mod sql;
 mod structured;
+mod tags;
 #[cfg(test)]
 mod testing;
 

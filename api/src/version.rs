@@ -36,6 +36,10 @@ pub const HIERARCHICAL_NAMESPACE: Version = Version(2019, 7, 7);
 pub const LARGE_BLOCKS: Version = Version(2019, 12, 12);
 /// `x-ms-version: 2020-04-08`: deleted snapshots and versions may be deleted for good.
 pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
+/// `x-ms-version: 2020-10-02`: ranges of pages come in parts.
+pub const PAGE_RANGES_IN_PARTS: Version = Version(2020, 10, 2);
+/// `x-ms-version: 2022-11-02`: blocks of 100 MiB can be appended.
+pub const LARGE_APPENDS: Version = Version(2022, 11, 2);
 /// What a request without the header is taken for.
 pub const OLDEST: Version = Version(2009, 9, 19);
 

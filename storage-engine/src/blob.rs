@@ -67,7 +67,8 @@ pub use delete::{DeleteSnapshots, Deleted};
 pub use find::{FindBlobs, FoundBlob};
 pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{
-    PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction, SequenceConditions,
+    Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
+    SequenceConditions,
 };
 pub use properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,

@@ -1,20 +1,17 @@
 //! Which resource an operation means, and what it must not ask of it.
 //!
 //! Every operation takes its address from here, so none can forget to refuse what is not built: a client that
-//! asks for a tag, a tier, a key of its own or a hold must not be told that it has got one.
+//! asks for a key of its own must not be told that it has got one.
 
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
-use crate::header;
 use crate::target::Resource;
-use storage_engine::blob::BlobAddress;
+use crate::{header, time};
+use storage_engine::blob::{BlobAddress, Which};
 use storage_engine::name::{AccountName, BlobName, ContainerName};
 
 /// Headers that ask for what is not built. The one list.
-const UNBUILT: [&str; 18] = [
-    header::X_MS_ACCESS_TIER,
-    header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE,
-    header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE,
+const UNBUILT: [&str; 7] = [
     header::X_MS_COPY_SOURCE,
     header::X_MS_DEFAULT_ENCRYPTION_SCOPE,
     header::X_MS_DENY_ENCRYPTION_SCOPE_OVERRIDE,
@@ -22,14 +19,6 @@ const UNBUILT: [&str; 18] = [
     header::X_MS_ENCRYPTION_KEY,
     header::X_MS_ENCRYPTION_KEY_SHA256,
     header::X_MS_ENCRYPTION_SCOPE,
-    header::X_MS_EXPIRY_OPTION,
-    header::X_MS_EXPIRY_TIME,
-    header::X_MS_IF_TAGS,
-    header::X_MS_IMMUTABILITY_POLICY_MODE,
-    header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE,
-    header::X_MS_LEGAL_HOLD,
-    header::X_MS_SEQUENCE_NUMBER_ACTION,
-    header::X_MS_TAGS,
 ];
 
 /// Which container: account and name.
@@ -44,10 +33,9 @@ pub(crate) struct ContainerAddress {
 /// The container that is meant.
 ///
 /// # Errors
-/// `NotImplemented`, `LeaseNotPresentWithContainerOperation`, `InvalidResourceName`.
+/// `NotImplemented`, `InvalidResourceName`.
 pub(super) fn container(head: &Head) -> Result<ContainerAddress, StorageError> {
     refuse_unbuilt(head)?;
-    refuse_lease(head, ErrorCode::LeaseNotPresentWithContainerOperation)?;
     let Resource::Container(name) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
     };
@@ -58,11 +46,9 @@ pub(super) fn container(head: &Head) -> Result<ContainerAddress, StorageError> {
 /// The blob that is meant.
 ///
 /// # Errors
-/// `NotImplemented`, `LeaseNotPresentWithBlobOperation`, `InvalidResourceName` for the container's name,
-/// `InvalidUri` for the blob's.
+/// `NotImplemented`, `InvalidResourceName` for the container's name, `InvalidUri` for the blob's.
 pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
     refuse_unbuilt(head)?;
-    refuse_lease(head, ErrorCode::LeaseNotPresentWithBlobOperation)?;
     let Resource::Blob(container, blob) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));
     };
@@ -79,11 +65,24 @@ fn refuse_unbuilt(head: &Head) -> Result<(), StorageError> {
     }
 }
 
-/// Nothing is ever leased yet, so whoever names a lease names one that is not there.
-fn refuse_lease(head: &Head, code: ErrorCode) -> Result<(), StorageError> {
-    match head.text(header::X_MS_LEASE_ID)? {
-        Some(_) => Err(StorageError::new(code)),
-        None => Ok(()),
+/// Which state of the blob is meant: the query names a snapshot, a version, or neither.
+///
+/// # Errors
+/// `InvalidQueryParameterValue` for both at once, or for what is no moment.
+pub(super) fn which(head: &Head) -> Result<Which, StorageError> {
+    let given = |name| head.query.get(name).filter(|text| !text.is_empty());
+    let moment = |name, text| {
+        let invalid = || StorageError::invalid_query(name, text, "The value is not the id of a state.");
+        time::parse_iso8601(text).ok_or_else(invalid)
+    };
+    match (given("snapshot"), given("versionid")) {
+        (None, None) => Ok(Which::Base),
+        (Some(text), None) => moment("snapshot", text).map(Which::Snapshot),
+        (None, Some(text)) => moment("versionid", text).map(Which::Version),
+        (Some(_), Some(text)) => {
+            let reason = "A snapshot and a version cannot both be meant.";
+            Err(StorageError::invalid_query("versionid", text, reason))
+        }
     }
 }
 
@@ -116,10 +115,18 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_is_not_there_is_said_so() {
-        let lease = [("x-ms-lease-id", "00000000-0000-0000-0000-000000000000")];
-        assert_eq!(blob_code("/dev/con/b", &lease), Some(ErrorCode::LeaseNotPresentWithBlobOperation));
-        let head = testing::head(ServiceKind::Blob, "DELETE", "/dev/con", &lease);
-        assert_eq!(container(&head).unwrap_err().code, ErrorCode::LeaseNotPresentWithContainerOperation);
+    fn a_state_is_named_by_one_moment() {
+        let named = |query: &str| {
+            let url = format!("/dev/con/b?{query}");
+            which(&testing::head(ServiceKind::Blob, "GET", &url, &[])).map_err(|error| error.code)
+        };
+        let id = "2026-01-02T03:04:05.1234567Z";
+        let moment = time::parse_iso8601(id).unwrap();
+        assert_eq!(named("comp=metadata&versionid="), Ok(Which::Base));
+        assert_eq!(named(&format!("snapshot={id}")), Ok(Which::Snapshot(moment)));
+        assert_eq!(named(&format!("versionId={id}")), Ok(Which::Version(moment)));
+        let refused = Err(ErrorCode::InvalidQueryParameterValue);
+        assert_eq!(named(&format!("snapshot={id}&versionid={id}")), refused);
+        assert_eq!(named("snapshot=yesterday"), refused);
     }
 }

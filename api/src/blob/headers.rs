@@ -1,12 +1,17 @@
 //! Properties of containers and blobs as headers, both ways.
 
+mod properties;
+
 use crate::body::Body;
 use crate::checksum::md5_header;
 use crate::error::StorageError;
 use crate::head::Head;
-use crate::{checksum, etag, header, metadata, time};
+use crate::{checksum, etag, header, time};
 use http::{HeaderMap, HeaderValue, Response};
-use storage_engine::blob::{BlobProperties, ContentHeaders, PublicAccess, Stamp};
+use storage_engine::blob::{ContentHeaders, PublicAccess, Stamp};
+use storage_engine::clock::Timestamp;
+
+pub(super) use properties::{lease_words, set_lease, set_policy, set_properties};
 
 /// The type of a blob whose writer gave none.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
@@ -50,15 +55,24 @@ pub(super) fn set_stamp(headers: &mut HeaderMap, stamp: Stamp) {
     set(headers, header::LAST_MODIFIED, &time::rfc1123(stamp.modified));
 }
 
-/// Says truthfully that what was written is not encrypted by the service.
-pub(super) fn set_written_plain(headers: &mut HeaderMap) {
-    set(headers, header::X_MS_REQUEST_SERVER_ENCRYPTED, "false");
+/// What a write of content or metadata says of the encryption.
+pub(super) fn set_written_encrypted(headers: &mut HeaderMap) {
+    set(headers, header::X_MS_REQUEST_SERVER_ENCRYPTED, "true");
 }
 
-/// `unlocked` and `available`: nothing is ever leased yet.
-pub(super) fn set_unleased(headers: &mut HeaderMap) {
-    set(headers, header::X_MS_LEASE_STATUS, "unlocked");
-    set(headers, header::X_MS_LEASE_STATE, "available");
+/// An answer to a write of content or metadata: the version that it made, also by its id.
+pub(super) fn written(stamp: Stamp) -> Response<Body> {
+    let mut response = stamped(stamp);
+    set_version_id(response.headers_mut(), stamp.version);
+    set_written_encrypted(response.headers_mut());
+    response
+}
+
+/// The id of a version, if there is one.
+pub(super) fn set_version_id(headers: &mut HeaderMap, version: Option<Timestamp>) {
+    if let Some(version) = version {
+        set(headers, header::X_MS_VERSION_ID, &time::iso8601(version));
+    }
 }
 
 /// Tells anonymous access, if there is any.
@@ -81,26 +95,6 @@ pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
         Some(word) if word.eq_ignore_ascii_case("container") => Ok(PublicAccess::Container),
         Some(other) => Err(StorageError::invalid_header(header::X_MS_BLOB_PUBLIC_ACCESS, other)),
     }
-}
-
-/// All headers of a blob's properties but its length and its MD5, which depend on what is answered.
-pub(super) fn set_properties(headers: &mut HeaderMap, properties: &BlobProperties) {
-    set_stamp(
-        headers,
-        Stamp { etag: properties.etag, modified: properties.modified, version: properties.version },
-    );
-    set(headers, header::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
-    let content = &properties.headers;
-    set_some(headers, header::CONTENT_TYPE, &content.content_type);
-    set_some(headers, header::CONTENT_ENCODING, &content.encoding);
-    set_some(headers, header::CONTENT_LANGUAGE, &content.language);
-    set_some(headers, header::CONTENT_DISPOSITION, &content.disposition);
-    set_some(headers, header::CACHE_CONTROL, &content.cache_control);
-    set(headers, header::ACCEPT_RANGES, "bytes");
-    set(headers, header::X_MS_BLOB_TYPE, "BlockBlob");
-    set(headers, header::X_MS_SERVER_ENCRYPTED, "false");
-    set_unleased(headers);
-    metadata::write(&properties.metadata, headers);
 }
 
 /// Sets an MD5, if there is one.
@@ -161,7 +155,6 @@ mod tests {
     use super::*;
     use crate::target::ServiceKind;
     use crate::testing;
-    use storage_engine::clock::{Etag, Timestamp};
 
     fn head(headers: &[(&str, &str)]) -> Head {
         testing::head(ServiceKind::Blob, "PUT", "/dev/con/b", headers)
@@ -182,25 +175,5 @@ mod tests {
         assert_eq!((new.content_type.as_str(), new.cache_control.as_str()), (DEFAULT_CONTENT_TYPE, ""));
         assert_eq!(content_headers(&sent).unwrap().content_type, "");
         assert!(content_headers(&head(&[("x-ms-blob-content-md5", "AAAA")])).is_err());
-    }
-
-    #[test]
-    fn properties_leave_out_what_is_not_set() {
-        let properties = BlobProperties {
-            etag: Etag(0x1A),
-            created: Timestamp::from_unix_seconds(0),
-            modified: Timestamp::from_unix_seconds(1),
-            length: 3,
-            headers: ContentHeaders { language: "en".into(), ..ContentHeaders::default() },
-            metadata: vec![("k".into(), "v".into())],
-            ..BlobProperties::default()
-        };
-        let mut headers = HeaderMap::new();
-        set_properties(&mut headers, &properties);
-        let get = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap());
-        assert_eq!(get("etag"), Some("\"0x1A\""));
-        assert_eq!(get("last-modified"), Some("Thu, 01 Jan 1970 00:00:01 GMT"));
-        assert_eq!((get("content-language"), get("content-type")), (Some("en"), None));
-        assert_eq!((get("x-ms-meta-k"), get("x-ms-lease-state")), (Some("v"), Some("available")));
     }
 }

@@ -5,20 +5,24 @@ use super::account::{
     GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
     ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
 };
+use super::append::{AppendBlobSeal, AppendBlock, PutAppendBlob};
 use super::blob::{
-    DeleteBlob, GetBlob, GetBlobMetadata, GetBlobProperties, PutBlob, QueryBlobContents, SetBlobMetadata,
-    SetBlobProperties,
+    DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, LeaseBlob, PutBlob,
+    QueryBlobContents, SetBlobExpiry, SetBlobLegalHold, SetBlobMetadata, SetBlobProperties, SetBlobTier,
+    SetImmutabilityPolicy, SnapshotBlob, UndeleteBlob,
 };
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
-    ListBlobs, SetContainerAcl, SetContainerMetadata,
+    LeaseContainer, ListBlobs, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
+use super::lease::{Acquire, Break, Change, Release, Renew};
+use super::page::{ClearPage, GetPageRanges, GetPageRangesDiff, PutPage, PutPageBlob};
 use super::website::GetWebContent;
 use crate::body::BodyKind;
-use crate::content::{BLOB_BYTES_MAX, BLOCK_BYTES_MAX};
+use crate::content::{APPEND_BYTES_MAX, BLOB_BYTES_MAX, BLOCK_BYTES_MAX, PAGES_BYTES_MAX};
 use crate::header;
-use crate::operation::Guard::{Is, IsNot, Lacks, LacksQuery};
+use crate::operation::Guard::{Has, HasQuery, Is, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
 use crate::service::DOCUMENT_BYTES_MAX;
 use crate::structured::FRAMING_BYTES_MAX;
@@ -30,8 +34,15 @@ const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
 /// What a delegation key is asked for.
 const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
-/// Snapshots and versions are not built: what is addressed is the blob as it is.
+/// Past states are never changed so: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
+
+/// The action of a lease, on the blob as it is.
+macro_rules! leases {
+    ($action:literal) => {
+        &[LacksQuery("snapshot"), LacksQuery("versionid"), Is(header::X_MS_LEASE_ACTION, $action)]
+    };
+}
 
 /// All operations of the service.
 #[rustfmt::skip]
@@ -67,36 +78,54 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<GetContainerAcl>("GetContainerAcl", "HEAD", Level::Container, Access::Policies, 200).restype("container").comp("acl"),
     Row::new::<SetContainerAcl>("SetContainerAcl", "PUT", Level::Container, Access::Policies, 200).restype("container").comp("acl").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
+    Row::new::<RestoreContainer>("RestoreContainer", "PUT", Level::Container, Access::Write, 201).restype("container").comp("undelete"),
+    Row::new::<LeaseContainer<Acquire>>("AcquireContainerLease", "PUT", Level::Container, Access::Write, 201).restype("container").comp("lease").when(leases!("acquire")),
+    Row::new::<LeaseContainer<Renew>>("RenewContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("renew")),
+    Row::new::<LeaseContainer<Change>>("ChangeContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("change")),
+    Row::new::<LeaseContainer<Release>>("ReleaseContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("release")),
+    Row::new::<LeaseContainer<Break>>("BreakContainerLease", "PUT", Level::Container, Access::BreakLease, 202).restype("container").comp("lease").when(leases!("break")),
     Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
 
     Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
         .when(&[
             Lacks(header::X_MS_COPY_SOURCE),
-            IsNot(header::X_MS_BLOB_TYPE, "PageBlob"),
-            IsNot(header::X_MS_BLOB_TYPE, "AppendBlob"),
             Is(header::X_MS_BLOB_TYPE, "BlockBlob"),
         ])
         .body(BodyKind::Stream(BLOB_BYTES_MAX + FRAMING_BYTES_MAX)),
-    Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200).when(CURRENT),
-    Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200).when(CURRENT),
-    Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata").when(CURRENT),
-    Row::new::<GetBlobMetadata>("GetBlobMetadata", "HEAD", Level::Blob, Access::Read, 200).comp("metadata").when(CURRENT),
+    Row::new::<PutAppendBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "AppendBlob")]),
+    Row::new::<PutPageBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "PageBlob")]),
+    Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200),
+    Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200),
+    Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata"),
+    Row::new::<GetBlobMetadata>("GetBlobMetadata", "HEAD", Level::Blob, Access::Read, 200).comp("metadata"),
     Row::new::<SetBlobMetadata>("SetBlobMetadata", "PUT", Level::Blob, Access::Write, 200).comp("metadata").when(CURRENT),
     Row::new::<SetBlobProperties>("SetBlobProperties", "PUT", Level::Blob, Access::Write, 200)
         .comp("properties")
-        .when(&[
-            LacksQuery("snapshot"),
-            LacksQuery("versionid"),
-            Lacks(header::X_MS_BLOB_CONTENT_LENGTH),
-            Lacks(header::X_MS_SEQUENCE_NUMBER_ACTION),
-            Lacks(header::X_MS_BLOB_SEQUENCE_NUMBER),
-        ]),
+        .when(CURRENT),
     Row::new::<QueryBlobContents>("QueryBlobContents", "POST", Level::Blob, Access::Read, 200)
         .comp("query")
-        .when(CURRENT)
         .body(BodyKind::Whole(super::blob::query_blob_contents::DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
         .when(&[LacksQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::Delete, 202)
+        .when(&[HasQuery("snapshot"), LacksQuery("versionid"), LacksQuery("deletetype")]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::DeleteVersion, 202)
+        .when(&[HasQuery("versionid"), LacksQuery("deletetype")]),
+    Row::new::<DeleteBlob>("DeleteBlob", "DELETE", Level::Blob, Access::PermanentDelete, 202).when(&[HasQuery("deletetype")]),
+    Row::new::<UndeleteBlob>("UndeleteBlob", "PUT", Level::Blob, Access::Write, 200).comp("undelete").when(CURRENT),
+    Row::new::<SnapshotBlob>("SnapshotBlob", "PUT", Level::Blob, Access::Create, 201).comp("snapshot").when(CURRENT),
+    Row::new::<LeaseBlob<Acquire>>("AcquireBlobLease", "PUT", Level::Blob, Access::Write, 201).comp("lease").when(leases!("acquire")),
+    Row::new::<LeaseBlob<Renew>>("RenewBlobLease", "PUT", Level::Blob, Access::Write, 200).comp("lease").when(leases!("renew")),
+    Row::new::<LeaseBlob<Change>>("ChangeBlobLease", "PUT", Level::Blob, Access::Write, 200).comp("lease").when(leases!("change")),
+    Row::new::<LeaseBlob<Release>>("ReleaseBlobLease", "PUT", Level::Blob, Access::Write, 200).comp("lease").when(leases!("release")),
+    Row::new::<LeaseBlob<Break>>("BreakBlobLease", "PUT", Level::Blob, Access::BreakLease, 202).comp("lease").when(leases!("break")),
+    Row::new::<SetBlobTier>("SetBlobTier", "PUT", Level::Blob, Access::Write, 200).comp("tier"),
+    Row::new::<SetBlobExpiry>("SetBlobExpiry", "PUT", Level::Blob, Access::Write, 200).comp("expiry").when(CURRENT),
+    Row::new::<SetImmutabilityPolicy>("SetBlobImmutabilityPolicy", "PUT", Level::Blob, Access::Immutability, 200).comp("immutabilityPolicies"),
+    Row::new::<DeleteImmutabilityPolicy>("DeleteBlobImmutabilityPolicy", "DELETE", Level::Blob, Access::Immutability, 200).comp("immutabilityPolicies"),
+    Row::new::<SetBlobLegalHold>("SetBlobLegalHold", "PUT", Level::Blob, Access::Immutability, 200).comp("legalhold"),
 
     Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")
@@ -105,7 +134,30 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<PutBlockList>("PutBlockList", "PUT", Level::Blob, Access::Write, 201)
         .comp("blocklist")
         .body(BodyKind::Whole(BLOCK_LIST_BYTES_MAX)),
-    Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist").when(CURRENT),
+    Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist"),
+
+    Row::new::<AppendBlock>("AppendBlock", "PUT", Level::Blob, Access::Append, 201)
+        .comp("appendblock")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .body(BodyKind::Stream(APPEND_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<AppendBlobSeal>("AppendBlobSeal", "PUT", Level::Blob, Access::Write, 200).comp("seal"),
+
+    Row::new::<PutPage>("PutPage", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")])
+        .body(BodyKind::Stream(PAGES_BYTES_MAX + FRAMING_BYTES_MAX)),
+    Row::new::<ClearPage>("ClearPage", "PUT", Level::Blob, Access::Write, 201)
+        .comp("page")
+        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "clear")]),
+    Row::new::<GetPageRanges>("GetPageRanges", "GET", Level::Blob, Access::Read, 200)
+        .comp("pagelist")
+        .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Lacks(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
+    Row::new::<GetPageRangesDiff>("GetPageRangesDiff", "GET", Level::Blob, Access::Read, 200)
+        .comp("pagelist")
+        .when(&[LacksQuery("versionid"), HasQuery("prevsnapshot"), Lacks(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
+    Row::new::<GetPageRangesDiff>("GetPageRangesDiff", "GET", Level::Blob, Access::Read, 200)
+        .comp("pagelist")
+        .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Has(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
 ];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! that fails one is dropped together with what was staged, so nothing of it is ever seen.
 
 use crate::body::{Incoming, Payload};
-use crate::checksum::{Checksums, Md5Sum, verify_md5};
+use crate::checksum::{self, Checksums, Md5Sum, verify_md5};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::header;
@@ -48,6 +48,23 @@ pub(crate) struct Received {
     pub(crate) structured: Option<String>,
 }
 
+impl Received {
+    /// Tells the checksum that the client used, or the CRC-64, and the framing: what every part of a blob is
+    /// answered with.
+    pub(crate) fn tell(&self, headers: &mut http::HeaderMap) {
+        let (name, value) = match self.md5.filter(|_| self.md5_given) {
+            Some(md5) => (header::CONTENT_MD5, checksum::md5_text(md5)),
+            None => (header::X_MS_CONTENT_CRC64, checksum::crc64_text(self.crc64)),
+        };
+        let structured = self.structured.iter().map(|text| (header::X_MS_STRUCTURED_BODY, text.clone()));
+        for (name, value) in structured.chain([(name, value)]) {
+            if let Ok(value) = http::HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
 impl Receiving {
     /// Judges what is said of a body of at most `bytes_max` bytes of data.
     ///
@@ -84,8 +101,18 @@ impl Receiving {
         self
     }
 
+    /// Bytes of data that the client announced, if it did.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
+    /// Has the MD5 computed beside those of other uploads.
+    pub(super) fn share(&mut self, lanes: &Lanes) {
+        self.md5.iter_mut().for_each(|md5| md5.share(lanes));
+    }
+
     /// The next bytes of data; none at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
         let Some(piece) = self.next_unframed().await? else {
             self.md5.iter().for_each(Md5Stream::flush);
             return Ok(None);
@@ -113,8 +140,8 @@ impl Receiving {
         }
     }
 
-    /// Judges the whole body, of which the engine computed `crc64`.
-    async fn finish(mut self, crc64: u64) -> Result<Received, StorageError> {
+    /// Judges the whole body, of which `crc64` was computed.
+    pub(super) async fn finish(mut self, crc64: u64) -> Result<Received, StorageError> {
         if self.announced.is_some_and(|announced| announced != self.received) {
             return Err(StorageError::new(ErrorCode::InvalidInput)
                 .with("Reason", "The body does not have the length that was announced."));
@@ -133,7 +160,7 @@ impl Receiving {
 
     /// Writes all of the body; its MD5 is computed beside those of other uploads.
     async fn write(&mut self, upload: &mut Upload, lanes: &Lanes) -> Result<(), StorageError> {
-        self.md5.iter_mut().for_each(|md5| md5.share(lanes));
+        self.share(lanes);
         while let Some(piece) = self.next().await? {
             upload.write(piece).await.map_err(engine)?;
         }
@@ -183,7 +210,6 @@ fn engine(error: storage_engine::EngineError) -> StorageError {
 mod tests {
     use super::*;
     use crate::body::Body;
-    use crate::checksum;
     use crate::target::ServiceKind;
     use crate::testing;
 

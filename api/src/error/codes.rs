@@ -75,7 +75,9 @@ error_codes! {
     CopyIdMismatch 409 "CopyIdMismatch" "The specified copy ID did not match the copy ID for the pending copy operation.";
     Crc64Mismatch 400 "Crc64Mismatch" "The CRC64 value specified in the request did not match with the CRC64 value calculated by the server.";
     DuplicatePropertiesSpecified 400 "DuplicatePropertiesSpecified" "A property is specified more than one time.";
+    DuplicateTagNames 400 "DuplicateTagNames" "The tags specified contain duplicate names.";
     EmptyMetadataKey 400 "EmptyMetadataKey" "The key for one of the metadata key-value pairs is empty.";
+    EmptyTagName 400 "EmptyTagName" "The name of one of the tag key-value pairs is empty.";
     EntityAlreadyExists 409 "EntityAlreadyExists" "The specified entity already exists.";
     EntityTooLarge 400 "EntityTooLarge" "The entity is larger than the maximum size permitted.";
     FeatureVersionMismatch 409 "FeatureVersionMismatch" "The version of the operation does not support a feature that the resource uses.";
@@ -97,6 +99,7 @@ error_codes! {
     InvalidPageRange 416 "InvalidPageRange" "The page range specified is invalid.";
     InvalidRange 416 "InvalidRange" "The range specified is invalid for the current size of the resource.";
     InvalidResourceName 400 "InvalidResourceName" "The specified resource name contains invalid characters.";
+    InvalidTag 400 "InvalidTag" "The tags specified are invalid. They contain characters that are not permitted.";
     InvalidToken 401 "InvalidAuthenticationInfo" "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.";
     InvalidUri 400 "InvalidUri" "The requested URI does not represent any resource on the server.";
     InvalidValueType 400 "InvalidValueType" "The value specified is invalid.";
@@ -155,6 +158,7 @@ error_codes! {
     StorageFull 507 "InsufficientStorage" "There is not enough space on the disks to complete the operation.";
     TableAlreadyExists 409 "TableAlreadyExists" "The table specified already exists.";
     TableNotFound 404 "TableNotFound" "The table specified does not exist.";
+    TagsTooLarge 400 "TagsTooLarge" "The tags specified exceed the maximum permissible limit.";
     TooManyProperties 400 "TooManyProperties" "The entity contains more properties than allowed.";
     UnauthorizedBlobOverwrite 403 "UnauthorizedBlobOverwrite" "This request is not authorized to perform blob overwrites.";
     UnsatisfiableCondition 400 "UnsatisfiableCondition" "The request includes an unsatisfiable condition for this operation.";

@@ -5,6 +5,7 @@
 //! tells anonymous access, read two records.
 
 use super::container::{find, find_to_write, scope};
+use super::lease::{self, LeaseId, Leased};
 use super::record::{self, ContainerRecord};
 use super::{BlobStore, Conditions, PublicAccess, Stamp};
 use crate::catalog;
@@ -28,15 +29,19 @@ impl BlobStore {
     /// Who may use the container. *Get Container ACL*.
     ///
     /// # Errors
-    /// [`EngineError::ContainerNotFound`](crate::EngineError::ContainerNotFound).
+    /// [`EngineError::ContainerNotFound`](crate::EngineError::ContainerNotFound),
+    /// [`EngineError::Lease`](crate::EngineError::Lease) if an id is given that is not that of the container's lease.
     pub async fn container_access(
         &self,
         account: &AccountName,
         name: &ContainerName,
+        lease: Option<LeaseId>,
     ) -> Result<ContainerAccess> {
-        let scope = scope(account, name);
+        let (scope, now) = (scope(account, name), self.clock.now());
         let read = meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            let (_, ContainerRecord { stamp, public_access, policies, .. }) = find(view, &scope)?;
+            let (_, record) = find(view, &scope)?;
+            lease::check_read(record.lease, lease, now, Leased::Container)?;
+            let ContainerRecord { stamp, public_access, policies, .. } = record;
             Ok(ContainerAccess { stamp, public_access, policies })
         });
         read.await
@@ -52,7 +57,7 @@ impl BlobStore {
         name: &ContainerName,
         id: &str,
     ) -> Result<Option<StoredPolicy>> {
-        Ok(policy::named(self.container_access(account, name).await?.policies, id))
+        Ok(policy::named(self.container_access(account, name, None).await?.policies, id))
     }
 
     /// Replaces who may use the container. *Set Container ACL*.
@@ -71,6 +76,7 @@ impl BlobStore {
         let scope = scope(account, name);
         let commit = meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
             let (id, former) = find_to_write(transaction, &scope, &conditions)?;
+            lease::check_read(former.lease, conditions.lease, transaction.now(), Leased::Container)?;
             let stamp = record::stamp(transaction);
             let record = ContainerRecord { stamp, public_access, policies: policies.clone(), ..former };
             catalog::write(transaction, &scope, id, &record.encode());
@@ -99,7 +105,7 @@ mod tests {
     }
 
     fn access(store: &Fixture) -> Result<ContainerAccess> {
-        block_on(store.blobs.container_access(&store.account, &store.container))
+        block_on(store.blobs.container_access(&store.account, &store.container, None))
     }
 
     #[test]

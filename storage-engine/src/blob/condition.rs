@@ -51,6 +51,11 @@ pub struct Conditions {
     pub if_modified_since: Option<Timestamp>,
     /// Must not have changed after this whole second.
     pub if_unmodified_since: Option<Timestamp>,
+    /// The tier must have changed after this whole second. One that never has counts as changed when the blob came
+    /// to be.
+    pub if_tier_modified_since: Option<Timestamp>,
+    /// The tier must not have changed after this whole second.
+    pub if_tier_unmodified_since: Option<Timestamp>,
 }
 
 impl Conditions {
@@ -101,6 +106,17 @@ impl Conditions {
         if holds { Ok(()) } else { Err(EngineError::PreconditionFailed) }
     }
 
+    /// Whether the tier changed when it must have.
+    ///
+    /// # Errors
+    /// [`EngineError::PreconditionFailed`].
+    pub fn check_tier(&self, blob: &BlobProperties) -> Result<()> {
+        let changed = blob.tier.and_then(|tier| tier.changed).unwrap_or(blob.created).whole_seconds();
+        let holds = self.if_tier_modified_since.is_none_or(|since| changed > since)
+            && self.if_tier_unmodified_since.is_none_or(|since| changed <= since);
+        if holds { Ok(()) } else { Err(EngineError::PreconditionFailed) }
+    }
+
     /// Whether the request brings the key that the blob is encrypted with.
     ///
     /// # Errors
@@ -137,6 +153,7 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::{AccessTier, Tier};
 
     const NOW: u64 = 1_700_000_000;
     const TAG: Etag = Etag(7);
@@ -182,6 +199,23 @@ mod tests {
             let update = Conditions { if_match: vec![entry], ..Conditions::default() };
             assert!(matches!(update.check_write(None), Err(EngineError::PreconditionFailed)));
         }
+    }
+
+    #[test]
+    fn a_tier_that_never_changed_is_as_old_as_its_blob() {
+        let tiered = |changed| BlobProperties {
+            created: at(NOW),
+            tier: Some(AccessTier { tier: Tier::Cool, changed, rehydration: None }),
+            ..BlobProperties::default()
+        };
+        let since =
+            |seconds| Conditions { if_tier_modified_since: Some(at(seconds)), ..Conditions::default() };
+        let until =
+            |seconds| Conditions { if_tier_unmodified_since: Some(at(seconds)), ..Conditions::default() };
+        let (never, later) = (tiered(None), tiered(Some(at(NOW + 10))));
+        assert!(since(NOW - 1).check_tier(&never).is_ok() && since(NOW).check_tier(&never).is_err());
+        assert!(since(NOW).check_tier(&later).is_ok() && since(NOW + 10).check_tier(&later).is_err());
+        assert!(until(NOW).check_tier(&never).is_ok() && until(NOW).check_tier(&later).is_err());
     }
 
     #[test]

@@ -95,10 +95,11 @@ pub(super) fn to_change(
     Ok(record)
 }
 
-/// Tags, version and age of a blob that is there. That it should not be there is a condition like any other here,
+/// Tags, tier, version and age of a blob that is there. That it should not be there is a condition like any other here,
 /// and no complaint of its own as it is when a blob is made.
 pub(super) fn check_existing(conditions: &Conditions, record: &BlobRecord) -> Result<()> {
     conditions.check_tags(&record.properties.tags)?;
+    conditions.check_tier(&record.properties)?;
     match conditions.check_write(Some(record.version())) {
         Err(EngineError::BlobExists) => Err(EngineError::PreconditionFailed),
         checked => checked,

@@ -6,8 +6,8 @@
 
 use super::fixture::{Fixture, block_id};
 use super::{
-    AppendConditions, BlockChoice, Conditions, DeleteSnapshots, NewBlob, Protection, SequenceConditions,
-    TagComparison, TagExpression, Tags, Which,
+    Alteration, AppendConditions, BlockChoice, Conditions, DeleteSnapshots, NewBlob, Protection,
+    SequenceConditions, TagComparison, TagExpression, Tags, Which,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::error::EngineError;
@@ -285,7 +285,10 @@ impl Run {
     fn resize(&mut self, name: &'static str) {
         let at = self.store.at(name);
         let length = self.dice.roll(PAGES + 1) * 512;
-        let outcome = block_on(self.store.blobs.resize(&at, length, Conditions::default()));
+        let outcome = {
+            let what = Alteration { length: Some(length), ..Alteration::default() };
+            block_on(self.store.blobs.alter(&at, what, Conditions::default()))
+        };
         match &mut self.names.get_mut(name).unwrap().base {
             None => assert!(matches!(outcome, Err(EngineError::BlobNotFound))),
             Some(base) if base.kind != Kind::Page => {

@@ -13,6 +13,10 @@
 //! compares tags reads once more than needed. A reader in between may see old bytes under the new tag, as it
 //! may see a part of any write that is not answered yet.
 //!
+//! # Resizing
+//! Resizes of one store wait for each other. Otherwise one that has read a length, and clears what lies behind it
+//! before it grows the blob, could clear what another has grown the blob by and a writer has filled since.
+//!
 //! # Snapshots
 //! See [`super::volume`] for how a crash in the middle of one is made good. The record is written only if the blob
 //! still has the `ETag` that it had before the volume's snapshot was taken; otherwise it is taken again.
@@ -26,12 +30,15 @@ use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
 use crate::page::{Epoch, Moment, PAGE_BYTES, PageRange, PageStore, VolumeId};
 use bytes::Bytes;
+use futures_util::lock::Mutex;
 use std::sync::Arc;
 
+mod alter;
 mod ranges;
 mod write;
+pub use alter::{Alteration, Altered, SequenceAction};
 pub use ranges::{PageQuery, PageRuns};
-pub use write::{PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction, SequenceConditions};
+pub use write::{PageWritten, SEQUENCE_NUMBER_MAX, SequenceConditions};
 
 /// Bytes that a reader asks a volume for at a time, at most.
 const READ_BYTES_MAX: u64 = 1 << 20;
@@ -46,6 +53,8 @@ pub(super) struct Pages {
     pub(super) store: Arc<dyn PageStore>,
     /// Where the names of volumes come from.
     pub(super) entropy: Arc<dyn Entropy>,
+    /// Held by the one resize that is under way.
+    resizing: Arc<Mutex<()>>,
 }
 
 impl Pages {
@@ -157,7 +166,7 @@ impl BlobStore {
     /// The same blobs, and page blobs with their bytes in `store`.
     #[must_use]
     pub fn with_pages(mut self, store: Arc<dyn PageStore>, entropy: Arc<dyn Entropy>) -> Self {
-        self.pages = Some(Pages { store, entropy });
+        self.pages = Some(Pages { store, entropy, resizing: Arc::default() });
         self
     }
 

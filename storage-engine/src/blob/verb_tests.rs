@@ -2,7 +2,7 @@
 
 use super::fixture::Fixture;
 use super::{
-    AppendConditions, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry, FindBlobs,
+    Alteration, AppendConditions, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry, FindBlobs,
     ImmutabilityPolicy, LeaseError, LeaseId, LeaseRequest, Leased, ListContainers, NewBlob, NewContainer,
     PageQuery, Protection, SequenceAction, SequenceConditions, TagComparison, TagExpression, Tags, Tier,
     TierChange, TierChanged, Which,
@@ -209,15 +209,18 @@ fn pages_differ_from_a_snapshot_by_what_was_written_since() {
     assert!(matches!(runs(Which::Base, Some(first.id)), Err(EngineError::BlobOverwritten)));
     assert!(matches!(runs(Which::Base, Some(at_never())), Err(EngineError::PreviousSnapshotNotFound)));
 
-    block_on(blobs.set_sequence_number(&at, SequenceAction::Update(5), any())).unwrap();
+    block_on(blobs.alter(&at, numbered(SequenceAction::Update(5)), any())).unwrap();
     let below = SequenceConditions { less_than: Some(5), ..SequenceConditions::default() };
     assert!(matches!(write(0, below), Err(EngineError::SequenceNumberMismatch)));
     assert_eq!(write(0, SequenceConditions { equal: Some(5), ..below_all() }).unwrap().sequence_number, 5);
-    block_on(blobs.set_sequence_number(&at, SequenceAction::Update(super::SEQUENCE_NUMBER_MAX), any()))
-        .unwrap();
-    let over = block_on(blobs.set_sequence_number(&at, SequenceAction::Increment, any()));
+    block_on(blobs.alter(&at, numbered(SequenceAction::Update(super::SEQUENCE_NUMBER_MAX)), any())).unwrap();
+    let over = block_on(blobs.alter(&at, numbered(SequenceAction::Increment), any()));
     assert!(matches!(over, Err(EngineError::SequenceNumberTooLarge)));
     assert!(matches!(write(8, SequenceConditions::default()), Err(EngineError::InvalidPageRange)));
+}
+
+fn numbered(action: SequenceAction) -> Alteration {
+    Alteration { sequence: Some(action), ..Alteration::default() }
 }
 
 fn at_never() -> crate::clock::Timestamp {

@@ -11,7 +11,7 @@ use super::place::{Place, Route, State};
 use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
 use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Conditions, ContentHeaders, NewBlob, Stamp};
+use super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
@@ -33,22 +33,6 @@ impl BlobStore {
         let (named, length) = (content.content.clone(), content.length);
         self.change(at, Some(content), move |transaction, place| {
             put(transaction, place, (&new, &named, length), &conditions, protection)
-        })
-        .await
-    }
-
-    /// Replaces the blob's HTTP headers. *Set Blob Properties*.
-    pub async fn set_headers(
-        &self,
-        at: &BlobAddress,
-        headers: ContentHeaders,
-        conditions: Conditions,
-    ) -> Result<Stamp> {
-        self.change(at, None, move |transaction, place| {
-            change_in_place(transaction, place, &conditions, |record| {
-                record.properties.headers.clone_from(&headers);
-                Ok(())
-            })
         })
         .await
     }
@@ -157,7 +141,9 @@ pub(super) fn touch(record: &mut BlobRecord, now: Timestamp) {
 mod tests {
     use super::*;
     use crate::blob::fixture::{Fixture, account, container};
-    use crate::blob::{BlobProperties, DeleteSnapshots, EtagMatch, NewContainer, Which};
+    use crate::blob::{
+        Alteration, BlobProperties, ContentHeaders, DeleteSnapshots, EtagMatch, NewContainer, Which,
+    };
     use crate::clock::Etag;
     use crate::error::EngineError;
     use crate::meta::Family;
@@ -173,6 +159,10 @@ mod tests {
 
     fn only(etag: Etag) -> Conditions {
         Conditions { if_match: vec![EtagMatch::Exactly(etag)], ..Conditions::default() }
+    }
+
+    fn all(headers: ContentHeaders) -> Alteration {
+        Alteration { headers: Some(headers), ..Alteration::default() }
     }
 
     fn put(store: &Fixture, conditions: Conditions) -> Result<Stamp> {
@@ -294,9 +284,9 @@ mod tests {
         let first =
             block_on(store.blobs.set_metadata(&at, metadata.clone(), only(put.etag), Protection::default()))
                 .unwrap();
-        let stale = block_on(store.blobs.set_headers(&at, headers.clone(), only(put.etag)));
+        let stale = block_on(store.blobs.alter(&at, all(headers.clone()), only(put.etag)));
         assert!(matches!(stale, Err(EngineError::PreconditionFailed)));
-        let second = block_on(store.blobs.set_headers(&at, headers.clone(), only(first.etag))).unwrap();
+        let second = block_on(store.blobs.alter(&at, all(headers.clone()), only(first.etag))).unwrap().stamp;
         let now = properties(&store);
         assert!(put.etag < first.etag && first.etag < second.etag);
         assert_eq!((now.etag, now.modified, now.created), (second.etag, second.modified, put.modified));
@@ -318,7 +308,7 @@ mod tests {
                     Protection::default(),
                 ))
                 .map(drop),
-                block_on(store.blobs.set_headers(&at, ContentHeaders::default(), conditions.clone()))
+                block_on(store.blobs.alter(&at, all(ContentHeaders::default()), conditions.clone()))
                     .map(drop),
                 block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, conditions, Protection::default()))
                     .map(drop),

@@ -182,7 +182,19 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a number written by [`Encoder::varint`].
+    #[inline]
     pub fn varint(&mut self) -> Result<u64> {
+        // Lengths are mostly small, and scans read one for every property of every row.
+        match self.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64> {
         let mut value = 0;
         for index in 0..VARINT_BYTES_MAX {
             let byte = self.u8()?;

@@ -110,6 +110,46 @@ impl Filter {
         })
     }
 
+    /// The condition as it is among entities of one partition: what it says of the partition key is decided, and
+    /// what that decides goes with it. Most queries name a partition, whose rows then need not be asked again.
+    pub(super) fn in_partition(&self, partition: &str) -> Self {
+        let decided = |truth| Self::Bare(Operand::Literal(Value::Boolean(truth)));
+        match self {
+            Self::And(left, right) => match (left.in_partition(partition), right.in_partition(partition)) {
+                (left, right) if right.decision() == Some(true) => left,
+                (left, right) if left.decision() == Some(true) => right,
+                (left, right) if left.decision().or(right.decision()) == Some(false) => decided(false),
+                (left, right) => Self::And(Box::new(left), Box::new(right)),
+            },
+            Self::Or(left, right) => match (left.in_partition(partition), right.in_partition(partition)) {
+                (left, right) if right.decision() == Some(false) => left,
+                (left, right) if left.decision() == Some(false) => right,
+                (left, right) if left.decision().or(right.decision()) == Some(true) => decided(true),
+                (left, right) => Self::Or(Box::new(left), Box::new(right)),
+            },
+            Self::Not(inner) => match inner.in_partition(partition) {
+                inner if inner.decision().is_some() => decided(inner.decision() == Some(false)),
+                inner => Self::Not(Box::new(inner)),
+            },
+            Self::Compare(Operand::Property(name), _, Operand::Literal(_))
+            | Self::Compare(Operand::Literal(_), _, Operand::Property(name))
+                if name == "PartitionKey" =>
+            {
+                // A partition's name cannot be damaged: it has been read.
+                decided(self.holds(&OnlyPartition(partition)).unwrap_or(false))
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The truth of a condition that looks at nothing.
+    const fn decision(&self) -> Option<bool> {
+        match self {
+            Self::Bare(Operand::Literal(Value::Boolean(truth))) => Some(*truth),
+            _ => None,
+        }
+    }
+
     /// Adds the names of the properties that the condition looks at, each as often as it does.
     pub(super) fn names<'a>(&'a self, into: &mut Vec<&'a str>) {
         let mut operand = |operand: &'a Operand| {
@@ -136,6 +176,15 @@ impl Filter {
 pub(super) trait Fields {
     /// The value of the property, keys and timestamp included; none if there is none.
     fn field(&self, name: &str) -> Result<Option<Seen<'_>>>;
+}
+
+/// A row of which nothing is known but its partition.
+struct OnlyPartition<'a>(&'a str);
+
+impl Fields for OnlyPartition<'_> {
+    fn field(&self, name: &str) -> Result<Option<Seen<'_>>> {
+        Ok((name == "PartitionKey").then_some(Seen::Text(self.0)))
+    }
 }
 
 impl Fields for Entity {
@@ -339,6 +388,40 @@ mod tests {
         assert!(equal("RowKey", Value::String("r".into())));
         assert!(equal("Timestamp", Value::DateTime(Timestamp::from_ticks(100))));
         assert!(!equal("RowKey", Value::String("R".into())));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn in_a_partition_a_condition_says_the_same(
+            shape: Vec<u8>,
+            partition in "[ab]",
+            number in 0..2_i32,
+        ) {
+            let mut filter = Filter::Bare(property("Yes"));
+            for step in shape.into_iter().take(12) {
+                let text = if step & 1 == 0 { "a" } else { "b" };
+                let literal = Operand::Literal(Value::String(text.into()));
+                let leaf = match step >> 6 {
+                    0 => Filter::Compare(property("PartitionKey"), ALL[usize::from(step >> 3) % 6], literal),
+                    1 => Filter::Compare(literal, ALL[usize::from(step >> 3) % 6], property("PartitionKey")),
+                    2 => Filter::Compare(property("N"), Comparison::Equal, Operand::Literal(Value::Int32(1))),
+                    _ => Filter::Bare(Operand::Literal(Value::Boolean(step & 8 == 0))),
+                };
+                filter = match (step >> 1) & 3 {
+                    0 => Filter::And(Box::new(leaf), Box::new(filter)),
+                    1 => Filter::Or(Box::new(filter), Box::new(leaf)),
+                    2 => Filter::And(Box::new(filter), Box::new(leaf)),
+                    _ => Filter::Not(Box::new(Filter::Or(Box::new(leaf), Box::new(filter)))),
+                };
+            }
+            let mut holder = entity(&[("N", Value::Int32(number)), ("Yes", Value::Boolean(number == 0))]);
+            holder.key.partition = partition.clone();
+            let folded = filter.in_partition(&partition);
+            let mut names = Vec::new();
+            folded.names(&mut names);
+            proptest::prop_assert!(!names.contains(&"PartitionKey"), "{folded:?}");
+            proptest::prop_assert_eq!(folded.matches(&holder), filter.matches(&holder));
+        }
     }
 
     #[test]

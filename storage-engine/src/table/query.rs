@@ -10,7 +10,7 @@
 //!
 //! A filter sees rows as they are stored ([`Glance`]): of a row that does not pass, nothing is decoded but the
 //! properties that the filter names, and its row key if the filter names that. The partition key is decoded
-//! when it changes. Comparing keys in their stored form, which is ordered as well, was left out: the ranges have
+//! when it changes, and what the filter says of it is decided then and not for each row. Comparing keys in their stored form, which is ordered as well, was left out: the ranges have
 //! done that already, and a second form of every comparison is a second place to be wrong in.
 
 use super::bounds::{RowRange, key_ranges};
@@ -27,6 +27,8 @@ pub(super) const ROWS_MAX: usize = 50_000;
 /// Rows of one partition outside of what a range wants of each, after which the query jumps: passing by a few is
 /// cheaper than finding a place.
 const PASSED_MAX: usize = 8;
+/// Rows of a partition after which the filter is settled for it: for a few it would cost more than it saves.
+const SETTLED_AFTER: usize = 8;
 /// Bytes of rows after which a page ends.
 const BYTES_MAX: usize = 8 << 20;
 
@@ -64,6 +66,9 @@ struct Selection<'q> {
     /// Whether the filter looks at row keys.
     on_row_keys: bool,
     partition: Partition,
+    /// The filter in that partition, once enough rows of it were seen to make it worth while.
+    settled: Option<Filter>,
+    seen_here: usize,
     entities: Vec<Entity>,
     next: Option<EntityKey>,
     rows: usize,
@@ -85,6 +90,8 @@ impl<'q> Selection<'q> {
             glance: Glance::new(names),
             on_row_keys,
             partition: Partition::default(),
+            settled: None,
+            seen_here: 0,
             entities: Vec::new(),
             next: None,
             rows: 0,
@@ -94,7 +101,10 @@ impl<'q> Selection<'q> {
     }
 
     fn look_at(&mut self, rows: Option<&RowRange>, key: &[u8], record: &[u8]) -> Result<Step> {
-        let row = self.partition.enter(key)?;
+        let (row, entered) = self.partition.enter(key)?;
+        if entered {
+            (self.settled, self.seen_here) = (None, 0);
+        }
         if self.entities.len() >= self.query.limit || self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX {
             self.next = Some(self.partition.key_of(row)?);
             return Ok(Step::Stop);
@@ -105,9 +115,7 @@ impl<'q> Selection<'q> {
         {
             return Ok(step);
         }
-        if let Some(filter) = &self.query.filter
-            && !self.passes(filter, row, record)?
-        {
+        if !self.passes(row, record)? {
             return Ok(Step::Next);
         }
         self.bytes = self.bytes.saturating_add(record.len());
@@ -133,7 +141,13 @@ impl<'q> Selection<'q> {
         Some(place.map_or(Step::Stop, Step::Seek))
     }
 
-    fn passes(&mut self, filter: &Filter, row: &[u8], record: &[u8]) -> Result<bool> {
+    fn passes(&mut self, row: &[u8], record: &[u8]) -> Result<bool> {
+        let Some(filter) = &self.query.filter else { return Ok(true) };
+        self.seen_here += 1;
+        if self.seen_here == SETTLED_AFTER {
+            self.settled = Some(filter.in_partition(&self.partition.name));
+        }
+        let filter = self.settled.as_ref().unwrap_or(filter);
         let row_key = if self.on_row_keys { row_key(row)? } else { String::new() };
         let timestamp = self.glance.at(record)?;
         let Self { glance, partition, .. } = self;
@@ -150,10 +164,10 @@ struct Partition {
 }
 
 impl Partition {
-    /// Goes to the partition of this key, and gives the rest of the key.
-    fn enter<'k>(&mut self, key: &'k [u8]) -> Result<&'k [u8]> {
+    /// Goes to the partition of this key, and gives the rest of the key and whether it is another one.
+    fn enter<'k>(&mut self, key: &'k [u8]) -> Result<(&'k [u8], bool)> {
         if let Some(row) = key.strip_prefix(self.prefix.as_slice()).filter(|_| !self.prefix.is_empty()) {
-            return Ok(row);
+            return Ok((row, false));
         }
         let mut pieces = KeyReader::new(key);
         pieces.u64()?;
@@ -162,7 +176,7 @@ impl Partition {
         self.prefix.clear();
         // What is left stands at the end, so this is all that was read.
         self.prefix.extend_from_slice(key.strip_suffix(row).unwrap_or_default());
-        Ok(row)
+        Ok((row, true))
     }
 
     fn key_of(&self, row: &[u8]) -> Result<EntityKey> {

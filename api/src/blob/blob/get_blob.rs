@@ -11,6 +11,7 @@ use crate::{checksum, condition, header, range, structured};
 use md5::{Digest as _, Md5};
 use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions, Which};
+use storage_engine::clock::Timestamp;
 
 /// Most bytes of a range whose checksum is asked for.
 const HASHED_BYTES_MAX: u64 = 4 << 20;
@@ -19,15 +20,18 @@ pub(crate) struct GetBlob;
 
 pub(crate) struct Request {
     at: BlobAddress,
+    which: Which,
     range: Option<ByteRange>,
     conditions: Conditions,
     /// The header that asks for the range's checksum.
     hash: Option<&'static str>,
     structured: Option<String>,
+    now: Timestamp,
 }
 
 pub(crate) struct Response {
     properties: BlobProperties,
+    now: Timestamp,
     /// First byte and number of bytes, if a range was asked for.
     range: Option<(u64, u64)>,
     /// Bytes of data.
@@ -57,14 +61,22 @@ impl Operation for GetBlob {
         };
         match hash {
             Some(name) if range.is_none() => Err(not_hashable(name)),
-            _ => Ok(Request { at, range, conditions, hash, structured: structured::asked(head)? }),
+            _ => Ok(Request {
+                at,
+                which: address::which(head)?,
+                range,
+                conditions,
+                hash,
+                structured: structured::asked(head)?,
+                now: head.received,
+            }),
         }
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, range, conditions, hash, structured } = request;
+        let Request { at, which, range, conditions, hash, structured, now } = request;
         let BlobRead { properties, first, length, reader } =
-            service.store.read(&at, Which::Base, range, conditions).await.map_err(engine)?;
+            service.store.read(&at, which, range, conditions).await.map_err(engine)?;
         let range = range.map(|_| (first, length));
         let framing = structured.is_some();
         let (checksum, content) = match hash {
@@ -75,17 +87,17 @@ impl Operation for GetBlob {
                 (Some(hashed(name, &pieces)), content::body_of(pieces, length, framing))
             }
         };
-        Ok(Response { properties, range, length, checksum, structured, content })
+        Ok(Response { properties, now, range, length, checksum, structured, content })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { properties, range, length, checksum, structured, content } = response;
+        let Response { properties, now, range, length, checksum, structured, content } = response;
         let mut answer = http::Response::new(content.body);
         if range.is_some() {
             *answer.status_mut() = http::StatusCode::PARTIAL_CONTENT;
         }
         let map = answer.headers_mut();
-        headers::set_properties(map, &properties);
+        headers::set_properties(map, &properties, now);
         headers::set(map, header::CONTENT_LENGTH, &content.length.to_string());
         match range {
             None => headers::set_md5(map, header::CONTENT_MD5, properties.headers.md5),

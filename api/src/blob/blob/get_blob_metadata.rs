@@ -12,6 +12,7 @@ pub(crate) struct GetBlobMetadata;
 
 pub(crate) struct Request {
     at: BlobAddress,
+    which: Which,
     conditions: Conditions,
 }
 
@@ -21,13 +22,17 @@ impl Operation for GetBlobMetadata {
     type Response = BlobProperties;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        Ok(Request { at: address::blob(head)?, conditions: condition::of_read(head)? })
+        Ok(Request {
+            at: address::blob(head)?,
+            which: address::which(head)?,
+            conditions: condition::of_read(head)?,
+        })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<BlobProperties, StorageError> {
         service
             .store
-            .properties(&request.at, Which::Base, request.conditions)
+            .properties(&request.at, request.which, request.conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }
@@ -38,6 +43,7 @@ impl Operation for GetBlobMetadata {
             modified: properties.modified,
             version: properties.version,
         });
+        headers::set_version_id(response.headers_mut(), properties.version);
         metadata::write(&properties.metadata, response.headers_mut());
         response
     }

@@ -1,14 +1,14 @@
 //! *Put Blob*, of block blobs. The MD5 of the body is always kept with the blob, as the service does; one that
 //! the client gave, for the body or to keep, must be the same.
 
-use crate::blob::{BlobService, address, headers};
+use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
 use crate::content::{self, Received, Receiving, blob_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, header, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, NewBlob, Protection, Stamp};
+use crate::{checksum, condition, header};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
 
 pub(crate) struct PutBlob;
 
@@ -33,18 +33,19 @@ impl Operation for PutBlob {
         let at = address::blob(head)?;
         let headers = headers::whole_content_headers(head)?;
         let conditions = condition::of_write(head)?;
-        let metadata = metadata::read(&head.headers)?;
         let body = Receiving::decode(head, body, blob_bytes_max(head.version))?.keeping_md5(headers.md5);
-        Ok(Request { at, new: NewBlob { headers, metadata, ..NewBlob::default() }, conditions, body })
+        let new = new_blob::read(head, headers, BlobKind::Block)?;
+        Ok(Request { at, new, conditions, body })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { at, mut new, conditions, body } = request;
         let (staged, received) = content::stage(body, service.store.upload(), &service.md5).await?;
         new.headers.md5 = received.md5;
+        let protection = service.protection(&at.account).await?;
         let stamp = service
             .store
-            .put_block_blob(&at, new, staged, conditions, Protection::default())
+            .put_block_blob(&at, new, staged, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(Response { stamp, received })
@@ -52,11 +53,10 @@ impl Operation for PutBlob {
 
     fn encode(response: Response) -> http::Response<Body> {
         let Response { stamp, received } = response;
-        let mut response = headers::stamped(stamp);
+        let mut response = headers::written(stamp);
         let map = response.headers_mut();
         headers::set_md5(map, header::CONTENT_MD5, received.md5);
         headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
-        headers::set_written_plain(map);
         if let Some(structured) = &received.structured {
             headers::set(map, header::X_MS_STRUCTURED_BODY, structured);
         }
@@ -107,11 +107,9 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused() {
-        for name in ["x-ms-tags", "x-ms-access-tier", "x-ms-encryption-scope", "x-ms-legal-hold"] {
+        for name in ["x-ms-encryption-scope", "x-ms-copy-source", "x-ms-expiry-option"] {
             assert_eq!(decode(&[(name, "x")]).err(), Some(ErrorCode::NotImplemented), "{name}");
         }
-        let lease = [("x-ms-lease-id", "x")];
-        assert_eq!(decode(&lease).err(), Some(ErrorCode::LeaseNotPresentWithBlobOperation));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) struct QueryBlobContents;
 
 pub(crate) struct Request {
     at: BlobAddress,
+    which: Which,
     conditions: Conditions,
     query: Query,
     now: Timestamp,
@@ -45,6 +46,7 @@ pub(crate) struct Request {
 
 pub(crate) struct Response {
     properties: BlobProperties,
+    now: Timestamp,
     pieces: mpsc::Receiver<Result<Bytes, BodyError>>,
 }
 
@@ -57,15 +59,15 @@ impl Operation for QueryBlobContents {
         let at = address::blob(head)?;
         let conditions = condition::of_read(head)?;
         let query = request::read(&xml::parse(&body.whole())?)?;
-        Ok(Request { at, conditions, query, now: head.received })
+        Ok(Request { at, which: address::which(head)?, conditions, query, now: head.received })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, conditions, query, now } = request;
+        let Request { at, which, conditions, query, now } = request;
         let engine = |error: EngineError| StorageError::from_engine(error, Intent::Read);
-        let read = service.store.read(&at, Which::Base, None, conditions).await.map_err(engine)?;
+        let read = service.store.read(&at, which, None, conditions).await.map_err(engine)?;
         let properties = read.properties.clone();
-        let source = Source::new(service.store.clone(), at, read);
+        let source = Source::new(service.store.clone(), (at, which), read);
         let (pieces_in, pieces) = mpsc::channel(PIECES_MAX);
         tokio::task::spawn_blocking(move || {
             let send = |piece: Vec<u8>| pieces_in.blocking_send(Ok(piece.into())).is_ok();
@@ -75,18 +77,18 @@ impl Operation for QueryBlobContents {
                 let _ = pieces_in.blocking_send(Err("the query failed".into()));
             }
         });
-        Ok(Response { properties, pieces })
+        Ok(Response { properties, now, pieces })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { properties, pieces } = response;
+        let Response { properties, now, pieces } = response;
         let frames = stream::unfold(pieces, |mut pieces| async move {
             let piece = pieces.recv().await?;
             Some((piece.map(Frame::data), pieces))
         });
         let mut answer = http::Response::new(Body::stream(StreamBody::new(frames)));
         let map = answer.headers_mut();
-        headers::set_properties(map, &properties);
+        headers::set_properties(map, &properties, now);
         headers::set(map, header::CONTENT_TYPE, "avro/binary");
         map.remove(header::CONTENT_ENCODING);
         headers::set_md5(map, header::X_MS_BLOB_CONTENT_MD5, properties.headers.md5);

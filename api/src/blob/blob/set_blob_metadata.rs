@@ -6,7 +6,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, metadata};
-use storage_engine::blob::{BlobAddress, Conditions, Protection, Stamp};
+use storage_engine::blob::{BlobAddress, Conditions, Stamp};
 use storage_engine::name::Metadata;
 
 pub(crate) struct SetBlobMetadata;
@@ -32,17 +32,16 @@ impl Operation for SetBlobMetadata {
 
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
         let Request { at, metadata, conditions } = request;
+        let protection = service.protection(&at.account).await?;
         service
             .store
-            .set_metadata(&at, metadata, conditions, Protection::default())
+            .set_metadata(&at, metadata, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 
     fn encode(stamp: Stamp) -> http::Response<Body> {
-        let mut response = headers::stamped(stamp);
-        headers::set_written_plain(response.headers_mut());
-        response
+        headers::written(stamp)
     }
 }
 

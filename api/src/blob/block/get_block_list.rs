@@ -1,4 +1,4 @@
-//! *Get Block List*. Takes no conditions. A blob of staged blocks alone has no version yet, so none is answered.
+//! *Get Block List*. Takes no conditions but the lease and the blob's tags. A blob of staged blocks alone has no version yet, so none is answered.
 
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
@@ -9,7 +9,7 @@ use crate::xml::XmlWriter;
 use crate::{condition, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use storage_engine::blob::{self, BlobAddress, Block, BlockList, Conditions};
+use storage_engine::blob::{BlobAddress, Block, BlockList, Conditions, Which};
 
 /// About the bytes of one block in the document.
 const ENTRY_BYTES: usize = 160;
@@ -17,7 +17,7 @@ const ENTRY_BYTES: usize = 160;
 pub(crate) struct GetBlockList;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+enum Asked {
     Committed,
     Uncommitted,
     All,
@@ -26,10 +26,12 @@ enum Which {
 pub(crate) struct Request {
     at: BlobAddress,
     which: Which,
+    asked: Asked,
+    conditions: Conditions,
 }
 
 pub(crate) struct Response {
-    which: Which,
+    asked: Asked,
     list: BlockList,
 }
 
@@ -40,35 +42,35 @@ impl Operation for GetBlockList {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::blob(head)?;
-        condition::none(head)?;
+        let conditions = condition::of_lease_and_tags(head)?;
         let text = head.query.get("blocklisttype").unwrap_or_default();
-        let which = match text.to_ascii_lowercase().as_str() {
-            "" | "committed" => Which::Committed,
-            "uncommitted" => Which::Uncommitted,
-            "all" => Which::All,
+        let asked = match text.to_ascii_lowercase().as_str() {
+            "" | "committed" => Asked::Committed,
+            "uncommitted" => Asked::Uncommitted,
+            "all" => Asked::All,
             _ => return Err(StorageError::invalid_query("blocklisttype", text, "There is no such list.")),
         };
-        Ok(Request { at, which })
+        Ok(Request { at, which: address::which(head)?, asked, conditions })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let list = service
             .store
-            .block_list(&request.at, blob::Which::Base, Conditions::default())
+            .block_list(&request.at, request.which, request.conditions)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))?;
-        Ok(Response { which: request.which, list })
+        Ok(Response { asked: request.asked, list })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { which, list } = response;
+        let Response { asked, list } = response;
         let blocks = list.committed.len() + list.staged.len();
         let mut xml = XmlWriter::with_capacity(256 + blocks * ENTRY_BYTES);
         xml.open("BlockList");
-        if which != Which::Uncommitted {
+        if asked != Asked::Uncommitted {
             write_blocks(&mut xml, "CommittedBlocks", &list.committed);
         }
-        if which != Which::Committed {
+        if asked != Asked::Committed {
             write_blocks(&mut xml, "UncommittedBlocks", &list.staged);
         }
         xml.close("BlockList");
@@ -112,10 +114,10 @@ mod tests {
         let decode = |query: &str| {
             let url = format!("/dev/con/b?comp=blocklist{query}");
             let head = testing::head(ServiceKind::Blob, "GET", &url, &[]);
-            GetBlockList::decode(&head, Payload::None).map(|request| request.which)
+            GetBlockList::decode(&head, Payload::None).map(|request| request.asked)
         };
-        assert_eq!(decode("").unwrap(), Which::Committed);
-        assert_eq!(decode("&blocklisttype=All").unwrap(), Which::All);
+        assert_eq!(decode("").unwrap(), Asked::Committed);
+        assert_eq!(decode("&blocklisttype=All").unwrap(), Asked::All);
         assert!(decode("&blocklisttype=some").is_err());
     }
 
@@ -124,7 +126,7 @@ mod tests {
         let block = |byte, length| Block { id: BlockId::new(&[byte]).unwrap(), length };
         let stamp = Stamp { etag: Etag(1), modified: Timestamp::from_unix_seconds(0), version: None };
         let list = BlockList { blob: Some((stamp, 7)), committed: vec![block(1, 7)], staged: Vec::new() };
-        let response = GetBlockList::encode(Response { which: Which::All, list });
+        let response = GetBlockList::encode(Response { asked: Asked::All, list });
         assert_eq!(response.headers().get("x-ms-blob-content-length").unwrap(), "7");
         assert_eq!(response.headers().get("etag").unwrap(), "\"0x1\"");
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -1,16 +1,16 @@
-//! *Put Block*. Takes no conditions. Its MD5 is computed only if the client gave one; otherwise the answer
+//! *Put Block*. Takes no conditions but the lease. Its MD5 is computed only if the client gave one; otherwise the answer
 //! carries the CRC-64.
 
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::content::{self, Received, Receiving, block_bytes_max};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use storage_engine::blob::BlobAddress;
+use storage_engine::blob::{BlobAddress, LeaseId};
 use storage_engine::name::BlockId;
 
 pub(crate) struct PutBlock;
@@ -18,6 +18,7 @@ pub(crate) struct PutBlock;
 pub(crate) struct Request {
     at: BlobAddress,
     id: BlockId,
+    lease: Option<LeaseId>,
     body: Receiving,
 }
 
@@ -31,15 +32,16 @@ impl Operation for PutBlock {
         condition::none(head)?;
         let id = head.query.get("blockid").filter(|id| !id.is_empty());
         let id = block_id(id.ok_or_else(|| StorageError::missing_query("blockid"))?)?;
-        Ok(Request { at, id, body: Receiving::decode(head, body, block_bytes_max(head.version))? })
+        let lease = condition::lease(head)?;
+        Ok(Request { at, id, lease, body: Receiving::decode(head, body, block_bytes_max(head.version))? })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Received, StorageError> {
-        let Request { at, id, body } = request;
+        let Request { at, id, lease, body } = request;
         let (staged, received) = content::stage_block(body, service.store.upload(), &service.md5).await?;
         service
             .store
-            .stage_block(&at, id, staged, None)
+            .stage_block(&at, id, staged, lease)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(received)
@@ -48,15 +50,8 @@ impl Operation for PutBlock {
     fn encode(received: Received) -> http::Response<Body> {
         let mut response = headers::empty();
         let map = response.headers_mut();
-        if received.md5_given {
-            headers::set_md5(map, header::CONTENT_MD5, received.md5);
-        } else {
-            headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
-        }
-        headers::set_written_plain(map);
-        if let Some(structured) = &received.structured {
-            headers::set(map, header::X_MS_STRUCTURED_BODY, structured);
-        }
+        received.tell(map);
+        headers::set_written_encrypted(map);
         response
     }
 }

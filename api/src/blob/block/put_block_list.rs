@@ -2,14 +2,14 @@
 //! `x-ms-blob-content-md5` is kept unverified, because the blob's bytes do not pass by here.
 
 use super::put_block::block_id;
-use crate::blob::{BlobService, address, headers};
+use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::{self, Checksums};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header, metadata, xml};
-use storage_engine::blob::{BLOCKS_MAX, BlobAddress, BlockChoice, Conditions, NewBlob, Protection, Stamp};
+use crate::{condition, header, xml};
+use storage_engine::blob::{BLOCKS_MAX, BlobAddress, BlobKind, BlockChoice, Conditions, NewBlob, Stamp};
 
 pub(crate) struct PutBlockList;
 
@@ -35,7 +35,7 @@ impl Operation for PutBlockList {
     fn decode(head: &Head, body: Payload) -> Result<Request, StorageError> {
         let at = address::blob(head)?;
         let headers = headers::new_content_headers(head)?;
-        let metadata = metadata::read(&head.headers)?;
+        let new = new_blob::read(head, headers, BlobKind::Block)?;
         let conditions = condition::of_write(head)?;
         let checksums = Checksums::read(head)?;
         let document = body.whole();
@@ -45,20 +45,15 @@ impl Operation for PutBlockList {
             None => (header::X_MS_CONTENT_CRC64, checksum::crc64_text(checksum::crc64(&document))),
         };
         let blocks = block_list(&document)?;
-        Ok(Request {
-            at,
-            blocks,
-            new: NewBlob { headers, metadata, ..NewBlob::default() },
-            conditions,
-            checksum,
-        })
+        Ok(Request { at, blocks, new, conditions, checksum })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { at, blocks, new, conditions, checksum } = request;
+        let protection = service.protection(&at.account).await?;
         let stamp = service
             .store
-            .commit_block_list(&at, blocks, new, conditions, Protection::default())
+            .commit_block_list(&at, blocks, new, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(Response { stamp, checksum })
@@ -66,9 +61,8 @@ impl Operation for PutBlockList {
 
     fn encode(response: Response) -> http::Response<Body> {
         let Response { stamp, checksum: (name, value) } = response;
-        let mut response = headers::stamped(stamp);
+        let mut response = headers::written(stamp);
         headers::set(response.headers_mut(), name, &value);
-        headers::set_written_plain(response.headers_mut());
         response
     }
 }

@@ -1,4 +1,4 @@
-//! *Delete Container*.
+//! *Delete Container*. Whether it can be restored is an account's setting.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
@@ -27,9 +27,10 @@ impl Operation for DeleteContainer {
 
     async fn execute(service: &BlobService, request: Request) -> Result<(), StorageError> {
         let Request { at, conditions } = request;
+        let days = service.container_retention_days(&at.account).await?;
         service
             .store
-            .delete_container(&at.account, &at.container, conditions, None)
+            .delete_container(&at.account, &at.container, conditions, days)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))
     }

@@ -3,12 +3,13 @@
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::service::policies;
 use crate::version::{ADD_AND_CREATE, Version};
-use storage_engine::blob::ContainerAccess;
+use storage_engine::blob::{ContainerAccess, LeaseId};
 use storage_engine::policy::StoredPolicy;
 
 pub(crate) struct GetContainerAcl;
@@ -16,6 +17,7 @@ pub(crate) struct GetContainerAcl;
 /// Whose access, and in which version it is to be told.
 pub(crate) struct Request {
     at: ContainerAddress,
+    lease: Option<LeaseId>,
     version: Version,
 }
 
@@ -30,14 +32,14 @@ impl Operation for GetContainerAcl {
     type Response = ContainerAccess;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        Ok(Request { at: address::container(head)?, version: head.version })
+        Ok(Request { at: address::container(head)?, lease: condition::lease(head)?, version: head.version })
     }
 
     async fn execute(
         service: &BlobService,
-        Request { at, version }: Request,
+        Request { at, lease, version }: Request,
     ) -> Result<ContainerAccess, StorageError> {
-        let access = service.store.container_access(&at.account, &at.container).await;
+        let access = service.store.container_access(&at.account, &at.container, lease).await;
         let access = access.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
         if version < ADD_AND_CREATE && access.policies.iter().any(adds_or_creates) {
             return Err(StorageError::new(ErrorCode::FeatureVersionMismatch));

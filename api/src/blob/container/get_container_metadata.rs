@@ -5,25 +5,25 @@ use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
-use crate::metadata;
 use crate::operation::Operation;
-use storage_engine::blob::{Container, Stamp};
+use crate::{condition, metadata};
+use storage_engine::blob::{Container, LeaseId, Stamp};
 
 pub(crate) struct GetContainerMetadata;
 
 impl Operation for GetContainerMetadata {
     type Service = BlobService;
-    type Request = ContainerAddress;
+    type Request = (ContainerAddress, Option<LeaseId>);
     type Response = Container;
 
-    fn decode(head: &Head, _: Payload) -> Result<ContainerAddress, StorageError> {
-        address::container(head)
+    fn decode(head: &Head, _: Payload) -> Result<Self::Request, StorageError> {
+        Ok((address::container(head)?, condition::lease(head)?))
     }
 
-    async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
+    async fn execute(service: &BlobService, (at, lease): Self::Request) -> Result<Container, StorageError> {
         service
             .store
-            .container(&at.account, &at.container, None)
+            .container(&at.account, &at.container, lease)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Read))
     }

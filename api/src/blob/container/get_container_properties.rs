@@ -6,37 +6,44 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{header, metadata};
-use storage_engine::blob::{Container, Stamp};
+use crate::{condition, header, metadata};
+use storage_engine::blob::{Container, LeaseId, Stamp};
+use storage_engine::clock::Timestamp;
 
 pub(crate) struct GetContainerProperties;
 
+pub(crate) struct Request {
+    at: ContainerAddress,
+    lease: Option<LeaseId>,
+    now: Timestamp,
+}
+
 impl Operation for GetContainerProperties {
     type Service = BlobService;
-    type Request = ContainerAddress;
-    type Response = Container;
+    type Request = Request;
+    type Response = (Container, Timestamp);
 
-    fn decode(head: &Head, _: Payload) -> Result<ContainerAddress, StorageError> {
-        address::container(head)
+    fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        Ok(Request { at: address::container(head)?, lease: condition::lease(head)?, now: head.received })
     }
 
-    async fn execute(service: &BlobService, at: ContainerAddress) -> Result<Container, StorageError> {
-        service
-            .store
-            .container(&at.account, &at.container, None)
-            .await
-            .map_err(|error| StorageError::from_engine(error, Intent::Read))
+    async fn execute(service: &BlobService, request: Request) -> Result<Self::Response, StorageError> {
+        let Request { at, lease, now } = request;
+        let container = service.store.container(&at.account, &at.container, lease).await;
+        Ok((container.map_err(|error| StorageError::from_engine(error, Intent::Read))?, now))
     }
 
-    fn encode(container: Container) -> http::Response<Body> {
+    fn encode((container, now): Self::Response) -> http::Response<Body> {
         let mut response =
             headers::stamped(Stamp { etag: container.etag, modified: container.modified, version: None });
         let map = response.headers_mut();
         metadata::write(&container.metadata, map);
-        headers::set_unleased(map);
+        headers::set_lease(map, &container.lease, now);
         headers::set_public_access(map, container.public_access);
         headers::set(map, header::X_MS_HAS_IMMUTABILITY_POLICY, "false");
         headers::set(map, header::X_MS_HAS_LEGAL_HOLD, "false");
+        let immutable = if container.versions_immutable { "true" } else { "false" };
+        headers::set(map, header::X_MS_IMMUTABLE_STORAGE_WITH_VERSIONING_ENABLED, immutable);
         response
     }
 }
@@ -50,15 +57,18 @@ mod tests {
 
     #[test]
     fn properties_are_headers() {
-        let response = GetContainerProperties::encode(Container {
-            metadata: vec![("k".into(), "v".into())],
-            public_access: PublicAccess::Blob,
-            ..Container::new(
-                ContainerName::parse("con").unwrap(),
-                Etag(0xAB),
-                Timestamp::from_unix_seconds(0),
-            )
-        });
+        let response = GetContainerProperties::encode((
+            Container {
+                metadata: vec![("k".into(), "v".into())],
+                public_access: PublicAccess::Blob,
+                ..Container::new(
+                    ContainerName::parse("con").unwrap(),
+                    Etag(0xAB),
+                    Timestamp::from_unix_seconds(0),
+                )
+            },
+            Timestamp::from_unix_seconds(0),
+        ));
         let get =
             |name| response.headers().get(name).map(|value: &http::HeaderValue| value.to_str().unwrap());
         assert_eq!((get("etag"), get("x-ms-meta-k")), (Some("\"0xAB\""), Some("v")));

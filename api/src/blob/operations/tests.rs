@@ -55,9 +55,38 @@ fn the_vendors_example_requests_mean_their_operations() {
         ("PUT", "/mycontainer/myblob?comp=metadata", &[], "SetBlobMetadata"),
         ("PUT", "/mycontainer/myblob?comp=properties", &[], "SetBlobProperties"),
         ("DELETE", "/mycontainer/myblob", &[("x-ms-delete-snapshots", "include")], "DeleteBlob"),
+        ("GET", "/mycontainer/myblob?snapshot=2026-01-02T03:04:05.1234567Z", &[], "GetBlob"),
+        ("HEAD", "/mycontainer/myblob?versionid=2026-01-02T03:04:05.1234567Z", &[], "GetBlobProperties"),
+        ("DELETE", "/mycontainer/myblob?snapshot=2026-01-02T03:04:05.1234567Z", &[], "DeleteBlob"),
+        ("DELETE", "/c/b?versionid=2026-01-02T03:04:05.1234567Z&deletetype=permanent", &[], "DeleteBlob"),
+        ("PUT", "/mycontainer/myblob?comp=snapshot", &[], "SnapshotBlob"),
+        ("PUT", "/mycontainer/myblob?comp=undelete", &[], "UndeleteBlob"),
+        ("PUT", "/mycontainer?restype=container&comp=undelete", &[], "RestoreContainer"),
+        ("PUT", "/mycontainer/myblob?comp=lease", &[("x-ms-lease-action", "Acquire")], "AcquireBlobLease"),
+        ("PUT", "/mycontainer/myblob?comp=lease", &[("x-ms-lease-action", "break")], "BreakBlobLease"),
+        ("PUT", "/c?restype=container&comp=lease", &[("x-ms-lease-action", "renew")], "RenewContainerLease"),
+        ("PUT", "/mycontainer/myblob?comp=tier", &[], "SetBlobTier"),
+        ("PUT", "/mycontainer/myblob?comp=expiry", &[], "SetBlobExpiry"),
+        ("PUT", "/mycontainer/myblob?comp=immutabilityPolicies", &[], "SetBlobImmutabilityPolicy"),
+        ("DELETE", "/mycontainer/myblob?comp=immutabilityPolicies", &[], "DeleteBlobImmutabilityPolicy"),
+        ("PUT", "/mycontainer/myblob?comp=legalhold", &[], "SetBlobLegalHold"),
         ("PUT", "/mycontainer/myblob?comp=block&blockid=AAAAAA%3D%3D", &[], "PutBlock"),
         ("PUT", "/mycontainer/myblob?comp=blocklist", &[], "PutBlockList"),
         ("GET", "/mycontainer/myblob?comp=blocklist&blocklisttype=all", &[], "GetBlockList"),
+        ("PUT", "/mycontainer/myappendblob", &[("x-ms-blob-type", "AppendBlob")], "PutBlob"),
+        ("PUT", "/mycontainer/mypageblob", &[("x-ms-blob-type", "PageBlob")], "PutBlob"),
+        ("PUT", "/mycontainer/myblob?comp=appendblock", &[], "AppendBlock"),
+        ("PUT", "/mycontainer/myblob?comp=seal", &[], "AppendBlobSeal"),
+        ("PUT", "/mycontainer/myblob?comp=page", &[("x-ms-page-write", "Update")], "PutPage"),
+        ("PUT", "/mycontainer/myblob?comp=page", &[("x-ms-page-write", "clear")], "ClearPage"),
+        (
+            "GET",
+            "/mycontainer/myblob?comp=pagelist&snapshot=2026-01-02T03:04:05.1234567Z",
+            &[],
+            "GetPageRanges",
+        ),
+        ("GET", "/mycontainer/myblob?comp=pagelist&prevsnapshot=x", &[], "GetPageRangesDiff"),
+        ("GET", "/c/b?comp=pagelist", &[("x-ms-previous-snapshot-url", "http://x/y")], "GetPageRangesDiff"),
     ] {
         assert_eq!(named(method, path, headers), Ok(name), "{method} {path}");
     }
@@ -67,22 +96,18 @@ fn the_vendors_example_requests_mean_their_operations() {
 fn what_is_not_built_is_said_not_to_be() {
     let source = ("x-ms-copy-source", "https://x/y");
     for (method, path, headers) in [
-        ("PUT", "/c/b", &[("x-ms-blob-type", "PageBlob")][..]),
-        ("PUT", "/c/b", &[("x-ms-blob-type", "AppendBlob")]),
-        ("PUT", "/c/b", &[source]),
+        ("PUT", "/c/b", &[source][..]),
+        ("PUT", "/c/b?comp=appendblock", &[source]),
+        ("PUT", "/c/b?comp=page", &[source, ("x-ms-page-write", "update")]),
         ("PUT", "/c/b", &[("x-ms-blob-type", "BlockBlob"), source]),
         ("PUT", "/c/b?comp=block&blockid=AAAA", &[source]),
-        ("PUT", "/c/b?comp=properties", &[("x-ms-blob-content-length", "512")]),
-        ("PUT", "/c/b?comp=properties", &[("x-ms-sequence-number-action", "max")]),
     ] {
         assert_eq!(named(method, path, headers), Err(ErrorCode::NotImplemented), "{path} {headers:?}");
     }
     for (method, path) in [
-        ("GET", "/c/b?snapshot=2026-01-02T03:04:05.1234567Z"),
-        ("HEAD", "/c/b?versionid=2026-01-02T03:04:05.1234567Z"),
-        ("DELETE", "/c/b?deletetype=permanent"),
-        ("PUT", "/c/b?comp=lease"),
-        ("PUT", "/c/b?comp=snapshot"),
+        ("PUT", "/c/b?comp=metadata&snapshot=2026-01-02T03:04:05.1234567Z"),
+        ("PUT", "/c/b?comp=lease&versionid=2026-01-02T03:04:05.1234567Z"),
+        ("PUT", "/c?restype=container&comp=rename"),
         ("GET", "/b"),
     ] {
         assert_eq!(named(method, path, &[]), Err(ErrorCode::InvalidQueryParameterValue), "{method} {path}");
@@ -116,5 +141,13 @@ fn only_reads_are_for_the_secondary_address() {
 fn a_request_that_is_nearly_one_is_told_what_is_wrong() {
     assert_eq!(named("PUT", "/c/b", &[]), Err(ErrorCode::MissingRequiredHeader));
     assert_eq!(named("PUT", "/c/b", &[("x-ms-blob-type", "Other")]), Err(ErrorCode::InvalidHeaderValue));
+    assert_eq!(named("PUT", "/c/b?comp=page", &[]), Err(ErrorCode::MissingRequiredHeader));
+    assert_eq!(
+        named("PUT", "/c/b?comp=page", &[("x-ms-page-write", "x")]),
+        Err(ErrorCode::InvalidHeaderValue)
+    );
     assert_eq!(named("POST", "/c/b", &[]), Err(ErrorCode::UnsupportedHttpVerb));
+    assert_eq!(named("PUT", "/c/b?comp=lease", &[]), Err(ErrorCode::MissingRequiredHeader));
+    let action = [("x-ms-lease-action", "steal")];
+    assert_eq!(named("PUT", "/c/b?comp=lease", &action), Err(ErrorCode::InvalidHeaderValue));
 }

@@ -57,15 +57,36 @@ impl BlobStore {
         let Some(within) = within(&query, properties.length)? else {
             return Ok(PageRuns { properties, runs: Vec::new(), next: None });
         };
-        let found = pages.store.runs(volume, since, moment(epoch), within, query.limit).await?;
         // A shorter blob has no pages where a longer snapshot had some.
         let end = properties.length;
-        let cut = |run: Run| {
-            let length = run.range.end().min(end).saturating_sub(run.range.offset());
-            Some(Run { range: PageRange::new(run.range.offset(), length).ok()?, valid: run.valid })
-        };
-        let runs = found.runs.into_iter().filter_map(cut).collect();
-        Ok(PageRuns { properties, runs, next: found.next.filter(|next| *next < within.end()) })
+        let (mut runs, mut next) = (Vec::new(), Some(within.offset()));
+        while let Some(from) = next.filter(|from| *from < within.end()) {
+            let Some(wanted) = NonZeroUsize::new(query.limit.get().saturating_sub(runs.len())) else { break };
+            let rest = PageRange::new(from, within.end() - from)?;
+            let found = pages.store.runs(volume, since, moment(epoch), rest, wanted).await?;
+            found.runs.into_iter().filter_map(|run| cut(run, end)).for_each(|run| join(&mut runs, run));
+            next = found.next;
+        }
+        Ok(PageRuns { properties, runs, next: next.filter(|next| *next < within.end()) })
+    }
+}
+
+/// What of a run is before `end`.
+fn cut(run: Run, end: u64) -> Option<Run> {
+    let length = run.range.end().min(end).saturating_sub(run.range.offset());
+    Some(Run { range: PageRange::new(run.range.offset(), length).ok()?, valid: run.valid })
+}
+
+/// Puts a run behind others: into the last of them, if it goes on with it.
+fn join(runs: &mut Vec<Run>, run: Run) {
+    if let Some(last) = runs.last_mut()
+        && last.valid == run.valid
+        && last.range.end() == run.range.offset()
+        && let Ok(range) = PageRange::new(last.range.offset(), last.range.length() + run.range.length())
+    {
+        last.range = range;
+    } else {
+        runs.push(run);
     }
 }
 

@@ -27,17 +27,6 @@ pub struct SequenceConditions {
     pub equal: Option<u64>,
 }
 
-/// What a sequence number becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SequenceAction {
-    /// The larger of what it is and this.
-    Max(u64),
-    /// This.
-    Update(u64),
-    /// One more.
-    Increment,
-}
-
 /// What a write of pages gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageWritten {
@@ -130,63 +119,6 @@ impl BlobStore {
         Ok(written)
     }
 
-    /// Cuts or extends a page blob. *Set Blob Properties*.
-    ///
-    /// # Errors
-    /// [`EngineError::InvalidPageRange`] as [`Self::create_page_blob`].
-    pub async fn resize(&self, at: &BlobAddress, length: u64, conditions: Conditions) -> Result<PageWritten> {
-        check_size(length)?;
-        let pages = self.pages()?;
-        // What a cut that a crash interrupted has left must be gone before it can be seen again.
-        let current = self.properties(at, super::super::Which::Base, Conditions::default());
-        let (volume, grown_from) = match current.await {
-            Ok(blob) if blob.length < length => (self.volume(at).await?, Some(blob.length)),
-            Ok(_) | Err(EngineError::CustomerKeyMismatch { .. }) => (self.volume(at).await?, None),
-            Err(error) => return Err(error),
-        };
-        if let Some(from) = grown_from {
-            clear_behind(pages, volume, from).await?;
-        }
-        let done = self.change(at, None, move |transaction, place| {
-            let (named, written) = change_pages(transaction, place, &conditions, |record, _| {
-                record.properties.length = length;
-                Ok(())
-            })?;
-            if named == volume { Ok(written) } else { Err(EngineError::BlobOverwritten) }
-        });
-        let written = done.await?;
-        if grown_from.is_none() {
-            clear_behind(pages, volume, length).await?;
-        }
-        Ok(written)
-    }
-
-    /// Changes the sequence number. *Set Blob Properties*.
-    ///
-    /// # Errors
-    /// [`EngineError::SequenceNumberTooLarge`] above [`SEQUENCE_NUMBER_MAX`].
-    pub async fn set_sequence_number(
-        &self,
-        at: &BlobAddress,
-        action: SequenceAction,
-        conditions: Conditions,
-    ) -> Result<PageWritten> {
-        self.change(at, None, move |transaction, place| {
-            let (_, written) = change_pages(transaction, place, &conditions, |record, number| {
-                let number = match action {
-                    SequenceAction::Max(other) => number.max(other),
-                    SequenceAction::Update(other) => other,
-                    SequenceAction::Increment => number.saturating_add(1),
-                };
-                check_number(number)?;
-                record.properties.kind = BlobKind::Page { sequence_number: number };
-                Ok(())
-            })?;
-            Ok(written)
-        })
-        .await
-    }
-
     /// Gives the blob the version that a write of pages makes, before the pages are written.
     async fn stamp_pages(
         &self,
@@ -205,35 +137,16 @@ impl BlobStore {
         })
         .await
     }
-
-    /// The volume of a page blob.
-    async fn volume(&self, at: &BlobAddress) -> Result<VolumeId> {
-        self.change(at, None, |transaction, place| {
-            let base = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
-            match base.form {
-                Form::Volume(volume, _) => Ok(volume),
-                _ => Err(EngineError::BlobKindMismatch),
-            }
-        })
-        .await
-    }
 }
 
-fn check_number(number: u64) -> Result<()> {
+/// Refuses what is no sequence number.
+pub(super) fn check_number(number: u64) -> Result<()> {
     if number <= SEQUENCE_NUMBER_MAX { Ok(()) } else { Err(EngineError::SequenceNumberTooLarge) }
-}
-
-async fn clear_behind(pages: &super::Pages, volume: VolumeId, end: u64) -> Result<()> {
-    if end >= VOLUME_BYTES_MAX {
-        return Ok(());
-    }
-    let range = PageRange::new(end, VOLUME_BYTES_MAX - end)?;
-    pages.store.clear(volume, range, Durable::Now).await
 }
 
 /// Changes the record of a page blob, given its sequence number, and makes a new version of it. The copy that it came
 /// from stays what it came from (page "Copy Blob"), unlike with other writes.
-fn change_pages(
+pub(super) fn change_pages(
     transaction: &mut dyn Transaction,
     place: &Place,
     conditions: &Conditions,

@@ -23,7 +23,7 @@ const STRIDE_BYTES: u64 = 1 << 20;
 /// A blob, opened.
 pub(super) struct Source {
     store: BlobStore,
-    at: BlobAddress,
+    at: (BlobAddress, Which),
     etag: Etag,
     length: u64,
     reader: BlobReader,
@@ -32,7 +32,7 @@ pub(super) struct Source {
 
 impl Source {
     /// The blob that was opened by `read`. To be made where a runtime is.
-    pub(super) fn new(store: BlobStore, at: BlobAddress, read: BlobRead) -> Self {
+    pub(super) fn new(store: BlobStore, at: (BlobAddress, Which), read: BlobRead) -> Self {
         let BlobRead { properties, length, reader, .. } = read;
         Self { store, at, etag: properties.etag, length, reader, runtime: Handle::current() }
     }
@@ -79,7 +79,7 @@ impl Read for InOrder {
 #[derive(Clone)]
 pub(super) struct Anywhere {
     store: BlobStore,
-    at: BlobAddress,
+    at: (BlobAddress, Which),
     etag: Etag,
     length: u64,
     runtime: Handle,
@@ -96,7 +96,7 @@ impl Anywhere {
         let range = ByteRange { first, last: Some(last) };
         let conditions =
             Conditions { if_match: vec![EtagMatch::Exactly(self.etag)], ..Conditions::default() };
-        let read = self.store.read(&self.at, Which::Base, Some(range), conditions);
+        let read = self.store.read(&self.at.0, self.at.1, Some(range), conditions);
         let pieces = read.and_then(|read| crate::content::collect(read.reader));
         Ok(self.runtime.block_on(pieces)?.concat().into())
     }
