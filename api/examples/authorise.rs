@@ -193,8 +193,9 @@ fn delegated_signature(keys: &DelegationKeys) -> Result<String, AnyError> {
 /// A token that is known, and the first sight of one.
 fn tokens(accounts: &Hot, delegation: DelegationKeys) -> Result<(), AnyError> {
     let random = SystemRandom::new();
-    let document = EcdsaKeyPair::generate_pkcs8(&ES256, &random)?;
-    let pair = EcdsaKeyPair::from_pkcs8(&ES256, document.as_ref(), &random)?;
+    let document = EcdsaKeyPair::generate_pkcs8(&ES256, &random).map_err(|error| error.to_string())?;
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ES256, document.as_ref(), &random).map_err(|error| error.to_string())?;
     let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
     let (x, y) = point.split_at_checked(32).ok_or("a key of another size")?;
     let [x, y] = [x, y].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
@@ -208,7 +209,7 @@ fn tokens(accounts: &Hot, delegation: DelegationKeys) -> Result<(), AnyError> {
     let header = json!({"alg": "ES256", "kid": "one"}).to_string();
     let message =
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let signature = pair.sign(&random, message.as_bytes())?;
+    let signature = pair.sign(&random, message.as_bytes()).map_err(|error| error.to_string())?;
     let value = format!("Bearer {message}.{}", URL_SAFE_NO_PAD.encode(signature));
     let signed = head("?timeout=60", &[("authorization", &value)])?;
     let identities = |delegation: &Arc<DelegationKeys>| Identities {
