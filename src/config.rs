@@ -279,20 +279,12 @@ impl Config {
             oauth: _,
             oauth_over_http: _,
         } = settings;
-        let defaults = EngineConfig::default();
-        let kept_disks = disk.or(file.disk).unwrap_or(defaults.disks);
-        let durability = durability.or(file.durability).unwrap_or(DurabilityName::Sync).into();
-        let engine = EngineConfig {
-            disks: temporary.as_ref().map_or(kept_disks, |folder| vec![folder.path().to_owned()]),
-            durability: if temporary.is_some() { Durability::Os } else { durability },
-            cache_bytes: cache_mib
-                .or(file.cache_mib)
-                .map_or(defaults.cache_bytes, |mib| mib.saturating_mul(1 << 20)),
-            segment_bytes: defaults.segment_bytes,
-        };
-        if engine.disks.len() != 1 {
-            return Err("give exactly one --disk; keeping data on several is not built yet".to_owned());
-        }
+        let engine = engine_settings(
+            disk.or(file.disk),
+            durability.or(file.durability),
+            cache_mib.or(file.cache_mib),
+            temporary.as_ref(),
+        )?;
         let host = host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1]));
         let tls = tls_settings(
             tls.or(file.tls),
@@ -336,6 +328,31 @@ impl Flags {
         let folder = named.unwrap_or_else(|| EngineConfig::default().disks).into_iter().next();
         folder.ok_or_else(|| "no --disk is named".to_owned())
     }
+}
+
+/// What the settings of the store come to. A throw-away one need not survive the machine.
+fn engine_settings(
+    disk: Option<Vec<PathBuf>>,
+    durability: Option<DurabilityName>,
+    cache_mib: Option<usize>,
+    temporary: Option<&tempfile::TempDir>,
+) -> Result<EngineConfig, String> {
+    let defaults = EngineConfig::default();
+    let kept_disks = disk.unwrap_or(defaults.disks);
+    let durability = match durability.unwrap_or(DurabilityName::Sync) {
+        DurabilityName::Os => Durability::Os,
+        DurabilityName::Sync => Durability::Sync,
+    };
+    let engine = EngineConfig {
+        disks: temporary.map_or(kept_disks, |folder| vec![folder.path().to_owned()]),
+        durability: if temporary.is_some() { Durability::Os } else { durability },
+        cache_bytes: cache_mib.map_or(defaults.cache_bytes, |mib| mib.saturating_mul(1 << 20)),
+        segment_bytes: defaults.segment_bytes,
+    };
+    if engine.disks.len() != 1 {
+        return Err("give exactly one --disk; keeping data on several is not built yet".to_owned());
+    }
+    Ok(engine)
 }
 
 /// What the settings of TLS come to; none: no TLS.

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     raise_open_files_limit();
+    keep_memory_to_ourselves();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start threads: {error}")),
@@ -59,6 +60,19 @@ fn raise_open_files_limit() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// No core dump of this process, and no look into its memory for other processes of the same user: keys and tokens lie there. A
+/// system whose core pattern is a program ignores the limit but not the mark.
+fn keep_memory_to_ourselves() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "cannot rule out core dumps");
+    }
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "cannot close memory to other processes");
     }
 }
 

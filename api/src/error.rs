@@ -6,6 +6,7 @@
 
 pub mod codes;
 mod from_engine;
+pub(crate) mod secret;
 
 pub use codes::ErrorCode;
 pub use from_engine::Intent;
@@ -64,6 +65,7 @@ impl StorageError {
 
     /// A query parameter's value is not one that it can have.
     pub fn invalid_query(name: &str, value: &str, reason: &str) -> Self {
+        let value = if secret::is_parameter(name) { secret::HIDDEN } else { value };
         Self::new(ErrorCode::InvalidQueryParameterValue)
             .with("QueryParameterName", name)
             .with("QueryParameterValue", value)
@@ -87,6 +89,7 @@ impl StorageError {
     /// The text for the client, with what it needs to report the request.
     pub fn text(&self, request_id: &str, time: &str) -> String {
         let message = self.message.as_deref().unwrap_or_else(|| self.code.message());
+        let message = secret::hidden(message);
         let index = self.index.map(|index| format!("{index}:")).unwrap_or_default();
         format!("{index}{message}\nRequestId:{request_id}\nTime:{time}")
     }
@@ -98,7 +101,7 @@ impl StorageError {
         xml.text("Code", self.code.wire());
         xml.text("Message", &self.text(request_id, time));
         for (name, value) in &self.details {
-            xml.text(name, value);
+            xml.text(name, &secret::hidden(value));
         }
         xml.close("Error");
         xml.finish()
@@ -168,7 +171,7 @@ impl std::error::Error for StorageError {
     }
 }
 
-/// An error with all that caused it, in one line.
+/// An error with all that caused it, in one line, without secrets.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -177,5 +180,5 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text
+    secret::hidden(&text)
 }

@@ -1,8 +1,10 @@
 //! Entrances for fuzzers: each hands arbitrary bytes to one parser that the network reaches. None may panic,
 //! and none has a result: what a parser makes of nonsense is its own business, that it survives is ours.
 
-use crate::auth::AccountKeys;
 use crate::auth::bearer::{self, Bearer, KeySet};
+use crate::auth::delegation::DelegationKeys;
+use crate::auth::{AccountKeys, sas};
+use crate::error::StorageError;
 use crate::head::{Arrival, Head};
 use crate::multipart::{self, Batch};
 use crate::odata::{address, continuation, filter, json, tag};
@@ -10,12 +12,15 @@ use crate::service::{policies, properties::Change};
 use crate::target::{ServiceKind, Target};
 use crate::version::LARGE_BLOCKS;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use std::sync::Arc;
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
+use storage_engine::secret::Secret;
 
 fn text(data: &[u8]) -> &str {
     std::str::from_utf8(data).unwrap_or_default()
@@ -87,7 +92,50 @@ pub fn authorization(data: &[u8]) {
     let parts = request.into_parts().0;
     if let Ok(head) = Head::read(ServiceKind::Blob, Arrival::default(), parts, "", Timestamp::MAX) {
         drop(crate::auth::authenticate(&head, &OneAccount));
-        drop(crate::auth::sas::verify(&head, &AccountKeys::new(vec![b"key".to_vec()]), None));
+        drop(sas::verify(&head, &AccountKeys::new(vec![b"key".to_vec()]), None));
+    }
+}
+
+/// Signatures in addresses: the first line says the service, the second is path and query, further ones are headers. What the
+/// server expected to be signed is signed, so that what is behind a signature that holds is reached too.
+pub fn sas(data: &[u8]) {
+    let mut lines = text(data).lines();
+    let service = match lines.next() {
+        Some("queue") => ServiceKind::Queue,
+        Some("table") => ServiceKind::Table,
+        _ => ServiceKind::Blob,
+    };
+    let url = lines.next().unwrap_or_default();
+    let headers: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
+    let Some(error) = claim(service, url, &headers) else { return };
+    let Some((_, detail)) = error.details.first() else { return };
+    let Some((_, expected)) = detail.split_once("String to sign used was ") else { return };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(b"key") else { return };
+    mac.update(expected.as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes()).replace('+', "%2B");
+    drop(claim(service, &format!("{url}&sig={signature}"), &headers));
+}
+
+/// Verifies and settles the signature of an address; gives the refusal.
+fn claim(service: ServiceKind, url: &str, headers: &[(&str, &str)]) -> Option<StorageError> {
+    let mut request = http::Request::builder().uri(format!("http://localhost/account/{url}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let parts = request.body(()).ok()?.into_parts().0;
+    let arrival = Arrival { peer: None, secure: true };
+    let head = Head::read(service, arrival, parts, "", Timestamp::from_unix_seconds(1_800_000_000)).ok()?;
+    let delegation = DelegationKeys::new(Secret::new([7; 32]));
+    let claim = sas::verify(&head, &AccountKeys::new(vec![b"key".to_vec()]), Some(&delegation));
+    claim.and_then(|claim| claim.settle(None, head.received)).err()
+}
+
+/// Documents of stored access policies, of all three services.
+pub fn policies(data: &[u8]) {
+    for letters in [policies::CONTAINER_LETTERS, policies::QUEUE_LETTERS, policies::TABLE_LETTERS] {
+        if let Ok(read) = policies::read(data, letters) {
+            drop(policies::read(policies::write(&read).as_bytes(), letters));
+        }
     }
 }
 
@@ -155,7 +203,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_entrance_panics(data: Vec<u8>, text: String) {
-            for entrance in [odata_filter, entity, batch, address, xml, target, authorization, token, range] {
+            for entrance in
+                [odata_filter, entity, batch, address, xml, target, authorization, sas, policies, token, range]
+            {
                 entrance(&data);
                 entrance(text.as_bytes());
             }

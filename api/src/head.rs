@@ -2,7 +2,7 @@
 //! is refused in the same words everywhere.
 
 use crate::auth::Caller;
-use crate::error::{ErrorCode, StorageError};
+use crate::error::{ErrorCode, StorageError, secret};
 use crate::header;
 use crate::query::Query;
 use crate::target::{ServiceKind, Target};
@@ -193,14 +193,9 @@ impl Head {
 
 /// Has values that open doors printed as such only, whoever prints the headers.
 pub(crate) fn hide_secrets(headers: &mut http::HeaderMap) {
-    for name in [
-        header::AUTHORIZATION,
-        header::X_MS_COPY_SOURCE,
-        header::X_MS_COPY_SOURCE_AUTHORIZATION,
-        header::X_MS_ENCRYPTION_KEY,
-        header::X_MS_PREVIOUS_SNAPSHOT_URL,
-    ] {
-        if let Some(value) = headers.get_mut(name) {
+    let with_signature = [header::X_MS_COPY_SOURCE, header::X_MS_PREVIOUS_SNAPSHOT_URL];
+    for (name, value) in headers.iter_mut() {
+        if secret::is_header(name.as_str()) || with_signature.contains(&name.as_str()) {
             value.set_sensitive(true);
         }
     }

@@ -1,7 +1,7 @@
 //! The protocol's version: a date. Any date is taken and echoed, also one to come; behaviour is chosen by
 //! comparing. Page "Versioning for the Azure Storage services".
 
-use crate::error::{ErrorCode, StorageError};
+use crate::error::{ErrorCode, StorageError, secret};
 use crate::header;
 use crate::query::Query;
 use std::fmt;
@@ -18,6 +18,8 @@ pub const CORS: Version = Version(2013, 8, 15);
 pub const LARGE_MESSAGES: Version = Version(2011, 8, 18);
 /// `x-ms-version: 2015-02-21`: an empty body is signed as an empty length, not as `0`.
 pub const EMPTY_LENGTH_SIGNED_EMPTY: Version = Version(2015, 2, 21);
+/// `x-ms-version: 2015-04-05`: rights to add and to create, of blobs.
+pub const ADD_AND_CREATE: Version = Version(2015, 4, 5);
 /// `x-ms-version: 2016-05-31`: headers with empty values are signed; Put Message answers with a body; 256 MiB blobs.
 pub const EMPTY_HEADERS_SIGNED: Version = Version(2016, 5, 31);
 /// `x-ms-version: 2017-07-29`: messages may live for any time, or for ever.
@@ -108,6 +110,7 @@ impl fmt::Display for Version {
 impl StorageError {
     /// A header's value is not one that the header can have.
     pub fn invalid_header(name: &'static str, value: &str) -> Self {
+        let value = if secret::is_header(name) { secret::HIDDEN } else { value };
         Self::new(ErrorCode::InvalidHeaderValue).with("HeaderName", name).with("HeaderValue", value)
     }
 }

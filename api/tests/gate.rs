@@ -14,8 +14,8 @@ use api::auth::role::Roles;
 use api::auth::{AccountKeys, Accounts, Gate, Identities, Identity, Principal};
 use api::error::{ErrorCode, StorageError};
 use api::head::Head;
-use api::operation::Access;
-use api::target::{Level, Resource};
+use api::operation::{Access, Asked};
+use api::target::Resource;
 use api::{Arrival, Body, Front, Observer, ServiceKind, Summary};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,14 +53,8 @@ impl Accounts for Fixtures {
 struct Readers;
 
 impl Roles for Readers {
-    fn allows(
-        &self,
-        identity: &Identity,
-        account: &AccountName,
-        (_, _, access): (ServiceKind, Level, Access),
-        _: &Resource,
-    ) -> bool {
-        identity.object == USER && account.as_str() == "devaccount" && access == Access::Read
+    fn allows(&self, identity: &Identity, account: &AccountName, asked: Asked, _: &Resource) -> bool {
+        identity.object == USER && account.as_str() == "devaccount" && asked.access == Access::Read
     }
 }
 

@@ -7,7 +7,8 @@
 //! # Deleting
 //! An account may hold more names than one verb should touch, and each of them is a scope of its own. Deleting is
 //! therefore three steps: the record is marked, from which moment the account exists for nobody; its names are taken away
-//! one by one, what they held is swept as after any deletion; and when none is left the record goes. A crash in between
+//! one by one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of
+//! its services go; and when none is left the record goes. A crash in between
 //! leaves the mark, no account of that name can be made, and [`AccountStore::finish_deletions`] goes on when the store is
 //! opened. Without the mark a crash would leave half of an account to whoever takes its name next.
 //!
@@ -20,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Weight};
 use crate::name::AccountName;
+use crate::settings::SettingsStore;
 use record::Kept;
 use std::fmt;
 use std::sync::Arc;
@@ -88,12 +90,13 @@ pub enum Content {
 #[derive(Debug, Clone)]
 pub struct AccountStore {
     meta: Arc<dyn MetaStore>,
+    settings: SettingsStore,
 }
 
 impl AccountStore {
     /// The accounts whose records are in `meta`.
-    pub fn new(meta: Arc<dyn MetaStore>) -> Self {
-        Self { meta }
+    pub fn new(meta: Arc<dyn MetaStore>, settings: SettingsStore) -> Self {
+        Self { meta, settings }
     }
 
     /// Creates an account.
@@ -180,23 +183,19 @@ impl AccountStore {
         Ok(())
     }
 
-    /// Takes away the names of an account that is marked, and then its record.
+    /// Takes away the names of an account that is marked, its services' settings, and then its record.
     async fn finish(&self, name: &AccountName) -> Result<()> {
         loop {
             let account = name.clone();
             let names = meta::read(&*self.meta, Weight::Scan, move |view| {
                 catalog::names_of(view, &account, NAMES_AT_A_TIME)
             });
-            for scope in names.await? {
-                let key = scope.clone();
-                let remove = move |transaction: &mut dyn Transaction| {
-                    if let Some(entry) = catalog::find(transaction, &key)? {
-                        catalog::remove(transaction, &key, entry.id);
-                    }
-                    Ok(())
-                };
+            for key in names.await? {
+                let scope = catalog::scope_of(&key);
+                let remove = move |transaction: &mut dyn Transaction| catalog::take_away(transaction, &key);
                 meta::commit(&*self.meta, scope, None, remove).await?;
             }
+            self.settings.remove_all(name).await?;
             let (scope, account) = (scope(name), name.clone());
             let key = scope.clone();
             // A request that was under way when the mark was set may have made a name since.

@@ -125,6 +125,28 @@ pub(crate) fn unearth(transaction: &mut dyn Transaction, scope: &Scope, id: u64)
     transaction.delete(Family::Catalog, &buried_key(scope, id));
 }
 
+/// Takes away what stands at one of the keys of [`names_of`], a name or a deleted one that could be restored, and leaves what it
+/// held to the sweep. To be run in [`scope_of`] the key.
+pub(crate) fn take_away(transaction: &mut dyn Transaction, key: &Scope) -> Result<()> {
+    let scope = scope_of(key);
+    if let Some(entry) = find(transaction, key)? {
+        transaction.delete(Family::Catalog, &key.0);
+        discard(transaction, &scope, entry.id);
+    }
+    Ok(())
+}
+
+/// The scope of the name, deleted or not, that stands at a key.
+pub(crate) fn scope_of(key: &Scope) -> Scope {
+    let buried = split_buried_key(&key.0).filter(|(scope, _)| name_of(&scope.0).is_some_and(is_name));
+    buried.map_or_else(|| key.clone(), |(scope, _)| scope)
+}
+
+/// Whether it is whole: a name has no end within it.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.bytes().any(|byte| byte == END)
+}
+
 /// The key of a deleted name that can be restored.
 pub(crate) fn buried_key(scope: &Scope, id: u64) -> Vec<u8> {
     [scope.0.as_ref(), &id.to_be_bytes()].concat()
@@ -193,7 +215,7 @@ pub(crate) fn scan_from(
     })
 }
 
-/// Names of the account, of all kinds, at most `limit`: their scopes.
+/// Names of the account, of all kinds, deleted ones that can be restored among them, at most `limit`: their keys.
 pub(crate) fn names_of(view: &dyn View, account: &AccountName, limit: usize) -> Result<Vec<Scope>> {
     let mut first = account.as_str().as_bytes().to_vec();
     first.push(END);

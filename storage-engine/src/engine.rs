@@ -107,12 +107,13 @@ impl Engine {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let settings = SettingsStore::new(Arc::clone(&meta));
         Self {
-            accounts: AccountStore::new(Arc::clone(&meta)),
+            accounts: AccountStore::new(Arc::clone(&meta), settings.clone()),
             blobs: BlobStore::new(Arc::clone(&meta), chunks, clock)
                 .with_pages(Arc::clone(&pages), Arc::clone(&entropy)),
             queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
-            settings: SettingsStore::new(Arc::clone(&meta)),
+            settings,
             lifecycle: LifecycleStore::new(Arc::clone(&meta)),
             tables: TableStore::new(Arc::clone(&meta)),
             assignments: AssignmentStore::new(Arc::clone(&meta)),

@@ -269,10 +269,33 @@ impl SettingsStore {
         };
         let outcome = meta::commit(&*self.meta, scope, None, verb).await;
         // Also after an error: whether it took effect may then be unknown.
+        self.outdate(account, service);
+        outcome
+    }
+
+    /// Takes away the settings of all services of an account, which then has those of a new one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn remove_all(&self, account: &AccountName) -> Result<()> {
+        for service in [Service::Blob, Service::Queue, Service::Table] {
+            let scope = scope(account, service);
+            let key = scope.clone();
+            let verb = move |transaction: &mut dyn Transaction| {
+                transaction.delete(Family::Settings, &key.0);
+                Ok(())
+            };
+            let outcome = meta::commit(&*self.meta, scope, None, verb).await;
+            self.outdate(account, service);
+            outcome?;
+        }
+        Ok(())
+    }
+
+    fn outdate(&self, account: &AccountName, service: Service) {
         let mut cache = self.cache();
         cache.changes = cache.changes.wrapping_add(1);
         cache.of(service).remove(account);
-        outcome
     }
 
     /// Sets what only an account's owner can set of its blobs.

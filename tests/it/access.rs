@@ -44,13 +44,14 @@ fn account_signature(services: &str, types: &str, letters: &str) -> String {
     format!("ss={services}&srt={types}&sp={letters}&se={until}&sv={version}&sig={}", percent_encoded(&sig))
 }
 
-fn on_container(container: &str, letters: &str) -> String {
+/// The query of a signature on a container.
+pub(crate) fn on_container(container: &str, letters: &str) -> String {
     let resource = format!("/blob/{ACCOUNT}/{container}");
     signature(BLOB, &resource, &[("sr", "c"), ("sp", letters)])
 }
 
 /// The request, with this signature instead of an `Authorization` header.
-fn with(request: Request, signature: &str) -> Request {
+pub(crate) fn with(request: Request, signature: &str) -> Request {
     let joint = if request.target.contains('?') { '&' } else { '?' };
     let target = format!("{}{joint}{signature}", request.target);
     Request { target, ..request }.credentials(Credentials::None)

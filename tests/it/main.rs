@@ -9,8 +9,10 @@
 //! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
 //! without a valid signature, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
-//! [`copies`] ends copies that were under way, [`big`] moves one large blob at a fixed memory cost, [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses
-//! the commands that administer accounts, [`encryption`] searches the disk for what must not be there, [`behaviour`] shows what an account does by itself, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
+//! [`copies`] ends copies that were under way, [`disks`] takes page blobs for disks, [`big`] moves one large blob at a fixed memory cost,
+//! [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses the commands that administer accounts, [`behaviour`] shows
+//! what an account does by itself, [`encryption`] searches the disk for what must not be there, [`secrets`] looks for secrets where
+//! they must not be, [`growth`] fills and wears a queue, [`sdk`] runs the vendor's own client libraries.
 //!
 //! Long tests are `#[ignore]`d; `.ci/run` runs them too (`cargo test --test it -- --include-ignored`).
 #![expect(
@@ -34,6 +36,7 @@ mod growth;
 mod node;
 mod random;
 mod sdk;
+mod secrets;
 mod services;
 mod sign;
 mod smoke;

@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Node {
     folder: TempDir,
     arguments: Vec<String>,
+    /// Whether it logs all that there is to log.
+    verbose: bool,
     child: Child,
     endpoints: HashMap<String, String>,
     connection_string: String,
@@ -42,13 +44,19 @@ impl Node {
 
     /// A node on a new folder, with further command line arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_logging(arguments, false)
+    }
+
+    /// As [`Node::start_with`], with every event in the log, down to the least, if `verbose`.
+    pub(crate) fn start_logging(arguments: &[&str], verbose: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("linarite-it-").tempdir().expect("a temporary folder");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let started = Started::new(folder.path(), &arguments, &log);
+        let started = Started::new(folder.path(), &arguments, verbose, &log);
         Self {
             folder,
             arguments,
+            verbose,
             child: started.child,
             endpoints: started.endpoints,
             connection_string: started.connection_string,
@@ -122,7 +130,7 @@ impl Node {
     /// Starts the process again on the same folder. Ports change, so clients must be made anew.
     pub(crate) fn restart(&mut self) {
         assert!(!self.running, "a node is restarted after it ended");
-        let started = Started::new(self.folder.path(), &self.arguments, &self.log);
+        let started = Started::new(self.folder.path(), &self.arguments, self.verbose, &self.log);
         self.child = started.child;
         self.endpoints = started.endpoints;
         self.connection_string = started.connection_string;
@@ -207,8 +215,12 @@ struct Started {
 }
 
 impl Started {
-    fn new(folder: &Path, arguments: &[String], log: &Arc<Mutex<Vec<String>>>) -> Self {
-        let mut child = Command::new(binary())
+    fn new(folder: &Path, arguments: &[String], verbose: bool, log: &Arc<Mutex<Vec<String>>>) -> Self {
+        let mut command = Command::new(binary());
+        if verbose {
+            command.env("LINARITE_LOG", "trace");
+        }
+        let mut child = command
             .arg("--disk")
             .arg(folder)
             .args(["--host", "127.0.0.1", "--blobPort", "0", "--queuePort", "0"])

@@ -250,10 +250,23 @@ fn python_does_every_table_operation() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
-fn python_signs_in_with_a_token() {
-    let node = token::node();
-    token::assign_all(&node);
+fn python_signs_in_with_a_token_over_tls() {
+    let node = token_node();
     Kit::Python.run(&node, "tokens.py", &[]);
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn javascript_signs_in_with_a_token_over_tls() {
+    let node = token_node();
+    Kit::JavaScript.run(&node, "tokens.mjs", &[]);
+}
+
+/// A node with TLS of its local authority, which believes the tests' issuer and takes tokens over nothing else.
+fn token_node() -> Node {
+    let node = Node::start_with(&[&["--tls"], &token::issuer_arguments()[..]].concat());
+    token::assign_all(&node);
+    node
 }
 
 #[test]

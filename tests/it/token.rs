@@ -45,16 +45,13 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 /// A node that believes the tests' issuer, also over plain HTTP.
 pub(crate) fn node() -> Node {
+    Node::start_with(&[&issuer_arguments()[..], &["--oauth-over-http"]].concat())
+}
+
+/// What makes a node believe the tests' issuer.
+pub(crate) fn issuer_arguments() -> [&'static str; 6] {
     let keys = THE_ISSUER.keys.to_str().expect("a path that is text");
-    Node::start_with(&[
-        "--issuer",
-        ISSUER,
-        "--issuer-keys",
-        keys,
-        "--issuer-tenant",
-        TENANT,
-        "--oauth-over-http",
-    ])
+    ["--issuer", ISSUER, "--issuer-keys", keys, "--issuer-tenant", TENANT]
 }
 
 /// What a token for storage says that is good now.

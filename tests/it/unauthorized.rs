@@ -90,7 +90,7 @@ fn is_refusal_of_a_stranger(answer: &Response, exchange: &Exchange) -> bool {
             answer.status == 403 && exchange.target.starts_with("-secondary/")
         }
         // The parts of a batch of blobs prove by themselves who sends them.
-        _ if exchange.target.contains("comp=batch") => answer.status == 202,
+        _ if exchange.target.contains("comp=batch") => answer.status == exchange.expectation.status,
         _ => answer.status == 200 && exchange.target.contains("restype=account"),
     }
 }

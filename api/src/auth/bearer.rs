@@ -6,6 +6,9 @@
 //! issuer must come first, because it says whose keys count. A token for anything else, however valid, is refused:
 //! else a service that is shown a token of ours could use it elsewhere, and the other way round.
 //!
+//! # Once for many requests
+//! That a signature holds is remembered for minutes ([`checked`]); audience and times are judged with every request.
+//!
 //! # Plain HTTP
 //! A token is worth what it opens until it expires, to whoever reads it. It is therefore refused over plain HTTP, unless the
 //! configuration allows that and it comes from this machine, where nobody listens in between.
@@ -14,6 +17,7 @@
 //! [`Bearer::unsigned`] believes anybody, as Azurite's `--oauth basic` does: for tests that want the code path of tokens and
 //! have no issuer. It proves nothing, and whoever starts the server so is told.
 
+mod checked;
 mod key;
 #[cfg(test)]
 mod tests;
@@ -24,6 +28,7 @@ use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
 use crate::version::TOKENS;
+use checked::{Checked, Verified};
 use futures_util::future::BoxFuture;
 pub use key::{KeySet, KeySetError};
 use std::sync::Arc;
@@ -100,18 +105,19 @@ enum Trust {
 pub struct Bearer {
     trust: Trust,
     over_http: bool,
+    checked: Checked,
 }
 
 impl Bearer {
     /// Believes tokens of these issuers. `over_http`: also over plain HTTP, from this machine.
     pub fn signed(issuers: Arc<dyn Issuers>, over_http: bool) -> Self {
-        Self { trust: Trust::Issuers(issuers), over_http }
+        Self { trust: Trust::Issuers(issuers), over_http, checked: Checked::default() }
     }
 
     /// Believes every token that is made for storage, is not expired and looks as if a cloud of the vendor's had made it.
     /// Signatures are not looked at: **anybody can make such a token**.
     pub fn unsigned(over_http: bool) -> Self {
-        Self { trust: Trust::Anybody, over_http }
+        Self { trust: Trust::Anybody, over_http, checked: Checked::default() }
     }
 
     /// What a client is told that has shown no credentials, or a token that does not hold: `WWW-Authenticate`.
@@ -137,27 +143,38 @@ impl Bearer {
         if head.version < TOKENS {
             return Err(failed("Authentication scheme Bearer is not supported in this version."));
         }
-        let token = Token::read(token).ok_or_else(|| invalid("The token is not a signed JSON Web Token."))?;
-        let tenant = match &self.trust {
-            Trust::Issuers(issuers) => verify(&**issuers, &token).await?,
-            Trust::Anybody => None,
-        };
-        if matches!(self.trust, Trust::Anybody) && !is_of_vendor(&token.claims.iss) {
-            return Err(invalid("Issuer validation failed. Issuer did not match."));
-        }
-        judge(&token.claims, &head.account, head.received)?;
-        self.identity(token.claims, tenant)
+        let Verified { claims, tenant } = self.verified(token, head.received).await?;
+        judge(&claims, &head.account, head.received)?;
+        self.identity(&claims, tenant)
     }
 
-    fn identity(&self, claims: Claims, tenant: Option<String>) -> Result<Identity, StorageError> {
+    /// What a token says whose signature holds, now or not long ago.
+    async fn verified(&self, text: &str, now: Timestamp) -> Result<Verified, StorageError> {
+        let digest = Checked::digest(text);
+        if let Some(verified) = self.checked.find(&digest, now) {
+            return Ok(verified);
+        }
+        let token = Token::read(text).ok_or_else(|| invalid("The token is not a signed JSON Web Token."))?;
+        let tenant = match &self.trust {
+            Trust::Issuers(issuers) => verify(&**issuers, &token).await?,
+            Trust::Anybody if is_of_vendor(&token.claims.iss) => None,
+            Trust::Anybody => return Err(invalid("Issuer validation failed. Issuer did not match.")),
+        };
+        let verified = Verified { claims: Arc::new(token.claims), tenant };
+        self.checked.keep(digest, verified.clone(), now);
+        Ok(verified)
+    }
+
+    fn identity(&self, claims: &Claims, tenant: Option<String>) -> Result<Identity, StorageError> {
         let default = || matches!(self.trust, Trust::Anybody).then(|| NOBODY.to_owned());
         // Issuers that are not the vendor's name their users in `sub` only.
-        let object = claims.oid.or(claims.sub).filter(|object| !object.is_empty()).or_else(default);
+        let object = claims.oid.as_ref().or(claims.sub.as_ref()).filter(|object| !object.is_empty());
+        let object = object.cloned().or_else(default);
         let object = object.ok_or_else(|| invalid("The token names no object."))?;
         if tenant.is_some() && claims.tid.is_some() && tenant != claims.tid {
             return Err(invalid("Tenant validation failed. Tenant did not match."));
         }
-        let tenant = claims.tid.or(tenant).or_else(default);
+        let tenant = claims.tid.clone().or(tenant).or_else(default);
         Ok(Identity { object, tenant: tenant.unwrap_or_else(|| NOBODY.to_owned()) })
     }
 }

@@ -120,13 +120,14 @@ pub static REQUIREMENTS: &[Line] = &[
     line((Table, Level::Entity, Delete), "o", &["d"], &["d"]),
 ];
 
-/// Headers that ask for more than the operation that they stand at: a signature must have these letters as well.
-pub const HEADER_LETTERS: &[(&str, &str)] = &[
-    (header::X_MS_TAGS, "t"),
-    (header::X_MS_IF_TAGS, "t"),
-    (header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, "i"),
-    (header::X_MS_IMMUTABILITY_POLICY_MODE, "i"),
-    (header::X_MS_LEGAL_HOLD, "i"),
+/// Headers that ask for more than the operation that they stand at: a signature must have these letters as well, and the holder of
+/// a token this right to the blob.
+pub const HEADER_RIGHTS: &[(&str, &str, Access)] = &[
+    (header::X_MS_TAGS, "t", Tags),
+    (header::X_MS_IF_TAGS, "t", Tags),
+    (header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, "i", Immutability),
+    (header::X_MS_IMMUTABILITY_POLICY_MODE, "i", Immutability),
+    (header::X_MS_LEGAL_HOLD, "i", Immutability),
 ];
 
 /// What is required for this right; none if there is no such right.
@@ -228,10 +229,13 @@ fn creates(asked: Asked) -> bool {
 }
 
 fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), StorageError> {
-    let Asked { service, level, access, .. } = asked;
-    let resource = &head.target.resource;
-    let allows =
-        |roles: &Arc<dyn Roles>| roles.allows(identity, &head.account, (service, level, access), resource);
+    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(*name));
+    let more = more.map(|(.., access)| Asked { method: "PUT", level: Level::Blob, access: *access, ..asked });
+    let allows = |roles: &Arc<dyn Roles>| {
+        std::iter::once(asked)
+            .chain(more)
+            .all(|asked| roles.allows(identity, &head.account, asked, &head.target.resource))
+    };
     if head.caller.roles.as_ref().is_some_and(allows) {
         return Ok(());
     }
@@ -273,8 +277,8 @@ fn check_grant(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageEr
     if sets.is_empty() || !grant.scope.covers(head) {
         return refuse(ErrorCode::AuthorizationFailure);
     }
-    let more = HEADER_LETTERS.iter().filter(|(name, _)| head.headers.contains_key(*name));
-    let more_held = |(_, letters): &(&str, &str)| grant.letters.contains(Letters::of(letters));
+    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(*name));
+    let more_held = |(_, letters, _): &(&str, &str, Access)| grant.letters.contains(Letters::of(letters));
     if !Requirement::held(sets, grant.letters) || !more.clone().all(more_held) {
         return refuse(ErrorCode::AuthorizationPermissionMismatch);
     }

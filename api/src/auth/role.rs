@@ -16,21 +16,15 @@ pub use built_in::{ROLES, Role};
 pub use needed::{Ways, actions};
 
 use super::Identity;
-use crate::operation::Access;
-use crate::target::{Level, Resource, ServiceKind};
+use crate::operation::Asked;
+use crate::target::Resource;
 use storage_engine::assignment::{AssignmentStore, Place};
 use storage_engine::name::AccountName;
 
 /// What identities may do: the roles that they were given.
 pub trait Roles: Send + Sync + 'static {
-    /// Whether `identity` may do this to `resource`. `right` is service, level and access of the operation's row.
-    fn allows(
-        &self,
-        identity: &Identity,
-        account: &AccountName,
-        right: (ServiceKind, Level, Access),
-        resource: &Resource,
-    ) -> bool;
+    /// Whether `identity` may do what is asked for to `resource`.
+    fn allows(&self, identity: &Identity, account: &AccountName, asked: Asked, resource: &Resource) -> bool;
 }
 
 /// What the store's assignments say.
@@ -45,14 +39,8 @@ impl AssignedRoles {
 }
 
 impl Roles for AssignedRoles {
-    fn allows(
-        &self,
-        identity: &Identity,
-        account: &AccountName,
-        (service, level, access): (ServiceKind, Level, Access),
-        resource: &Resource,
-    ) -> bool {
-        let ways = actions(service, level, access).unwrap_or_default();
+    fn allows(&self, identity: &Identity, account: &AccountName, asked: Asked, resource: &Resource) -> bool {
+        let ways = actions(asked).unwrap_or_default();
         // Who needs no action need not be looked up.
         if ways.iter().any(|way| way.is_empty()) {
             return true;
@@ -76,14 +64,8 @@ impl Roles for AssignedRoles {
 pub struct EveryRole;
 
 impl Roles for EveryRole {
-    fn allows(
-        &self,
-        _: &Identity,
-        _: &AccountName,
-        (service, level, access): (ServiceKind, Level, Access),
-        _: &Resource,
-    ) -> bool {
-        actions(service, level, access).is_some_and(|ways| !ways.is_empty())
+    fn allows(&self, _: &Identity, _: &AccountName, asked: Asked, _: &Resource) -> bool {
+        actions(asked).is_some_and(|ways| !ways.is_empty())
     }
 }
 
@@ -107,6 +89,8 @@ fn covers(place: &Place, resource: &Resource) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::Access;
+    use crate::target::ServiceKind;
     use std::sync::Arc;
     use storage_engine::assignment::{Assignment, Grant};
     use storage_engine::clock::ManualClock;
@@ -115,6 +99,10 @@ mod tests {
 
     fn account() -> AccountName {
         AccountName::parse("acc").unwrap()
+    }
+
+    fn asked(service: ServiceKind, resource: &Resource, access: Access) -> Asked {
+        Asked { service, method: "PUT", level: resource.level(), access, comp: None }
     }
 
     fn me() -> Identity {
@@ -129,7 +117,7 @@ mod tests {
             let assignment = Assignment { account: account(), principal: "ME".into(), grant };
             store.put(&assignment).await.unwrap();
         }
-        AssignedRoles::new(store).allows(&me(), &account(), (service, resource.level(), access), &resource)
+        AssignedRoles::new(store).allows(&me(), &account(), asked(service, &resource, access), &resource)
     }
 
     fn container(name: &str) -> Place {
@@ -178,7 +166,7 @@ mod tests {
     #[test]
     fn with_every_role_all_goes_that_goes_with_a_token() {
         let allows = |resource: &Resource, access| {
-            EveryRole.allows(&me(), &account(), (ServiceKind::Queue, resource.level(), access), resource)
+            EveryRole.allows(&me(), &account(), asked(ServiceKind::Queue, resource, access), resource)
         };
         let queue = Resource::Queue("q-1".into());
         assert!(allows(&queue, Access::Create) && !allows(&queue, Access::Policies));

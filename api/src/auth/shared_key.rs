@@ -6,7 +6,7 @@
 //! first does not hold. So is a third: the rule is that white space inside a value counts as one space, and no client
 //! of the vendor's or of others that was looked at keeps it, so metadata with two spaces is signed as it was sent.
 
-use super::{AccountKeys, failed, mac_is};
+use super::{AccountKeys, failed};
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::header;
@@ -15,6 +15,9 @@ use crate::version::{EMPTY_HEADERS_SIGNED, EMPTY_LENGTH_SIGNED_EMPTY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
+
+/// Bytes of an HMAC-SHA256.
+const MAC_BYTES: usize = 32;
 
 /// Headers that are signed by value, in this order.
 const SIGNED_HEADERS: [&str; 11] = [
@@ -68,13 +71,19 @@ pub fn verify(head: &Head, scheme: Scheme, signature: &str, keys: &AccountKeys) 
     let Ok(given) = STANDARD.decode(signature) else {
         return Err(failed("The signature is not Base64."));
     };
-    let holds = |text: &str| keys.iter().any(|key| mac_is(key, text, &given));
     let others = [HeaderOrder::Dictionary, HeaderOrder::Unfolded];
-    if holds(&ordinal) || others.into_iter().any(|order| holds(&string_to_sign(head, scheme, order))) {
+    if keys.verify(&ordinal, &given)
+        || others.into_iter().any(|order| {
+            let other = string_to_sign(head, scheme, order);
+            other != ordinal && keys.verify(&other, &given)
+        })
+    {
         return Ok(());
     }
+    // What is no MAC may be what should never have been sent: the key.
+    let shown = if given.len() == MAC_BYTES { signature } else { "..." };
     Err(failed(format!(
-        "The MAC signature found in the HTTP request '{signature}' is not the same as any computed signature. \
+        "The MAC signature found in the HTTP request '{shown}' is not the same as any computed signature. \
          Server used following string to sign: '{ordinal}'."
     )))
 }

@@ -90,6 +90,7 @@ error_codes! {
     EntityAlreadyExists 409 "EntityAlreadyExists" "The specified entity already exists.";
     EntityTooLarge 400 "EntityTooLarge" "The entity is larger than the maximum size permitted.";
     ExceedsMaxBatchRequestCount 400 "ExceedsMaxBatchRequestCount" "The batch operation exceeds maximum number of allowed subrequests.";
+    FeatureVersionMismatch 409 "FeatureVersionMismatch" "The version of the operation does not support a feature that the resource uses.";
     InsufficientAccountPermissions 403 "InsufficientAccountPermissions" "Write operations are not allowed.";
     InfiniteLeaseDurationRequired 412 "InfiniteLeaseDurationRequired" "The lease ID matched, but the specified lease must be an infinite-duration lease.";
     InternalError 500 "InternalError" "The server encountered an internal error. Please retry the request.";

@@ -4,6 +4,7 @@ use super::*;
 use crate::clock::{Clock, ManualClock};
 use crate::meta::memory::MemoryMeta;
 use crate::name::{ContainerName, QueueName, TableName};
+use crate::settings::{Service, ServiceSettings};
 use crate::sweep::sweep_once;
 use catalog::Kind;
 use futures_executor::block_on;
@@ -19,8 +20,13 @@ fn keys(byte: u8) -> [AccountKey; 2] {
 fn store() -> (Arc<MemoryMeta>, AccountStore) {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let meta = MemoryMeta::new(clock);
-    let accounts = AccountStore::new(Arc::<MemoryMeta>::clone(&meta));
+    let accounts = over(&meta);
     (meta, accounts)
+}
+
+fn over(meta: &Arc<MemoryMeta>) -> AccountStore {
+    let settings = SettingsStore::new(Arc::<MemoryMeta>::clone(meta));
+    AccountStore::new(Arc::<MemoryMeta>::clone(meta), settings)
 }
 
 /// Makes a container, a queue and a table in the account, and more containers.
@@ -103,6 +109,34 @@ fn an_account_that_holds_something_goes_only_with_it() {
 }
 
 #[test]
+fn what_could_be_restored_and_what_was_set_do_not_reappear() {
+    let (meta, accounts) = store();
+    let account = name("account");
+    block_on(accounts.create(&account, keys(1), false)).unwrap();
+    fill(&meta, &account, 2);
+    let scope = catalog::scope(&account, Kind::Container, "container0");
+    let buried = scope.clone();
+    let bury = move |transaction: &mut dyn Transaction| {
+        let entry = catalog::find(transaction, &buried)?.unwrap();
+        catalog::bury(transaction, &buried, entry.id, b"");
+        Ok(entry.id)
+    };
+    let id = block_on(meta::commit(&*meta, scope.clone(), None, bury)).unwrap();
+    let versioning = |settings: &mut ServiceSettings| settings.blob.management.versioning = true;
+    block_on(accounts.settings.change(&account, Service::Blob, versioning)).unwrap();
+    assert!(block_on(accounts.settings.get(&account, Service::Blob)).unwrap().blob.management.versioning);
+    block_on(accounts.delete(&account, Content::IsDeleted)).unwrap();
+    assert_eq!(names_of(&meta, &account), 0);
+    let remains = meta.read_now(|view| catalog::remains(view, 100)).unwrap();
+    assert_eq!(remains.len(), 4);
+    assert!(remains.iter().any(|remains| (&remains.scope, remains.id) == (&scope, id)));
+    while sweep_once(&*meta, 1000).unwrap() > 0 {}
+    block_on(accounts.create(&account, keys(1), false)).unwrap();
+    let settings = block_on(accounts.settings.get(&account, Service::Blob)).unwrap();
+    assert_eq!(*settings, ServiceSettings::default());
+}
+
+#[test]
 fn a_deletion_that_a_crash_stops_is_finished_and_its_name_is_not_given_away_before() {
     let account = name("account");
     for step in 1.. {
@@ -113,7 +147,7 @@ fn a_deletion_that_a_crash_stops_is_finished_and_its_name_is_not_given_away_befo
             meta.crash_at(meta.commits() + step, survives);
             let ended = block_on(accounts.delete(&account, Content::IsDeleted)).is_ok();
             let meta = meta.reopen(Box::new(|_| ())).unwrap();
-            let accounts = AccountStore::new(Arc::<MemoryMeta>::clone(&meta));
+            let accounts = over(&meta);
             let listed = block_on(accounts.list()).unwrap().len();
             if listed == 1 {
                 assert_eq!((step, survives, names_of(&meta, &account)), (1, false, 4), "nothing was begun");

@@ -100,6 +100,31 @@ fn a_token_of_every_algorithm_says_who_its_holder_is() {
 }
 
 #[test]
+fn a_signature_is_checked_once_and_everything_else_with_every_request() {
+    let issuer = Arc::new(OneIssuer { tenant: None, reachable: true, asked: Mutex::default() });
+    let bearer = Bearer::signed(Arc::<OneIssuer>::clone(&issuer), false);
+    let one = token(&with("aud", json!("https://acc.blob.core.windows.net")));
+    let at = |token: &str, account: &str, seconds| {
+        let mut head = head(token, "2022-11-02", true, "192.0.2.1:1");
+        head.account = AccountName::parse(account).unwrap();
+        head.received = Timestamp::from_unix_seconds(NOW + seconds);
+        bearer.identify(&head, token).now_or_never().unwrap().is_ok()
+    };
+    let asked = || issuer.asked.lock().unwrap().len();
+    assert!(at(&one, "acc", 0) && at(&one, "acc", 1) && at(&one, "acc", 299));
+    assert_eq!(asked(), 1);
+    assert!(!at(&one, "other", 2), "the audience is another account's");
+    assert_eq!(asked(), 1);
+    assert!(at(&one, "acc", 300));
+    assert_eq!(asked(), 2);
+    let ends = token(&with("exp", json!(NOW + 100)));
+    assert!(at(&ends, "acc", 0) && !at(&ends, "acc", 200), "it expires all the same");
+    let forged = format!("{one}A");
+    assert!(!at(&forged, "acc", 301) && !at(&forged, "acc", 301));
+    assert_eq!(asked(), 5, "what does not hold is not remembered");
+}
+
+#[test]
 fn the_key_and_not_the_token_says_how_it_is_signed() {
     for (key, named, used) in [
         ("p256", "none", "none"),

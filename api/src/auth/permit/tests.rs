@@ -160,18 +160,19 @@ fn a_signature_s_encryption_scope_leaves_no_choice_of_another() {
     assert_eq!(judged(Blob, "GET", "/acc/con/b", &[], scoped()), Ok(false));
 }
 
-/// Lets one user read.
+/// Lets one user read, one write as well, and one write and set tags.
 struct Readers;
 
+fn tags(identity: &Identity, asked: Asked) -> bool {
+    identity.object == "tagger" && [Access::Create, Access::Tags].contains(&asked.access)
+}
+
 impl Roles for Readers {
-    fn allows(
-        &self,
-        identity: &Identity,
-        _: &AccountName,
-        (_, _, access): (ServiceKind, Level, Access),
-        _: &Resource,
-    ) -> bool {
-        identity.object == "reader" && access == Access::Read
+    fn allows(&self, identity: &Identity, _: &AccountName, asked: Asked, _: &Resource) -> bool {
+        let may =
+            |access| access == Access::Read || (identity.object == "writer" && access == Access::Create);
+        ["reader", "writer", "tagger"].contains(&&*identity.object)
+            && (may(asked.access) || tags(identity, asked))
     }
 }
 
@@ -196,6 +197,20 @@ fn a_delegated_signature_grants_what_it_says_and_its_user_may() {
     };
     assert_eq!(get(token("reader")), Ok(false));
     assert_eq!(put(token("reader")), refused);
+}
+
+#[test]
+fn who_writes_with_a_token_may_not_set_tags_for_that() {
+    let put = |object: &str, headers: &[(&str, &str)]| {
+        let identity = Identity { object: object.into(), tenant: "t".into() };
+        let caller = Caller::new(Principal::Identity(identity), Some(Arc::new(Readers)));
+        judged(Blob, "PUT", "/acc/con/b", &[&[("x-ms-blob-type", "BlockBlob")], headers].concat(), caller)
+    };
+    let refused = Err(ErrorCode::AuthorizationPermissionMismatch);
+    assert_eq!(put("writer", &[]), Ok(false));
+    assert_eq!(put("writer", &[("x-ms-tags", "a=b")]), refused);
+    assert_eq!(put("tagger", &[("x-ms-tags", "a=b")]), Ok(false));
+    assert_eq!(put("tagger", &[("x-ms-legal-hold", "true")]), refused);
 }
 
 #[test]

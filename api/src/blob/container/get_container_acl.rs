@@ -4,32 +4,47 @@ use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
 use crate::condition;
-use crate::error::{Intent, StorageError};
+use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::service::policies;
+use crate::version::{ADD_AND_CREATE, Version};
 use storage_engine::blob::{ContainerAccess, LeaseId};
+use storage_engine::policy::StoredPolicy;
 
 pub(crate) struct GetContainerAcl;
 
+/// Whose access, and in which version it is to be told.
+pub(crate) struct Request {
+    at: ContainerAddress,
+    lease: Option<LeaseId>,
+    version: Version,
+}
+
+/// Whether the policy has rights that old versions have no letters for: they would write it back without them.
+fn adds_or_creates(policy: &StoredPolicy) -> bool {
+    policy.permissions.as_deref().is_some_and(|letters| letters.contains(['a', 'c']))
+}
+
 impl Operation for GetContainerAcl {
     type Service = BlobService;
-    type Request = (ContainerAddress, Option<LeaseId>);
+    type Request = Request;
     type Response = ContainerAccess;
 
-    fn decode(head: &Head, _: Payload) -> Result<Self::Request, StorageError> {
-        Ok((address::container(head)?, condition::lease(head)?))
+    fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        Ok(Request { at: address::container(head)?, lease: condition::lease(head)?, version: head.version })
     }
 
     async fn execute(
         service: &BlobService,
-        (at, lease): Self::Request,
+        Request { at, lease, version }: Request,
     ) -> Result<ContainerAccess, StorageError> {
-        service
-            .store
-            .container_access(&at.account, &at.container, lease)
-            .await
-            .map_err(|error| StorageError::from_engine(error, Intent::Read))
+        let access = service.store.container_access(&at.account, &at.container, lease).await;
+        let access = access.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
+        if version < ADD_AND_CREATE && access.policies.iter().any(adds_or_creates) {
+            return Err(StorageError::new(ErrorCode::FeatureVersionMismatch));
+        }
+        Ok(access)
     }
 
     fn encode(access: ContainerAccess) -> http::Response<Body> {
@@ -47,7 +62,17 @@ mod tests {
     use crate::reply::tests::{text, value};
     use storage_engine::blob::{PublicAccess, Stamp};
     use storage_engine::clock::{Etag, Timestamp};
-    use storage_engine::policy::StoredPolicy;
+
+    #[test]
+    fn only_rights_that_old_versions_lack_are_kept_from_them() {
+        let of = |letters: &str| {
+            adds_or_creates(&StoredPolicy {
+                permissions: Some(letters.to_owned()),
+                ..StoredPolicy::default()
+            })
+        };
+        assert!(of("ra") && of("cw") && !of("rwdl") && !adds_or_creates(&StoredPolicy::default()));
+    }
 
     #[test]
     fn access_is_a_header_and_policies_are_the_document() {

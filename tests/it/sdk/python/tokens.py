@@ -1,34 +1,21 @@
 """Signing in with a token, and what one may do then, through the official Python clients.
 
-The clients send tokens over TLS only. Where that is comes from the environment:
-
-    LINARITE_TLS_BLOB, LINARITE_TLS_QUEUE, LINARITE_TLS_TABLE   https addresses of the account
-    LINARITE_TLS_AUTHORITY                                      the certificate to trust, a PEM file
-
-Without them this program puts TLS of its own before the addresses of LINARITE_CONNECTION_STRING; the server must then
-take tokens over plain HTTP. LINARITE_TOKENS is JSON: a signed token for each role, whose holder has that role only.
+The clients send tokens over TLS only, so the addresses of LINARITE_CONNECTION_STRING begin with https, and the server's local
+authority is trusted as `linarite trust` says: by REQUESTS_CA_BUNDLE. LINARITE_TOKENS is JSON: a signed token for each role, whose
+holder has that role only.
 """
 
-import asyncio
 import datetime
-import ipaddress
 import json
 import os
-import ssl
 import sys
-import tempfile
-import threading
 import time
-import urllib.parse
 
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobClient, BlobServiceClient, generate_blob_sas
 from azure.storage.queue import QueueServiceClient
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 import runner
 from runner import raises, unique
@@ -48,90 +35,21 @@ class Holder:
         return AccessToken(self.token, int(time.time()) + 3600)
 
 
-def certificate(folder):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(alternative, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = os.path.join(folder, "both.pem")
-    with open(path, "wb") as file:
-        pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        file.write(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
-        file.write(signed.public_bytes(serialization.Encoding.PEM))
-    authority = os.path.join(folder, "authority.pem")
-    with open(authority, "wb") as file:
-        file.write(signed.public_bytes(serialization.Encoding.PEM))
-    return path, authority
-
-
-async def copy(reader, writer):
-    try:
-        while piece := await reader.read(65536):
-            writer.write(piece)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
-
-
-def tls_before(addresses):
-    """Starts a TLS server before each of the plain ones; gives their addresses and the certificate to trust."""
-    both, authority = certificate(tempfile.mkdtemp(prefix="linarite-tls-"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-
-    async def start(host, port):
-        async def accepted(reader, writer):
-            behind = await asyncio.open_connection(host, port)
-            await asyncio.gather(copy(reader, behind[1]), copy(behind[0], writer))
-
-        server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=context)
-        return server.sockets[0].getsockname()[1]
-
-    found = {}
-    for service, address in addresses.items():
-        plain = urllib.parse.urlsplit(address)
-        port = asyncio.run_coroutine_threadsafe(start(plain.hostname, plain.port), loop).result()
-        found[service] = f"https://127.0.0.1:{port}{plain.path}"
-    return found, authority
-
-
-def endpoints():
-    named = {service: os.environ.get(f"LINARITE_TLS_{service.upper()}") for service in ("blob", "queue", "table")}
-    if all(named.values()):
-        return named, os.environ["LINARITE_TLS_AUTHORITY"]
-    pairs = dict(pair.split("=", 1) for pair in runner.connection_string().strip(";").split(";"))
-    return tls_before({service: pairs[f"{service.capitalize()}Endpoint"] for service in named})
-
-
-ENDPOINTS, AUTHORITY = endpoints()
+PAIRS = dict(pair.split("=", 1) for pair in runner.connection_string().strip(";").split(";"))
+ENDPOINTS = {service: PAIRS[f"{service.capitalize()}Endpoint"] for service in ("blob", "queue", "table")}
+assert all(endpoint.startswith("https://") for endpoint in ENDPOINTS.values()), ENDPOINTS
 
 
 def blobs(role):
-    return BlobServiceClient(ENDPOINTS["blob"], credential=Holder(role), connection_verify=AUTHORITY)
+    return BlobServiceClient(ENDPOINTS["blob"], credential=Holder(role))
 
 
 def queues(role):
-    return QueueServiceClient(ENDPOINTS["queue"], credential=Holder(role), connection_verify=AUTHORITY)
+    return QueueServiceClient(ENDPOINTS["queue"], credential=Holder(role))
 
 
 def tables(role):
-    return TableServiceClient(ENDPOINTS["table"], credential=Holder(role), connection_verify=AUTHORITY)
+    return TableServiceClient(ENDPOINTS["table"], credential=Holder(role))
 
 
 def refused(call, *arguments, **named):
@@ -152,14 +70,43 @@ def test_a_reader_reads_what_a_contributor_wrote_and_writes_nothing():
     refused(blobs("storage-queue-data-contributor").get_container_client(name).get_container_properties)
 
 
+def test_only_who_trusts_the_authority_talks_to_the_server():
+    stranger = BlobServiceClient(
+        ENDPOINTS["blob"], credential=Holder("storage-blob-data-reader"), connection_verify=True, retry_total=0)
+    trusted = os.environ.pop("REQUESTS_CA_BUNDLE")
+    try:
+        error = raises(ServiceRequestError, lambda: list(stranger.list_containers()))
+    finally:
+        os.environ["REQUESTS_CA_BUNDLE"] = trusted
+    assert "CERTIFICATE_VERIFY_FAILED" in str(error), error
+    list(blobs("storage-blob-data-reader").list_containers())
+
+
+def test_tags_are_for_owners():
+    name = unique("tokens")
+    contributor = blobs("storage-blob-data-contributor").create_container(name)
+    refused(contributor.upload_blob, "a", b"x", tags={"a": "b"})
+    contributor.upload_blob("a", b"x")
+    refused(contributor.get_blob_client("a").set_blob_metadata, {"a": "b"}, headers={"x-ms-tags": "a=b"})
+
+
+def test_what_is_at_the_server_is_named_by_https():
+    name = unique("tokens")
+    table = tables("storage-table-data-contributor").create_table(name)
+    seen = []
+    table.create_entity({"PartitionKey": "p", "RowKey": "r"}, raw_response_hook=lambda answer: seen.append(
+        answer.http_response.headers.get("Location", "")))
+    assert seen and seen[0].startswith(ENDPOINTS["table"].split("/devstore")[0] + "/"), seen
+
+
 def test_the_client_asks_for_storage_and_understands_the_challenge():
     holder = Holder("storage-blob-data-reader")
-    service = BlobServiceClient(ENDPOINTS["blob"], credential=holder, connection_verify=AUTHORITY)
+    service = BlobServiceClient(ENDPOINTS["blob"], credential=holder)
     list(service.list_containers())
     assert set(holder.scopes) == {"https://storage.azure.com/.default"}, holder.scopes
     holder = Holder("storage-blob-data-reader")
     holder.token += "x"
-    service = BlobServiceClient(ENDPOINTS["blob"], credential=holder, connection_verify=AUTHORITY)
+    service = BlobServiceClient(ENDPOINTS["blob"], credential=holder)
     error = raises(ClientAuthenticationError, service.get_container_client("abc").get_container_properties)
     assert error.status_code == 401, error
     # It was asked for a second time, for what the challenge names.
@@ -193,7 +140,7 @@ def test_what_is_handed_on_is_what_is_signed_and_held():
         key = blobs(role).get_user_delegation_key(now, later)
         sas = generate_blob_sas(
             account, container.container_name, "b", user_delegation_key=key, permission=permission, expiry=later, **more)
-        return BlobClient.from_blob_url(f"{container.url}/b?{sas}", connection_verify=AUTHORITY)
+        return BlobClient.from_blob_url(f"{container.url}/b?{sas}")
 
     reader = handed_on("storage-blob-data-reader", "rwd")
     assert reader.download_blob().readall() == b"hello"

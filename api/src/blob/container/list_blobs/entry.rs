@@ -5,7 +5,7 @@
 
 use crate::blob::headers::{copy_word, kind_name, lease_words};
 use crate::blob::new_blob::tier_name;
-use crate::{checksum, etag, guid, time};
+use crate::{checksum, etag, guid, header, time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -111,7 +111,7 @@ pub(super) fn properties(properties: &BlobProperties, details: Details, now: Tim
         ("Cache-Control", text(&content.cache_control)),
     ]);
     if let BlobKind::Page { sequence_number } = properties.kind {
-        fields.push(("x-ms-blob-sequence-number", Value::Number(sequence_number)));
+        fields.push((header::X_MS_BLOB_SEQUENCE_NUMBER, Value::Number(sequence_number)));
     }
     fields.push(("BlobType", text(kind_name(properties.kind))));
     add_lease(&mut fields, properties, now);

@@ -9,6 +9,7 @@ use super::Request;
 use super::entry::{self, Details, Fields, Value};
 use crate::blob::listing;
 use crate::error::StorageError;
+use crate::header;
 use arrow_array::builder::{
     BooleanBuilder, Int64Builder, MapBuilder, MapFieldNames, StringBuilder, TimestampSecondBuilder,
 };
@@ -36,7 +37,7 @@ const COLUMNS: [(&str, Kind); 47] = [
     ("Creation-Time", Kind::Moment), ("Last-Modified", Kind::Moment), ("Etag", Kind::Text),
     ("Content-Length", Kind::Number), ("Content-Type", Kind::Text), ("Content-Encoding", Kind::Text),
     ("Content-Language", Kind::Text), ("Content-MD5", Kind::Text), ("Content-Disposition", Kind::Text),
-    ("Cache-Control", Kind::Text), ("x-ms-blob-sequence-number", Kind::Number), ("BlobType", Kind::Text),
+    ("Cache-Control", Kind::Text), (header::X_MS_BLOB_SEQUENCE_NUMBER, Kind::Number), ("BlobType", Kind::Text),
     ("LeaseStatus", Kind::Text), ("LeaseState", Kind::Text), ("LeaseDuration", Kind::Text),
     ("CopyId", Kind::Text), ("CopyStatus", Kind::Text), ("CopySource", Kind::Text), ("CopyProgress", Kind::Text),
     ("CopyCompletionTime", Kind::Moment), ("CopyStatusDescription", Kind::Text), ("ServerEncrypted", Kind::Flag),

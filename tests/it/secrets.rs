@@ -1,0 +1,137 @@
+//! Secrets are sent wherever somebody could send them, by right and by mistake, and are then looked for where they must not be:
+//! in the log at its most talkative, in metrics, in the bodies of errors, in what administration lists.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::access::{on_container, with};
+use crate::client::{ACCOUNT, Client, Credentials, KEY, Request, Response, Service, request};
+use crate::node::Node;
+use crate::sign::percent_decoded;
+use crate::token;
+
+/// What the test must find nowhere: names for the reader, and texts.
+struct Secrets(Vec<(&'static str, String)>);
+
+impl Secrets {
+    #[track_caller]
+    fn are_not_in(&self, place: &str, text: &str) {
+        for (name, secret) in &self.0 {
+            assert!(!text.contains(secret.as_str()), "{name} is in {place}:\n{text}");
+        }
+    }
+}
+
+fn signature_of(query: &str) -> String {
+    query.rsplit_once("sig=").expect("a signature stands last").1.to_owned()
+}
+
+/// The answer of the admin port.
+fn admin(node: &Node, path: &str) -> Response {
+    let address = node.endpoint("admin");
+    let (host, _) = address.split_once('/').unwrap_or((address, ""));
+    let mut client = Client::at(Service::Blob, &format!("{host}/"));
+    let bytes = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    client.exchange(bytes.as_bytes(), false).expect("an answer")
+}
+
+/// Every request with a secret in it that we could think of.
+fn telling(signature: &str, token: &str, content_key: &str) -> Vec<Request> {
+    let source = format!("http://127.0.0.1:1/{ACCOUNT}/kept/b?{signature}");
+    let get = || request::get_blob("kept", "b");
+    let put = || request::put_blob("kept", "c", b"x");
+    let header = |request: Request, name: &str, value: &str| request.header(name, value);
+    let mut all = vec![
+        with(get(), signature),
+        with(request::put_blob("kept", "b", b"x"), signature),
+        with(get(), &format!("{signature}&sig={}", signature_of(signature))),
+        with(Request::new("GET", "/kept?restype=container&comp=list&maxresults=x"), signature),
+        Request::new("GET", &format!("/kept/b?{signature}")).credentials(Credentials::WrongKey),
+        Request::new("GET", &format!("/kept/b?comp=nothing&{signature}")),
+        header(get(), "authorization", &format!("SharedKey {ACCOUNT}:{KEY}")),
+        header(get(), "authorization", &format!("Bearer {KEY}")),
+        header(get(), "authorization", KEY),
+        header(get(), "authorization", &format!("Bearer {token}")),
+        header(put(), "authorization", &format!("Bearer {token}")),
+        header(get(), "authorization", &format!("Bearer {token}A")),
+        header(get(), "authorization", &format!("SharedKey {token}:{token}")),
+    ];
+    for credentials in [Credentials::Right, Credentials::WrongKey, Credentials::None] {
+        let with = |request: Request, headers: &[(&str, &str)]| {
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+            request.credentials(credentials)
+        };
+        all.extend([
+            with(put(), &[("x-ms-encryption-key", content_key), ("x-ms-encryption-algorithm", "AES256")]),
+            with(get(), &[("x-ms-encryption-key", content_key), ("x-ms-encryption-key", content_key)]),
+            with(put(), &[("x-ms-copy-source", &source)]),
+            with(
+                Request::new("PUT", "/kept/d?comp=block&blockid=AAAA"),
+                &[("x-ms-copy-source", &source), ("x-ms-source-range", "bytes=x")],
+            ),
+            with(
+                put(),
+                &[
+                    ("x-ms-copy-source", "http://127.0.0.1:1/a/b"),
+                    ("x-ms-copy-source-authorization", &format!("Bearer {token}")),
+                ],
+            ),
+            with(Request::new("PUT", "/kept/e"), &[("x-ms-copy-source", &source), ("x-ms-copy-source", &source)]),
+        ]);
+    }
+    all
+}
+
+#[test]
+fn secrets_are_nowhere_but_where_they_were_sent_to() {
+    let arguments = [&token::issuer_arguments()[..], &["--oauth-over-http"]].concat();
+    let mut node = Node::start_logging(&arguments, true);
+    token::assign_all(&node);
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("kept")).expect(201);
+    client.call(&request::put_blob("kept", "b", b"hello")).expect(201);
+
+    let signature = on_container("kept", "rl");
+    let token = token::of_role("storage-blob-data-reader");
+    let content_key = STANDARD.encode([0xA5; 32]);
+    node.succeeds(&["account", "create", "another"]);
+    let shown = node.succeeds(&["account", "connection-string", "another"]);
+    let another = crate::client::between(&shown, "AccountKey=", ";").unwrap_or_default();
+    assert!(another.len() > 40, "{shown}");
+    let sent = signature_of(&signature);
+    let secrets = Secrets(vec![
+        ("a signature", percent_decoded(&sent)),
+        ("a signature as it was sent", sent),
+        ("a token", token.clone()),
+        ("a content's key", content_key.clone()),
+        ("the account's key", KEY.to_owned()),
+        ("another account's key", another),
+    ]);
+
+    let mut refusals = 0;
+    for request in telling(&signature, &token, &content_key) {
+        let answer = client.call(&request);
+        client.disconnect();
+        secrets.are_not_in(&format!("the answer to {request:?}"), &answer.text());
+        secrets.are_not_in("headers", &format!("{:?}", answer.headers));
+        refusals += usize::from(answer.status >= 400);
+    }
+    assert!(refusals > 20, "most of these are refused: {refusals}");
+    secrets.are_not_in("metrics", &admin(&node, "/metrics").text());
+    secrets.are_not_in("what a stranger is told of accounts", &admin(&node, "/accounts").text());
+    secrets.are_not_in("the list of accounts", &node.succeeds(&["account", "list"]));
+    secrets.are_not_in("the list of roles", &node.succeeds(&["role", "list"]));
+    node.stop();
+    assert!(node.logged("GetBlob") > 3, "the log was read");
+    for (name, secret) in &secrets.0 {
+        assert_eq!(node.logged(secret), 0, "{name} is in the log");
+    }
+}
+
+#[test]
+fn no_core_of_the_process_is_ever_written() {
+    let node = Node::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", node.process_id())).expect("limits");
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("the limit of cores");
+    assert_eq!(line.split_whitespace().filter(|word| *word == "0").count(), 2, "{line}");
+}
