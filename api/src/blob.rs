@@ -21,10 +21,10 @@ pub mod operations;
 
 mod account;
 mod address;
-mod blob_batch;
 mod append;
 #[expect(clippy::module_inception, reason = "the service and its central resource have one name")]
 mod blob;
+mod blob_batch;
 mod block;
 mod container;
 pub(crate) mod copy;
@@ -33,10 +33,10 @@ mod headers;
 mod lease;
 mod listing;
 mod new_blob;
-mod tag_document;
-mod tag_query;
 mod page;
 mod source;
+mod tag_document;
+mod tag_query;
 mod website;
 
 /// The Blob service.

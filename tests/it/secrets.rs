@@ -76,7 +76,10 @@ fn telling(signature: &str, token: &str, content_key: &str) -> Vec<Request> {
                     ("x-ms-copy-source-authorization", &format!("Bearer {token}")),
                 ],
             ),
-            with(Request::new("PUT", "/kept/e"), &[("x-ms-copy-source", &source), ("x-ms-copy-source", &source)]),
+            with(
+                Request::new("PUT", "/kept/e"),
+                &[("x-ms-copy-source", &source), ("x-ms-copy-source", &source)],
+            ),
         ]);
     }
     all
@@ -132,6 +135,7 @@ fn secrets_are_nowhere_but_where_they_were_sent_to() {
 fn no_core_of_the_process_is_ever_written() {
     let node = Node::start();
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", node.process_id())).expect("limits");
-    let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("the limit of cores");
+    let line =
+        limits.lines().find(|line| line.starts_with("Max core file size")).expect("the limit of cores");
     assert_eq!(line.split_whitespace().filter(|word| *word == "0").count(), 2, "{line}");
 }

@@ -192,7 +192,7 @@ impl SourceRequest {
         let mut request = Request::new(());
         *request.uri_mut() = self.uri;
         *request.headers_mut() = self.headers;
-        let answer = sources.ask(request).await.map_err(|error| unanswered(error))?;
+        let answer = sources.ask(request).await.map_err(unanswered)?;
         Source::of_answer(answer, ranged)
     }
 

@@ -84,7 +84,7 @@ impl BlobStore {
             }
             (Source::Chunks(Cover { chunks, skipped }), Some(key)) => {
                 let floor = (Arc::clone(&self.chunks), pin);
-                BlobReader::Sealed(SealedReader::new(floor, key, chunks, (skipped, length)))
+                BlobReader::Sealed(Box::new(SealedReader::new(floor, key, chunks, (skipped, length))))
             }
             (Source::Pages(volume, epoch), key) => {
                 let cipher = key.map(|key| PageCipher::new(&key, volume)).transpose()?;
@@ -101,7 +101,7 @@ pub enum BlobReader {
     /// From chunks, or from a record.
     Content(ContentReader),
     /// From chunks that are encrypted.
-    Sealed(SealedReader),
+    Sealed(Box<SealedReader>),
     /// From a volume.
     Pages(PageReader),
 }

@@ -4,10 +4,10 @@
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};
 use crate::content::{self, Received, Receiving, block_bytes_max};
-use crate::{condition, encryption};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
+use crate::{condition, encryption};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use storage_engine::blob::{BlobAddress, Encryption, LeaseId};
