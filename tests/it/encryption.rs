@@ -107,3 +107,21 @@ fn a_container_gives_its_scope_to_its_blobs() {
     }
     assert_eq!(client.call(&request::get_blob("con", "log")).expect(200).body, b"one two ");
 }
+
+#[test]
+fn what_is_copied_into_a_container_takes_its_scope() {
+    let node = Node::start();
+    node.succeeds(&["scope", "create", ACCOUNT, "one"]);
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("plain")).expect(201);
+    let create = request::create_container("con").header("x-ms-default-encryption-scope", "one");
+    client.call(&create).expect(201);
+    let marker = b"a marker that is copied, and longer than what a record would hold".repeat(200);
+    client.call(&request::put_blob("plain", "source", &marker)).expect(201);
+    let source = format!("http://{}/plain/source", node.endpoint("blob"));
+    let copy = crate::client::Request::new("PUT", "/con/copy").header("x-ms-copy-source", &source);
+    client.call(&copy).expect(202);
+    let read = client.call(&request::get_blob("con", "copy")).expect(200);
+    assert_eq!(read.header("x-ms-encryption-scope"), Some("one"));
+    assert!(read.body == marker);
+}

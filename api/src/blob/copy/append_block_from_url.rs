@@ -10,6 +10,7 @@ use crate::head::Head;
 use crate::operation::Operation;
 use crate::{checksum, condition, header};
 use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct AppendBlockFromUrl;
 
@@ -49,7 +50,8 @@ impl Operation for AppendBlockFromUrl {
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { at, source, checksums, append, conditions, bytes_max } = request;
         let body = source.open(service).await?.receiving(bytes_max, checksums)?;
-        let staged = content::stage_block(body, service.store.upload(), &service.md5).await;
+        let sealing = service.sealing_of(&at, EncryptionWish::default()).await?;
+        let staged = content::stage_block(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         let appended = service.store.append_block(&at, staged, append, conditions).await;
         let appended = appended.map_err(|error| StorageError::from_engine(error, Intent::Write))?;

@@ -21,6 +21,7 @@ use storage_engine::blob::{
     BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Protection, Stamp,
 };
 use storage_engine::clock::Timestamp;
+use storage_engine::seal::EncryptionWish;
 
 /// Most bytes of a source of our own that are copied before the answer.
 const AT_ONCE_BYTES_MAX: u64 = 64 << 20;
@@ -135,7 +136,8 @@ async fn copy_now(
     (conditions, protection): (Conditions, Protection),
 ) -> Result<Stamp, StorageError> {
     let body = source.receiving(AT_ONCE_BYTES_MAX, Checksums::default())?;
-    let upload = service.store.upload();
+    let sealing = service.sealing(at, EncryptionWish::default()).await?;
+    let upload = service.store.upload_sealed(&sealing);
     // Content of an append blob is never inline.
     let staged = match kind {
         BlobKind::Append { .. } => content::stage_block(body, upload, &service.md5).await,
@@ -148,17 +150,19 @@ async fn copy_now(
 async fn begin(
     service: &BlobService,
     at: &BlobAddress,
-    (id, new, kind, source): (u128, NewBlob, BlobKind, Source),
+    (id, mut new, kind, source): (u128, NewBlob, BlobKind, Source),
     (conditions, protection): (Conditions, Protection),
 ) -> Result<Stamp, StorageError> {
     let store = &service.store;
+    let sealing = service.sealing(at, EncryptionWish::default()).await?;
+    new.encryption = sealing.encryption();
     let length = source.length;
     let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source };
     let promise = Promise::new(transfer, &service.copying.sources);
     let stamp = if let BlobKind::Page { sequence_number } = kind {
         store.create_page_blob(at, new, (length, sequence_number), conditions, protection).await
     } else {
-        let nothing = store.upload().finish_in_chunks().await.map_err(engine)?;
+        let nothing = store.upload_sealed(&sealing).finish_in_chunks().await.map_err(engine)?;
         store.put_copied_blob(at, new, (kind, nothing), conditions, protection).await
     };
     match stamp {

@@ -14,6 +14,7 @@ use storage_engine::blob::{
     BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Stamp,
 };
 use storage_engine::clock::Timestamp;
+use storage_engine::seal::EncryptionWish;
 
 /// Most bytes of a source.
 const BYTES_MAX: u64 = 256 << 20;
@@ -64,7 +65,8 @@ impl Operation for CopyBlobFromUrl {
         Gifts { properties: true, tags }.give(&mut new, &mut source);
         let (id, total) = (service.copying.entropy.bits(), source.length);
         let body = source.receiving(BYTES_MAX, checksums)?;
-        let staged = content::stage(body, service.store.upload(), &service.md5).await;
+        let sealing = service.sealing(&at, EncryptionWish::default()).await?;
+        let staged = content::stage(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         new.copy = Some(CopyState {
             id,

@@ -13,6 +13,7 @@ use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
 use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlobFromUrl;
 
@@ -55,7 +56,8 @@ impl Operation for PutBlobFromUrl {
         let kept_md5 = new.headers.md5;
         gifts.give(&mut new, &mut source);
         let body = source.receiving(BLOB_BYTES_MAX, checksums)?.keeping_md5(kept_md5);
-        let staged = content::stage(body, service.store.upload(), &service.md5).await;
+        let sealing = service.sealing(&at, EncryptionWish::default()).await?;
+        let staged = content::stage(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         new.headers.md5 = received.md5;
         let protection = service.protection(&at.account).await?;

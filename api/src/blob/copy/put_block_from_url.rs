@@ -12,6 +12,7 @@ use crate::head::Head;
 use crate::operation::Operation;
 use storage_engine::blob::{BlobAddress, LeaseId};
 use storage_engine::name::BlockId;
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlockFromUrl;
 
@@ -47,7 +48,8 @@ impl Operation for PutBlockFromUrl {
     async fn execute(service: &BlobService, request: Request) -> Result<Received, StorageError> {
         let Request { at, id, lease, source, checksums, bytes_max } = request;
         let body = source.open(service).await?.receiving(bytes_max, checksums)?;
-        let staged = content::stage_block(body, service.store.upload(), &service.md5).await;
+        let sealing = service.sealing(&at, EncryptionWish::default()).await?;
+        let staged = content::stage_block(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         let put = service.store.stage_block(&at, id, staged, lease).await;
         put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Conditions, CopyEnd};
 use storage_engine::chunk::Staged;
+use storage_engine::seal::EncryptionWish;
 
 /// Bytes between two looks at whether the copy is still wanted.
 const STEP_BYTES: u64 = 4 << 20;
@@ -117,7 +118,8 @@ impl Transfer {
     }
 
     async fn whole(&mut self) -> Result<Staged, StorageError> {
-        let (mut upload, mut so_far) = (self.store.upload(), 0);
+        let sealing = self.store.sealing(&self.at, EncryptionWish::default()).await.map_err(engine)?;
+        let (mut upload, mut so_far) = (self.store.upload_sealed(&sealing), 0);
         while let Some(piece) = self.next(&mut so_far).await? {
             upload.write(piece).await.map_err(engine)?;
         }
