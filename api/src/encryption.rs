@@ -87,7 +87,8 @@ pub(crate) fn scope(head: &Head, name: &'static str) -> Result<Option<String>, S
     }
 }
 
-/// Tells with whose key something is encrypted, if not with the account's.
+/// Tells with whose key something is encrypted, if it is. What is stored without a key or a scope is not, and nobody is told
+/// that it were.
 pub(crate) fn set(headers: &mut HeaderMap, encryption: Option<&Encryption>) {
     let (name, value) = match encryption.map(|encryption| &encryption.key) {
         None => return,
@@ -96,6 +97,11 @@ pub(crate) fn set(headers: &mut HeaderMap, encryption: Option<&Encryption>) {
     };
     if let Ok(value) = HeaderValue::from_str(&value) {
         headers.insert(name, value);
+    }
+    for told in [header::X_MS_SERVER_ENCRYPTED, header::X_MS_REQUEST_SERVER_ENCRYPTED] {
+        if let Some(told) = headers.get_mut(told) {
+            *told = HeaderValue::from_static("true");
+        }
     }
 }
 

@@ -55,9 +55,10 @@ pub(super) fn set_stamp(headers: &mut HeaderMap, stamp: Stamp) {
     set(headers, header::LAST_MODIFIED, &time::rfc1123(stamp.modified));
 }
 
-/// What a write of content or metadata says of the encryption.
+/// What a write of content or metadata says of the encryption, unless it knows of one
+/// ([`encryption::set`](crate::encryption::set)).
 pub(super) fn set_written_encrypted(headers: &mut HeaderMap) {
-    set(headers, header::X_MS_REQUEST_SERVER_ENCRYPTED, "true");
+    set(headers, header::X_MS_REQUEST_SERVER_ENCRYPTED, "false");
 }
 
 /// An answer to a write of content or metadata: the version that it made, also by its id.

@@ -22,7 +22,7 @@ pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &Blob
     }
     set(headers, header::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
     set_content(headers, properties);
-    set(headers, header::X_MS_SERVER_ENCRYPTED, "true");
+    set(headers, header::X_MS_SERVER_ENCRYPTED, "false");
     encryption::set(headers, properties.encryption.as_deref());
     set_kind(headers, properties.kind);
     if properties.snapshot.is_none() && (version.is_none() || properties.current) {

@@ -119,7 +119,7 @@ pub(super) fn properties(properties: &BlobProperties, details: Details, now: Tim
     if let Some(copy) = copy {
         add_copy(&mut fields, copy);
     }
-    fields.push(("ServerEncrypted", Value::Flag(true)));
+    fields.push(("ServerEncrypted", Value::Flag(properties.encryption.is_some())));
     if let Some(copy) = copy {
         add_incremental_copy(&mut fields, copy);
     }
