@@ -146,6 +146,14 @@ fn python_protects_blobs() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_reads_versions_and_brings_containers_back() {
+    let node = Node::start();
+    node.succeeds(&["account", "set", ACCOUNT, "--versioning", "on", "--container-retention", "7"]);
+    Kit::Python.run(&node, "versions.py", &[]);
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_appends_and_writes_pages() {
     run(&Kit::JavaScript, "pages_and_appends.mjs");
@@ -303,6 +311,12 @@ fn javascript_moves_a_tree_of_files() {
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_does_every_blob_operation() {
     run(&Kit::JavaScript, "blobs.mjs");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-js"]
+fn the_older_javascript_client_moves_blobs() {
+    run(&Kit::JavaScript, "blobs_older.mjs");
 }
 
 #[test]

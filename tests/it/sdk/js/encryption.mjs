@@ -35,7 +35,9 @@ async function write() {
   await container.getBlockBlobClient("plain").upload("a marker without a key", 22);
 }
 
-if (process.argv[2] === "write") await write();
+// The word is taken away: the runner would look for tests of that name.
+const [mode] = process.argv.splice(2, 1);
+if (mode === "write") await write();
 
 await main({
   async "content is read with its key and no other"() {

@@ -212,6 +212,26 @@ def test_a_page_of_another_origin_may_do_what_the_rules_allow():
     assert status == 403
 
 
+def test_pages_of_other_origins_reach_queues_and_tables_by_the_rules_of_each():
+    allowed = ["http://one.example"]
+    QUEUES.set_service_properties(cors=[QueueCorsRule(allowed, ["POST"], max_age_in_seconds=7)])
+    TABLES.set_service_properties(cors=[TableCorsRule(allowed, ["MERGE"], max_age_in_seconds=8)])
+    for service, method, seconds in (("Queue", "POST", "7"), ("Table", "MERGE", "8")):
+        asks = {"Origin": "http://one.example", "Access-Control-Request-Method": method}
+        status, headers, body = browser("OPTIONS", ENDPOINTS[service] + "/any", asks)
+        assert (status, body) == (200, b""), (service, status, body)
+        assert headers["access-control-allow-origin"] == "http://one.example"
+        assert headers["access-control-allow-methods"] == method
+        assert headers["access-control-max-age"] == seconds
+        for wrong in ({"Origin": "http://two.example"}, {"Access-Control-Request-Method": "DELETE"}):
+            status, _, body = browser("OPTIONS", ENDPOINTS[service] + "/any", {**asks, **wrong})
+            assert status == 403 and b"CorsPreflightFailure" in body, (service, wrong, status, body)
+    QUEUES.set_service_properties(cors=[])
+    TABLES.set_service_properties(cors=[])
+    for service in ("Queue", "Table"):
+        assert browser("OPTIONS", ENDPOINTS[service] + "/any", asks)[0] == 403
+
+
 def test_a_website_is_shown_to_browsers():
     web = BLOBS.create_container("$web")
     html = ContentSettings(content_type="text/html")
