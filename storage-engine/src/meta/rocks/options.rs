@@ -5,8 +5,8 @@
 
 use super::super::{Durability, Family};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel, Options,
-    WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    LogLevel, Options, WriteOptions,
 };
 
 /// Log files kept for reuse: a sync that overwrites costs half of one that also grows the file. Works only
@@ -18,6 +18,8 @@ const LOG_BYTES_MAX: u64 = 256 << 20;
 const FAMILY_BUFFER_BYTES: usize = 32 << 20;
 /// Buffers of one family that may wait for their files before its writes are held up.
 const FAMILY_BUFFERS_MAX: i32 = 4;
+/// Bytes of a part of an index or a filter.
+const METADATA_BLOCK_BYTES: usize = 4 << 10;
 /// Bytes of all families' writes in memory.
 pub(super) const BUFFER_BYTES_MAX: usize = 96 << 20;
 const BLOCK_BYTES: usize = 16 << 10;
@@ -90,6 +92,11 @@ fn of_family(family: Family, cache: &Cache) -> Options {
     blocks.set_block_cache(cache);
     blocks.set_block_size(BLOCK_BYTES);
     blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+    // In parts: a filter of millions of keys is larger than a share of the cache, and would be read whole for every look-up.
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
+    blocks.set_metadata_block_size(METADATA_BLOCK_BYTES);
+    blocks.set_pin_top_level_index_and_filter(true);
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_cache_index_and_filter_blocks_with_high_priority(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
