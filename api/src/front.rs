@@ -17,7 +17,7 @@ use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
 use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
-use crate::header;
+use crate::header::{self, answer};
 use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Access, Row, resolve};
 use crate::queue::QueueService;
@@ -326,22 +326,22 @@ impl Front {
         client_request_id: Option<HeaderValue>,
     ) {
         let headers = response.headers_mut();
-        let mut set = |name: &'static str, value: &str| {
+        let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
+                headers.insert(name, value);
             }
         };
-        set(header::SERVER, service.server());
-        set(header::X_MS_REQUEST_ID, request_id);
-        set(header::X_MS_VERSION, &version.to_string());
-        set(header::DATE, &time::rfc1123(self.clock.now()));
+        set(answer::SERVER, service.server());
+        set(answer::X_MS_REQUEST_ID, request_id);
+        set(answer::X_MS_VERSION, &version.to_string());
+        set(answer::DATE, &time::rfc1123(self.clock.now()));
         if service == ServiceKind::Table {
-            set(header::CACHE_CONTROL, "no-cache");
-            set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+            set(answer::CACHE_CONTROL, "no-cache");
+            set(answer::X_CONTENT_TYPE_OPTIONS, "nosniff");
         }
         // Clients that check the echo want it exactly as it was sent, or not at all.
         if let Some(id) = client_request_id.filter(|id| id.len() <= 1024 && id.to_str().is_ok()) {
-            headers.insert(HeaderName::from_static(header::X_MS_CLIENT_REQUEST_ID), id);
+            headers.insert(answer::X_MS_CLIENT_REQUEST_ID, id);
         }
     }
 }
@@ -419,7 +419,14 @@ async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Re
 /// A GUID in its usual form, version 4.
 pub(crate) fn guid(bits: u128) -> String {
     let bits = (bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.extend(
+            [byte >> 4, byte & 0xF].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
+        );
+    }
+    text
 }

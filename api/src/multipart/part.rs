@@ -4,7 +4,7 @@
 use super::SubRequest;
 use crate::auth::Caller;
 use crate::error::StorageError;
-use crate::head::{Head, hide_secrets, meant_method};
+use crate::head::{Head, Headers, hide_secrets, meant_method};
 use crate::header;
 use crate::odata::invalid;
 use crate::query::Query;
@@ -26,6 +26,7 @@ pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageErr
         headers.insert(header::HOST, host.clone());
     }
     hide_secrets(&mut headers);
+    let headers = Headers::from(headers);
     Ok(Head {
         method: meant_method(&target, &request.method, &headers)?,
         sent_method: request.method,

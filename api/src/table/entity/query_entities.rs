@@ -5,6 +5,7 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::header;
+use crate::header::answer;
 use crate::odata::json::{Frame, write_entities};
 use crate::odata::{continuation, filter, top};
 use crate::operation::Operation;
@@ -48,7 +49,7 @@ impl Operation for QueryEntities {
     fn encode((frame, page): (Frame, EntityPage)) -> http::Response<Body> {
         let document = write_entities(&frame, &page.entities);
         let mut response = reply::document(frame.level.content_type(), document);
-        reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+        reply::set(&mut response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
         if let Some(next) = page.next {
             for (name, key) in [
                 (header::X_MS_CONTINUATION_NEXT_PARTITION_KEY, &next.partition),
