@@ -34,7 +34,7 @@ pub struct QueueService {
 impl QueueService {
     /// The service on this store.
     pub fn new(store: QueueStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, settings, delegation }
+        Self { store, delegation, settings }
     }
 }
 

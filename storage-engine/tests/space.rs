@@ -12,6 +12,7 @@
 
 use bytes::Bytes;
 use futures_executor::block_on;
+use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -200,7 +201,7 @@ fn taken(folder: &Path, logs: bool, report: &mut String) -> u64 {
         if metadata.is_dir() {
             sum += taken(&path, logs, report);
         } else if logs || path.extension().is_none_or(|extension| extension != "log") {
-            report.push_str(&format!("{:>12} {}\n", metadata.blocks() * 512, path.display()));
+            let _ = writeln!(report, "{:>12} {}", metadata.blocks() * 512, path.display());
             sum += metadata.blocks() * 512;
         }
     }

@@ -108,8 +108,8 @@ fn a_read_is_noted_where_that_is_tracked_and_nowhere_else() {
         let shown = client.call(&head("read", name)).expect(200);
         (shown.header("x-ms-last-access-time").map(str::to_owned), shown.header("etag").map(str::to_owned))
     };
-    let (none, etag) = accessed(&mut blob, "before");
-    assert_eq!(none, None);
+    let (untracked, etag) = accessed(&mut blob, "before");
+    assert_eq!(untracked, None);
     node.succeeds(&["account", "set", ACCOUNT, "--last-access", "on"]);
     blob.call(&request::get_blob("read", "before")).expect(200);
     blob.call(&request::put_blob("read", "after", b"x")).expect(201);
