@@ -175,7 +175,8 @@ fn lifecycle_rules_cool_and_delete_what_they_are_for_and_are_shown_as_they_were_
 }
 
 /// Bytes that the file system has given out for the folder, without the log of records, which is as long as what was
-/// written lately and is measured when the server has been started again.
+/// written lately and is measured when the server has been started again: up to its end, for behind that `RocksDB` has
+/// room for tens of megabytes given out with the first write.
 fn taken(folder: &Path, logs: bool) -> u64 {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let sizes = entries.map(|entry| {
@@ -184,7 +185,8 @@ fn taken(folder: &Path, logs: bool) -> u64 {
         // A file may go between the two looks.
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => taken(&path, logs),
-            Ok(metadata) if logs || !is_log => metadata.blocks() * 512,
+            Ok(metadata) if !is_log => metadata.blocks() * 512,
+            Ok(metadata) if logs => metadata.len().min(metadata.blocks() * 512),
             _ => 0,
         }
     });
