@@ -111,8 +111,7 @@ impl Front {
         let delegation = Arc::clone(&identities.delegation);
         let policies = Arc::new(EnginePolicies::new(engine));
         let gate = Arc::new(Gate::new(accounts, identities, policies, engine.blobs().clone()));
-        let copying =
-            Copying { gate: Arc::clone(&gate), sources: Arc::new(OwnOnly), entropy: Arc::clone(&entropy) };
+        let copying = Copying { sources: Arc::new(OwnOnly), entropy: Arc::clone(&entropy) };
         Self {
             blob: BlobService::new(
                 engine.blobs().clone(),

@@ -80,11 +80,11 @@ pub fn target(data: &[u8]) {
 pub fn authorization(data: &[u8]) {
     let mut lines = text(data).splitn(3, '\n');
     let mut line = || lines.next().unwrap_or_default();
-    let (credentials, query, date) = (line(), line(), line());
+    let (credentials, query, sent) = (line(), line(), line());
     let Ok(request) = http::Request::builder()
         .uri(format!("http://localhost/account/container?{query}"))
         .header(crate::header::AUTHORIZATION, credentials)
-        .header(crate::header::X_MS_DATE, date)
+        .header(crate::header::X_MS_DATE, sent)
         .body(())
     else {
         return;

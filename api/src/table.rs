@@ -2,9 +2,12 @@
 
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
-use crate::target::Resource;
+use crate::service::StorageService;
+use crate::service::policies::{PolicyHolder, TABLE_LETTERS};
+use crate::target::{Resource, ServiceKind};
 use storage_engine::EngineError;
 use storage_engine::name::{NameError, TableName};
+use storage_engine::policy::StoredPolicy;
 use storage_engine::settings::SettingsStore;
 use storage_engine::table::{TableAddress, TableStore};
 
@@ -22,13 +25,38 @@ pub struct TableService {
     /// The engine's part.
     pub store: TableStore,
     /// Settings of all services.
-    pub(crate) settings: SettingsStore,
+    settings: SettingsStore,
 }
 
 impl TableService {
     /// The service on this store.
     pub fn new(store: TableStore, settings: SettingsStore) -> Self {
         Self { store, settings }
+    }
+}
+
+impl StorageService for TableService {
+    const KIND: ServiceKind = ServiceKind::Table;
+
+    fn settings(&self) -> &SettingsStore {
+        &self.settings
+    }
+}
+
+impl PolicyHolder for TableService {
+    type Address = TableAddress;
+    const LETTERS: &'static str = TABLE_LETTERS;
+
+    fn address(head: &Head) -> Result<TableAddress, StorageError> {
+        address(head)
+    }
+
+    async fn policies(&self, at: &TableAddress) -> Result<Vec<StoredPolicy>, EngineError> {
+        self.store.policies(at).await
+    }
+
+    async fn set_policies(&self, at: &TableAddress, policies: Vec<StoredPolicy>) -> Result<(), EngineError> {
+        self.store.set_policies(at, policies).await
     }
 }
 
@@ -76,7 +104,6 @@ pub(crate) fn item_error(error: EngineError, intent: Intent) -> StorageError {
 mod tests {
     use super::*;
     use crate::error::ErrorCode;
-    use crate::target::ServiceKind;
     use crate::testing::head;
 
     #[test]

@@ -6,7 +6,6 @@
 //!
 //! A copy of a block blob has all bytes and not the blocks of its source: the list of committed blocks of a copy is empty.
 
-use crate::auth::Gate;
 use crate::blob::headers;
 use crate::blob::source::Source;
 use crate::body::Body;
@@ -38,9 +37,7 @@ pub(super) use put_page_from_url::PutPageFromUrl;
 
 /// What copies need besides the store.
 pub(crate) struct Copying {
-    /// Who may read a source of our own.
-    pub(crate) gate: Arc<Gate>,
-    /// All other sources.
+    /// Sources on other servers.
     pub(crate) sources: Arc<dyn Sources>,
     /// Ids of copies.
     pub(crate) entropy: Arc<dyn Entropy>,

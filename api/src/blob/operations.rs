@@ -1,10 +1,7 @@
 //! The map of the Blob service: one line, one logged operation.
 
 use super::BlobService;
-use super::account::{
-    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
-    ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
-};
+use super::account::{GetAccountInformation, ListContainers};
 use super::append::{AppendBlobSeal, AppendBlock, PutAppendBlob};
 use super::blob::{
     DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags,
@@ -30,15 +27,15 @@ use crate::content::{APPEND_BYTES_MAX, BLOB_BYTES_MAX, BLOCK_BYTES_MAX, PAGES_BY
 use crate::header;
 use crate::operation::Guard::{Has, HasQuery, Is, IsNot, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
-use crate::service::DOCUMENT_BYTES_MAX;
+use crate::service::{
+    DOCUMENT_BYTES_MAX, GetServiceProperties, GetServiceStats, GetUserDelegationKey, KEY_INFO_BYTES_MAX,
+    PreflightRequest, SetServiceProperties,
+};
 use crate::structured::FRAMING_BYTES_MAX;
 use crate::target::Level;
 
 /// A list of 50,000 ids of 64 bytes, each in its tags on a line of its own.
 const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
-
-/// What a delegation key is asked for.
-const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
 /// Past states are never changed so: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
@@ -54,13 +51,13 @@ macro_rules! leases {
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListContainers>("ListContainers", "GET", Level::Service, Access::List, 200).comp("list"),
-    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
+    Row::new::<GetUserDelegationKey<BlobService>>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
         .restype("service")
         .comp("userdelegationkey")
         .body(BodyKind::Whole(KEY_INFO_BYTES_MAX)),
-    Row::new::<SetBlobServiceProperties>("SetBlobServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
-    Row::new::<GetBlobServiceProperties>("GetBlobServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
-    Row::new::<GetBlobServiceStats>("GetBlobServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<SetServiceProperties<BlobService>>("SetBlobServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
+    Row::new::<GetServiceProperties<BlobService>>("GetBlobServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetServiceStats<BlobService>>("GetBlobServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Service, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Service, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Container, Access::Known, 200).restype("account").comp("properties"),
@@ -73,10 +70,10 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<BlobBatch>("BlobBatch", "POST", Level::Container, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
     Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Service, Access::Filter, 200).comp("blobs"),
     Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Container, Access::Filter, 200).restype("container").comp("blobs"),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Website, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Website, Access::Open, 200).any_query(),
     Row::new::<GetWebContent>("GetWebContent", "GET", Level::Website, Access::Open, 200).any_query(),
     Row::new::<GetWebContent>("GetWebContent", "HEAD", Level::Website, Access::Open, 200).any_query(),
 

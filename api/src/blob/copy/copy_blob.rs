@@ -108,9 +108,8 @@ impl Operation for CopyBlob {
 /// `InvalidBlobType` for sealing what is no append blob.
 fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageError> {
     match (kind, seal) {
-        (kind, None) => Ok(kind),
         (BlobKind::Append { blocks, .. }, Some(sealed)) => Ok(BlobKind::Append { blocks, sealed }),
-        (kind, Some(false)) => Ok(kind),
+        (kind, None | Some(false)) => Ok(kind),
         (_, Some(true)) => Err(StorageError::new(ErrorCode::InvalidBlobType)),
     }
 }
