@@ -66,8 +66,9 @@ impl<'a> Drawn<'a> {
 
     /// The request, with `more` behind its query.
     fn head(&self, more: &str) -> Option<Head> {
-        let mut request =
-            http::Request::builder().method(self.method).uri(format!("http://localhost/account/{}{more}", self.url));
+        let mut request = http::Request::builder()
+            .method(self.method)
+            .uri(format!("http://localhost/account/{}{more}", self.url));
         for (name, value) in &self.headers {
             request = request.header(*name, *value);
         }
@@ -189,7 +190,10 @@ pub fn token(data: &[u8]) {
         if let Ok(keys) = KeySet::parse(data) {
             judge_with(keys);
         } else {
-            assert!(identify(&Bearer::signed(Arc::new(OneIssuer), false), text).is_none(), "a token was guessed");
+            assert!(
+                identify(&Bearer::signed(Arc::new(OneIssuer), false), text).is_none(),
+                "a token was guessed"
+            );
         }
         return;
     };
@@ -225,7 +229,8 @@ fn judge_with(keys: KeySet) {
         let header = format!("{{\"alg\":\"{algorithm}\"}}");
         let claims = format!("{{\"iss\":\"{ISSUER}\",\"aud\":\"https://storage.azure.com\",\"exp\":{NOW}}}");
         let signature = vec![1; if algorithm == "ES384" { 96 } else { 64 }];
-        let token = [header.into_bytes(), claims.into_bytes(), signature].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let token =
+            [header.into_bytes(), claims.into_bytes(), signature].map(|part| URL_SAFE_NO_PAD.encode(part));
         drop(identify(&Bearer::signed(Arc::new(GivenKeys(Arc::clone(&keys))), false), &token.join(".")));
     }
 }
@@ -335,7 +340,8 @@ mod tests {
         let (pair, _) = PAIR.as_ref().unwrap();
         let claims =
             format!(r#"{{"iss":"{ISSUER}","aud":"https://storage.azure.com","exp":2000000000,"oid":"o"}}"#);
-        let message = [r#"{"alg":"ES256","kid":"a"}"#, &claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+        let message =
+            [r#"{"alg":"ES256","kid":"a"}"#, &claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
         let signature = URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap());
         let bearer = Bearer::signed(Arc::new(OneIssuer), false);
         assert!(identify(&bearer, &format!("{message}.{signature}")).is_some());
