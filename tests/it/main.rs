@@ -7,7 +7,7 @@
 //!
 //! The modules: [`node`] runs the process, [`client`] speaks to it; [`wire`] replays `fixtures/wire/**`,
 //! [`tables`] compares the Table service with a model, [`coverage`] demands a fixture for every operation the binary knows, [`unauthorized`] sends each of them
-//! without a valid signature, [`matrix`] with credentials of every kind, [`access`] with shared access signatures, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
+//! without a valid signature, [`matrix`] with credentials of every kind, [`access`] with shared access signatures, [`tricks`] with what a holder of little would try to make of it, [`bad_input`] sends what no client would, [`crash`] kills the process under load,
 //! [`token`] signs tokens and gives roles, [`services`] sets what the services share across a kill and at once,
 //! [`copies`] ends copies that were under way, [`disks`] takes page blobs for disks, [`big`] moves one large blob at a fixed memory cost,
 //! [`tls`] speaks HTTPS and HTTP/2 through curl, [`account`] uses the commands that administer accounts, [`behaviour`] shows
@@ -44,5 +44,6 @@ mod smoke;
 mod tables;
 mod tls;
 mod token;
+mod tricks;
 mod unauthorized;
 mod wire;
