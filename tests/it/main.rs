@@ -1,7 +1,7 @@
 //! Tests of the real process, from the outside.
 //!
 //! Everything in this binary starts `linarite` itself, on port 0 and in a folder of its own, and talks to it over
-//! sockets. Nothing of the `api` or `storage-engine` crates is used: the client signs with code of its own
+//! sockets. Nothing of the `api` or `storage-engine` crates is used, but the table of operations in [`matrix`]: the client signs with code of its own
 //! ([`client`]), so a mistake in the server's string to sign cannot cancel itself out, and what is asserted comes
 //! from the vendor's documentation, not from the server's types.
 //!
@@ -28,6 +28,7 @@ mod crash;
 mod disks;
 mod encryption;
 mod growth;
+mod matrix;
 mod node;
 mod random;
 mod sdk;
@@ -38,5 +39,6 @@ mod smoke;
 mod tables;
 mod tls;
 mod token;
+mod tricks;
 mod unauthorized;
 mod wire;

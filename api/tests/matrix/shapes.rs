@@ -1,9 +1,9 @@
 //! What a signature can be for: a resource of a service, in each of the forms that the pages know.
 
-use crate::requests::{Fact, MOMENT, Unsigned};
-use crate::rights::{FAILED, Refusal, Sets};
-use crate::sign::Shape;
-use crate::world::ACCOUNT;
+use super::requests::{Fact, MOMENT, Unsigned};
+use super::rights::{FAILED, Refusal, Sets};
+use super::sign::Shape;
+use super::world::ACCOUNT;
 use api::ServiceKind;
 use api::target::Level;
 
