@@ -4,7 +4,7 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::target::Resource;
 use storage_engine::EngineError;
-use storage_engine::name::{NameError, TableName};
+use storage_engine::name::TableName;
 use storage_engine::settings::SettingsStore;
 use storage_engine::table::{TableAddress, TableStore};
 
@@ -46,21 +46,8 @@ fn address(head: &Head) -> Result<TableAddress, StorageError> {
 
 /// The table of this name.
 fn named(head: &Head, name: &str) -> Result<TableAddress, StorageError> {
-    let table = TableName::parse(name).map_err(invalid_name)?;
+    let table = TableName::parse(name).map_err(Head::invalid_name)?;
     Ok(TableAddress { account: head.account.clone(), table })
-}
-
-/// The error for a table's name that breaks its rules. Clients tell the two apart by these words.
-fn invalid_name(error: NameError) -> StorageError {
-    match error {
-        NameError::Length => {
-            let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
-            error.message =
-                Some("The specified resource name length is not within the permissible limits.".to_owned());
-            error
-        }
-        NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),
-    }
 }
 
 /// The engine's error where the address names a thing in a table, or a table as a thing: a missing table is
