@@ -192,8 +192,9 @@ impl Head {
         match error {
             NameError::Length => {
                 let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
-                error.message =
-                    Some("The specified resource name length is not within the permissible limits.".to_owned());
+                error.message = Some(
+                    "The specified resource name length is not within the permissible limits.".to_owned(),
+                );
                 error
             }
             NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),

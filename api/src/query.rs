@@ -6,6 +6,7 @@
 //! needs; [`Query::get`] gives the first.
 
 use crate::error::{ErrorCode, StorageError};
+use std::collections::HashSet;
 use std::fmt;
 
 /// Whose values have blanks written as `+`.
@@ -49,10 +50,9 @@ impl Query {
 
     /// A name that occurs more than once. No operation takes one, and which value counts would be a guess.
     pub fn repeated(&self) -> Option<&str> {
-        let earlier =
-            |at: usize, name: &str| self.0.iter().take(at).any(|(n, _)| n.eq_ignore_ascii_case(name));
-        let mut names = self.0.iter().map(|(name, _)| name.as_str()).enumerate();
-        names.find(|(at, name)| earlier(*at, name)).map(|(_, name)| name)
+        let mut seen = HashSet::with_capacity(self.0.len());
+        let mut names = self.0.iter().map(|(name, _)| name.as_str());
+        names.find(|name| !seen.insert(name.to_ascii_lowercase()))
     }
 
     /// All pairs, in the order they were sent.

@@ -1,5 +1,6 @@
 //! The Table service: what its operations are given.
 
+use crate::condition;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::target::Resource;
@@ -44,8 +45,9 @@ fn address(head: &Head) -> Result<TableAddress, StorageError> {
     named(head, name)
 }
 
-/// The table of this name.
+/// The table of this name. A write under a condition that this service does not know is refused here.
 fn named(head: &Head, name: &str) -> Result<TableAddress, StorageError> {
+    condition::none_but_if_match(head)?;
     let table = TableName::parse(name).map_err(Head::invalid_name)?;
     Ok(TableAddress { account: head.account.clone(), table })
 }
