@@ -150,12 +150,13 @@ impl Front {
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
         let takes_only_xml = takes_only_xml(&parts.headers);
+        let waits = parts.headers.contains_key(header::EXPECT);
         let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
         let mut cross_origin = None;
         let (operation, account, answer) = match head {
-            Err(error) => ("Unknown", String::new(), Err(error)),
+            Err(error) => ("Unknown", String::new(), Err(refuse(error, waits, body).await)),
             Ok(mut head) => match self.settings_of(&head).await {
-                Err(error) => ("Unknown", head.target.account, Err(error)),
+                Err(error) => ("Unknown", head.target.account, Err(refuse(error, waits, body).await)),
                 Ok(settings) => {
                     version = service::version(&head, &settings);
                     head.version = version;
@@ -240,19 +241,16 @@ impl Front {
     ) -> Result<Response<Body>, StorageError> {
         let row = match self.admit(row, head).await {
             Ok(row) => row,
-            Err(error) => return Err(refuse(error, head, body).await),
+            Err(error) => return Err(refuse(error, head.headers.contains_key(header::EXPECT), body).await),
         };
         let head = &*head;
         let payload = payload(row, head, body).await?;
         let ended = if let Payload::Stream(incoming) = &payload { Some(incoming.ended()) } else { None };
         let answer = row.run(services, head, payload).await.map(|response| overridden(row, head, response));
-        answer.map_err(|error| as_overwrite(error, head)).map_err(|mut error| {
-            // What is left of the body stands between this request and the next, so there is no next.
-            if ended.is_some_and(|ended| !ended.load(Ordering::Relaxed)) {
-                error.headers.push((header::CONNECTION, "close".to_owned()));
-            }
-            error
-        })
+        let unread = ended.is_some_and(|ended| !ended.load(Ordering::Relaxed));
+        answer
+            .map_err(|error| as_overwrite(error, head))
+            .map_err(|error| if unread { closing(error) } else { error })
     }
 
     /// The row, if whoever sent the request may have it carried out. Who it is and what they are held to is noted in
@@ -361,10 +359,22 @@ pub(crate) fn readable<S: Sync + 'static>(
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
     }
+    check_timeout(head, any_query)?;
     if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
+}
+
+/// A limit of time is never longer than ours, so any will do; what is none is a mistake that the client should hear of.
+fn check_timeout(head: &Head, any_query: bool) -> Result<(), StorageError> {
+    let given = head.query.get("timeout").filter(|text| !any_query && !text.is_empty());
+    match given.filter(|text| text.parse::<u32>().is_err()) {
+        Some(text) => {
+            Err(StorageError::invalid_query("timeout", text, "The value is not a number of seconds."))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The answer, with the headers that a signature asks for if a blob was read.
@@ -387,18 +397,26 @@ fn as_overwrite(error: StorageError, head: &Head) -> StorageError {
 
 /// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else
 /// the client is told that it cannot. One that waits for our word to send its body is not made to.
-async fn refuse(mut error: StorageError, head: &Head, body: Body) -> StorageError {
-    let waits = head.headers.contains_key(header::EXPECT);
+async fn refuse(error: StorageError, waits: bool, body: Body) -> StorageError {
     let drained = tokio::time::timeout(DRAINING, Incoming::new(body, DRAINED_BYTES_MAX).collect());
-    if waits || !matches!(drained.await, Ok(Ok(_))) {
-        error.headers.push((header::CONNECTION, "close".to_owned()));
-    }
-    error
+    if waits || !matches!(drained.await, Ok(Ok(_))) { closing(error) } else { error }
 }
 
 /// The body as the row takes it. Sizes are refused here, before a byte is read.
 async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
     let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
+    if let Err(error) = announced(head, &body, limit) {
+        return Err(refuse(error, head.headers.contains_key(header::EXPECT), body).await);
+    }
+    let incoming = Incoming::new(body, limit);
+    match row.body {
+        BodyKind::Whole(_) => incoming.collect().await.map(Payload::Whole).map_err(closing),
+        BodyKind::None | BodyKind::Stream(_) => Ok(Payload::Stream(incoming)),
+    }
+}
+
+/// Judges what the head says of the body's length.
+fn announced(head: &Head, body: &Body, limit: u64) -> Result<(), StorageError> {
     let length = head.content_length()?;
     // HTTP/2 has bodies of a length that is not said, and no header for that.
     let comes = head.headers.contains_key(header::TRANSFER_ENCODING) || !body.is_end_stream();
@@ -408,11 +426,13 @@ async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Re
     if length.is_some_and(|length| length > limit) {
         return Err(StorageError::too_large(limit));
     }
-    let incoming = Incoming::new(body, limit);
-    Ok(match row.body {
-        BodyKind::Whole(_) => Payload::Whole(incoming.collect().await?),
-        BodyKind::None | BodyKind::Stream(_) => Payload::Stream(incoming),
-    })
+    Ok(())
+}
+
+/// What is left of the body stands between this request and the next, so there is no next.
+fn closing(mut error: StorageError) -> StorageError {
+    error.headers.push((header::CONNECTION, "close".to_owned()));
+    error
 }
 
 /// A GUID in its usual form, version 4.

@@ -12,7 +12,7 @@ use crate::version::Version;
 pub use headers::Headers;
 use std::net::SocketAddr;
 use storage_engine::clock::Timestamp;
-use storage_engine::name::AccountName;
+use storage_engine::name::{AccountName, NameError};
 
 /// Most bytes of all headers' names and values: room for 8 KiB of metadata and long tokens.
 const HEADERS_BYTES_MAX: usize = 64 << 10;
@@ -78,6 +78,7 @@ impl Head {
         let account =
             AccountName::parse(&target.account).map_err(|_| StorageError::new(ErrorCode::AccountNotFound))?;
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let target = target.in_query(&query);
         let version = Version::of_request(&headers, &query)?;
         Ok(Self {
             method: meant_method(&target, &parts.method, &headers)?,
@@ -188,9 +189,19 @@ impl Head {
         }
     }
 
-    /// `InvalidResourceName`, for a name of the address that breaks its rules.
-    pub fn invalid_name(_: storage_engine::name::NameError) -> StorageError {
-        StorageError::new(ErrorCode::InvalidResourceName)
+    /// `InvalidResourceName`, for a name that breaks its rules; `OutOfRangeInput` if its length does, in the words that
+    /// clients look for.
+    pub fn invalid_name(error: NameError) -> StorageError {
+        match error {
+            NameError::Length => {
+                let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
+                error.message = Some(
+                    "The specified resource name length is not within the permissible limits.".to_owned(),
+                );
+                error
+            }
+            NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),
+        }
     }
 }
 

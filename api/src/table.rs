@@ -1,5 +1,6 @@
 //! The Table service: what its operations are given.
 
+use crate::condition;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::service::StorageService;
@@ -72,23 +73,11 @@ fn address(head: &Head) -> Result<TableAddress, StorageError> {
     named(head, name)
 }
 
-/// The table of this name.
+/// The table of this name. A write under a condition that this service does not know is refused here.
 fn named(head: &Head, name: &str) -> Result<TableAddress, StorageError> {
-    let table = TableName::parse(name).map_err(invalid_name)?;
+    condition::none_but_if_match(head)?;
+    let table = TableName::parse(name).map_err(Head::invalid_name)?;
     Ok(TableAddress { account: head.account.clone(), table })
-}
-
-/// The error for a table's name that breaks its rules. Clients tell the two apart by these words.
-fn invalid_name(error: NameError) -> StorageError {
-    match error {
-        NameError::Length => {
-            let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
-            error.message =
-                Some("The specified resource name length is not within the permissible limits.".to_owned());
-            error
-        }
-        NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),
-    }
 }
 
 /// The engine's error where the address names a thing in a table, or a table as a thing: a missing table is

@@ -152,7 +152,8 @@ mod tests {
         assert_eq!((at.container.as_str(), at.blob.as_str()), ("$root", "a b/é"));
         assert_eq!(blob_code("/dev/Upper/b", &[]), Some(ErrorCode::InvalidResourceName));
         assert_eq!(blob_code("/dev/con/%01", &[]), Some(ErrorCode::InvalidUri));
-        let container = container(&testing::head(ServiceKind::Blob, "PUT", "/dev/con", &[])).unwrap();
+        let container =
+            container(&testing::head(ServiceKind::Blob, "PUT", "/dev/con?restype=container", &[])).unwrap();
         assert_eq!(container.container.as_str(), "con");
     }
 

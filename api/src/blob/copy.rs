@@ -77,6 +77,17 @@ impl TagOption {
     }
 }
 
+/// Refuses headers that ask for something that another kind of copy does. What they ask for must not be taken for done.
+///
+/// # Errors
+/// `UnsupportedHeader`.
+fn refuse_unheeded(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
+    match names.iter().find(|name| head.headers.contains_key(**name)) {
+        Some(name) => Err(StorageError::new(ErrorCode::UnsupportedHeader).with("HeaderName", *name)),
+        None => Ok(()),
+    }
+}
+
 /// What a new blob gets from its source besides the bytes.
 #[derive(Debug, Clone, Copy)]
 struct Gifts {

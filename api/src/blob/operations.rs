@@ -40,10 +40,17 @@ const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
 /// Past states are never changed so: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
 
+/// As [`CURRENT`], with what else must hold.
+macro_rules! current {
+    ($($guard:expr),+ $(,)?) => {
+        &[LacksQuery("snapshot"), LacksQuery("versionid"), $($guard),+]
+    };
+}
+
 /// The action of a lease, on the blob as it is.
 macro_rules! leases {
     ($action:literal) => {
-        &[LacksQuery("snapshot"), LacksQuery("versionid"), Is(header::X_MS_LEASE_ACTION, $action)]
+        current![Is(header::X_MS_LEASE_ACTION, $action)]
     };
 }
 
@@ -96,15 +103,15 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
 
     Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[
+        .when(current![
             Lacks(header::X_MS_COPY_SOURCE),
             Is(header::X_MS_BLOB_TYPE, "BlockBlob"),
         ])
         .body(BodyKind::Stream(BLOB_BYTES_MAX + FRAMING_BYTES_MAX)),
     Row::new::<PutAppendBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "AppendBlob")]),
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "AppendBlob")]),
     Row::new::<PutPageBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "PageBlob")]),
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "PageBlob")]),
     Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200),
     Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200),
     Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata"),
@@ -140,26 +147,27 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
 
     Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .when(current![Lacks(header::X_MS_COPY_SOURCE)])
         .body(BodyKind::Stream(BLOCK_BYTES_MAX + FRAMING_BYTES_MAX)),
     Row::new::<PutBlockList>("PutBlockList", "PUT", Level::Blob, Access::Write, 201)
         .comp("blocklist")
+        .when(CURRENT)
         .body(BodyKind::Whole(BLOCK_LIST_BYTES_MAX)),
     Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist"),
 
     Row::new::<AppendBlock>("AppendBlock", "PUT", Level::Blob, Access::Append, 201)
         .comp("appendblock")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .when(current![Lacks(header::X_MS_COPY_SOURCE)])
         .body(BodyKind::Stream(APPEND_BYTES_MAX + FRAMING_BYTES_MAX)),
-    Row::new::<AppendBlobSeal>("AppendBlobSeal", "PUT", Level::Blob, Access::Write, 200).comp("seal"),
+    Row::new::<AppendBlobSeal>("AppendBlobSeal", "PUT", Level::Blob, Access::Write, 200).comp("seal").when(CURRENT),
 
     Row::new::<PutPage>("PutPage", "PUT", Level::Blob, Access::Write, 201)
         .comp("page")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")])
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")])
         .body(BodyKind::Stream(PAGES_BYTES_MAX + FRAMING_BYTES_MAX)),
     Row::new::<ClearPage>("ClearPage", "PUT", Level::Blob, Access::Write, 201)
         .comp("page")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "clear")]),
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "clear")]),
     Row::new::<GetPageRanges>("GetPageRanges", "GET", Level::Blob, Access::Read, 200)
         .comp("pagelist")
         .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Lacks(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
@@ -171,31 +179,31 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
         .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Has(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
 
     Row::new::<CopyBlob>("CopyBlob", "PUT", Level::Blob, Access::Create, 202)
-        .when(&[
+        .when(current![
             Has(header::X_MS_COPY_SOURCE),
             IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
             IsNot(header::X_MS_REQUIRES_SYNC, "true"),
         ]),
     Row::new::<CopyBlobFromUrl>("CopyBlobFromUrl", "PUT", Level::Blob, Access::Create, 202)
-        .when(&[
+        .when(current![
             Has(header::X_MS_COPY_SOURCE),
             IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
             Is(header::X_MS_REQUIRES_SYNC, "true"),
         ]),
     Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
         .comp("copy")
-        .when(&[Is(header::X_MS_COPY_ACTION, "abort")]),
+        .when(current![Is(header::X_MS_COPY_ACTION, "abort")]),
     Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
+        .when(current![Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
     Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")
-        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+        .when(current![Has(header::X_MS_COPY_SOURCE)]),
     Row::new::<AppendBlockFromUrl>("AppendBlockFromUrl", "PUT", Level::Blob, Access::Append, 201)
         .comp("appendblock")
-        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+        .when(current![Has(header::X_MS_COPY_SOURCE)]),
     Row::new::<PutPageFromUrl>("PutPageFromUrl", "PUT", Level::Blob, Access::Write, 201)
         .comp("page")
-        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
+        .when(current![Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
 ];
 
 #[cfg(test)]

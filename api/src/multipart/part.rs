@@ -17,7 +17,9 @@ use crate::target::Target;
 pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
     let (path, query) = path_and_query(outer, &request.url);
     let host = outer.headers.get(header::HOST);
+    let query = Query::parse(query)?;
     let target = Target::parse(outer.target.service, host.and_then(|host| host.to_str().ok()), &path)?;
+    let target = target.in_query(&query);
     if target.account != outer.target.account {
         return Err(invalid("All parts of a batch must be about one account."));
     }
@@ -32,7 +34,7 @@ pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageErr
         sent_method: request.method,
         target,
         account: outer.account.clone(),
-        query: Query::parse(query)?,
+        query,
         path,
         headers,
         version: outer.version,

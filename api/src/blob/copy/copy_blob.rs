@@ -6,7 +6,7 @@
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
 
 use super::transfer::{Promise, Transfer};
-use super::{Gifts, TagOption, accepted};
+use super::{Gifts, TagOption, accepted, refuse_unheeded};
 use crate::blob::source::{Source, SourceRequest, broken_off};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
@@ -49,6 +49,9 @@ impl Operation for CopyBlob {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        head.flag(header::X_MS_REQUIRES_SYNC)?;
+        refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SOURCE_CONTENT_MD5])?;
+        refuse_unheeded(head, &[header::X_MS_COPY_SOURCE_TAG_OPTION])?;
         // Only sources in the archive would leave it by this, and those are refused.
         if let Some(word) = head.text(header::X_MS_REHYDRATE_PRIORITY)?
             && !["standard", "high"].iter().any(|known| word.eq_ignore_ascii_case(known))

@@ -6,7 +6,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::header::answer;
 use crate::odata::json::{Frame, write_entity};
-use crate::odata::tag;
+use crate::odata::{self, tag};
 use crate::operation::Operation;
 use crate::reply;
 use crate::table::{DATA_SERVICE_VERSION, TableService, address};
@@ -29,6 +29,7 @@ impl Operation for GetEntity {
     type Response = (Frame, Entity);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        odata::refuse_options_but(&["$format", "$select"], head)?;
         let at = address(head)?;
         let frame = Frame::new(head, at.table.as_str())?;
         Ok(Request { at, key: key(head)?, frame })

@@ -7,7 +7,7 @@ use crate::head::Head;
 use crate::header;
 use crate::header::answer;
 use crate::odata::json::{Frame, write_entities};
-use crate::odata::{continuation, filter, top};
+use crate::odata::{self, continuation, filter, top};
 use crate::operation::Operation;
 use crate::reply;
 use crate::table::{DATA_SERVICE_VERSION, TableService, address};
@@ -30,6 +30,7 @@ impl Operation for QueryEntities {
     type Response = (Frame, EntityPage);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        odata::refuse_options_but(&["$filter", "$format", "$select", "$top"], head)?;
         let at = address(head)?;
         let frame = Frame::new(head, at.table.as_str())?;
         let filter = filter::parse(head.query.get("$filter").unwrap_or_default())?;
