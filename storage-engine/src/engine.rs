@@ -108,13 +108,14 @@ impl Engine {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let settings = SettingsStore::new(Arc::clone(&meta));
+        let lifecycle = LifecycleStore::new(Arc::clone(&meta));
         Self {
-            accounts: AccountStore::new(Arc::clone(&meta), settings.clone()),
+            accounts: AccountStore::new(Arc::clone(&meta), settings.clone(), lifecycle.clone()),
             blobs: BlobStore::new(Arc::clone(&meta), chunks, clock)
                 .with_pages(Arc::clone(&pages), Arc::clone(&entropy)),
             queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             settings,
-            lifecycle: LifecycleStore::new(Arc::clone(&meta)),
+            lifecycle,
             tables: TableStore::new(Arc::clone(&meta)),
             assignments: AssignmentStore::new(Arc::clone(&meta)),
             encryption_scopes: EncryptionScopeStore::new(Arc::clone(&meta), Arc::clone(&entropy)),

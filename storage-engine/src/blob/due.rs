@@ -13,7 +13,7 @@
 use super::place::{self, Place, State};
 use super::properties::CopyStatus;
 use super::record::BlobRecord;
-use super::{state, volume};
+use super::{block, state, volume};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
@@ -26,7 +26,7 @@ const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A blob, snapshot or version that expires or was deleted.
+    /// A blob, snapshot or version that expires or was deleted; or staged blocks.
     State,
     /// A container that was deleted.
     Container,
@@ -145,10 +145,10 @@ pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<D
 pub(super) fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let (scope, state) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
-    due.strike(transaction);
     if matches!(state, State::Staging) {
-        return Ok(());
+        return block::drop_abandoned(transaction, &place, due);
     }
+    due.strike(transaction);
     match state::get(transaction, &place, state)? {
         Some(record) if !record.properties.exists(transaction.now()) => {
             state::discard(transaction, &place, state, &record)
