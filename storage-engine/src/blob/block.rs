@@ -158,11 +158,13 @@ pub(super) fn drop_abandoned(transaction: &mut dyn Transaction, place: &Place, d
         Some(mark) if mark.ends() <= transaction.now() => {
             write::drop_staged(transaction, place, &BTreeSet::new())
         }
-        Some(mark) if mark.due == Some(due.at) => {
+        Some(mark) => {
+            // Another entry than this one, if this one was put off.
+            mark.due.into_iter().for_each(|due| look_at(place, due).strike(transaction));
             put_mark(transaction, place, StagingRecord { due: None, ..mark });
             Ok(())
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -235,7 +237,7 @@ fn take_over(
 ) -> Result<()> {
     state::retire_deleted(transaction, place, BlobKind::Block)?;
     let Some(former) = former else { return Ok(()) };
-    let fate = state::fate(former, protection, transaction.now());
+    let fate = state::fate(transaction, place, former, protection)?;
     let goes = fate == Fate::Gone && content::is_sole(transaction, place, former.form)?;
     if !goes {
         let shared = old.iter().filter_map(Piece::chunk).filter(|chunk| used.contains(chunk)).collect();

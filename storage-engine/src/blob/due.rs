@@ -118,10 +118,7 @@ pub(super) fn deadline_of(record: &BlobRecord) -> Option<Timestamp> {
 pub(super) fn copies(view: &dyn View) -> Result<Vec<Due>> {
     let mut found = Vec::new();
     view.scan(Family::Due, &[], None, &mut |key, value| {
-        let due = Due::decode(key, value)?;
-        if due.kind == Kind::Copy {
-            found.push(due);
-        }
+        found.extend(readable(key, value).filter(|due| due.kind == Kind::Copy));
         Ok(Step::Next)
     })?;
     Ok(found)
@@ -135,10 +132,17 @@ pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<D
         if found.len() >= limit {
             return Ok(Step::Stop);
         }
-        found.push(Due::decode(key, value)?);
+        found.extend(readable(key, value));
         Ok(Step::Next)
     })?;
     Ok(found)
+}
+
+/// The entry, unless it is damaged: it was a hint, and the others are none the worse for it.
+fn readable(key: &[u8], value: &[u8]) -> Option<Due> {
+    Due::decode(key, value)
+        .inspect_err(|error| tracing::error!(%error, "what is due cannot be told from an entry"))
+        .ok()
 }
 
 /// Deletes a state of a blob that is over, and the entry. To be run in the entry's scope.
