@@ -219,3 +219,4 @@ mod overlay;
 pub mod record;
 pub mod rocks;
 mod stamp;
+pub(crate) use stamp::newest as newest_stamp;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::{Clock, ManualClock};
+use crate::lifecycle::{Actions, LifecycleRule};
 use crate::meta::memory::MemoryMeta;
 use crate::name::{ContainerName, QueueName, TableName};
 use crate::settings::{Service, ServiceSettings};
@@ -26,7 +27,8 @@ fn store() -> (Arc<MemoryMeta>, AccountStore) {
 
 fn over(meta: &Arc<MemoryMeta>) -> AccountStore {
     let settings = SettingsStore::new(Arc::<MemoryMeta>::clone(meta));
-    AccountStore::new(Arc::<MemoryMeta>::clone(meta), settings)
+    let lifecycle = LifecycleStore::new(Arc::<MemoryMeta>::clone(meta));
+    AccountStore::new(Arc::<MemoryMeta>::clone(meta), settings, lifecycle)
 }
 
 /// Makes a container, a queue and a table in the account, and more containers.
@@ -134,6 +136,29 @@ fn what_could_be_restored_and_what_was_set_do_not_reappear() {
     block_on(accounts.create(&account, keys(1), false)).unwrap();
     let settings = block_on(accounts.settings.get(&account, Service::Blob)).unwrap();
     assert_eq!(*settings, ServiceSettings::default());
+}
+
+#[test]
+fn rules_for_the_blobs_of_an_account_are_not_those_of_the_next_one_of_its_name() {
+    let (_, accounts) = store();
+    let account = name("account");
+    block_on(accounts.create(&account, keys(1), false)).unwrap();
+    let rule = LifecycleRule {
+        name: "all".to_owned(),
+        enabled: true,
+        block_blobs: true,
+        append_blobs: true,
+        prefixes: Vec::new(),
+        tags: Vec::new(),
+        base: Actions::default(),
+        snapshots: Actions::default(),
+        versions: Actions::default(),
+    };
+    block_on(accounts.lifecycle.set(&account, vec![rule])).unwrap();
+    let told = accounts.lifecycle.changes();
+    block_on(accounts.delete(&account, Content::IsDeleted)).unwrap();
+    assert_eq!(block_on(accounts.lifecycle.get(&account)).unwrap(), None);
+    assert!(accounts.lifecycle.changes() > told, "a walk that is under way does not go on by them");
 }
 
 #[test]

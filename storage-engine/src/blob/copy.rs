@@ -66,7 +66,13 @@ impl BlobStore {
     /// The store's.
     pub(crate) async fn fail_interrupted_copies(&self) -> Result<()> {
         for due in meta::read(self.meta.as_ref(), Weight::Scan, due::copies).await? {
-            self.tidy(due, give_up_interrupted).await?;
+            match self.tidy(due, give_up_interrupted).await {
+                // One blob that cannot be read is no reason not to open the store.
+                Err(EngineError::Corrupt { what }) => {
+                    tracing::error!(what, "a copy that was interrupted cannot be ended");
+                }
+                other => other.map(drop)?,
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@
 use super::place::{self, Place, State};
 use super::properties::CopyStatus;
 use super::record::BlobRecord;
-use super::{state, volume};
+use super::{block, state, volume};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
@@ -26,7 +26,7 @@ const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A blob, snapshot or version that expires or was deleted.
+    /// A blob, snapshot or version that expires or was deleted; or staged blocks.
     State,
     /// A container that was deleted.
     Container,
@@ -118,10 +118,7 @@ pub(super) fn deadline_of(record: &BlobRecord) -> Option<Timestamp> {
 pub(super) fn copies(view: &dyn View) -> Result<Vec<Due>> {
     let mut found = Vec::new();
     view.scan(Family::Due, &[], None, &mut |key, value| {
-        let due = Due::decode(key, value)?;
-        if due.kind == Kind::Copy {
-            found.push(due);
-        }
+        found.extend(readable(key, value).filter(|due| due.kind == Kind::Copy));
         Ok(Step::Next)
     })?;
     Ok(found)
@@ -135,20 +132,27 @@ pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<D
         if found.len() >= limit {
             return Ok(Step::Stop);
         }
-        found.push(Due::decode(key, value)?);
+        found.extend(readable(key, value));
         Ok(Step::Next)
     })?;
     Ok(found)
+}
+
+/// The entry, unless it is damaged: it was a hint, and the others are none the worse for it.
+fn readable(key: &[u8], value: &[u8]) -> Option<Due> {
+    Due::decode(key, value)
+        .inspect_err(|error| tracing::error!(%error, "what is due cannot be told from an entry"))
+        .ok()
 }
 
 /// Deletes a state of a blob that is over, and the entry. To be run in the entry's scope.
 pub(super) fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let (scope, state) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
-    due.strike(transaction);
     if matches!(state, State::Staging) {
-        return Ok(());
+        return block::drop_abandoned(transaction, &place, due);
     }
+    due.strike(transaction);
     match state::get(transaction, &place, state)? {
         Some(record) if !record.properties.exists(transaction.now()) => {
             state::discard(transaction, &place, state, &record)

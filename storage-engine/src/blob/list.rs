@@ -7,7 +7,7 @@
 //! one then looks again at what it passes over of the name.
 
 use super::place::{self, State};
-use super::record::BlobRecord;
+use super::record::{BlobRecord, StagingRecord};
 use super::{BlobEntry, BlobStore, ListBlobs, Page};
 use crate::catalog::{self, Kind};
 use crate::clock::Timestamp;
@@ -157,7 +157,8 @@ impl<'a> Walk<'a> {
             State::Base => true,
             State::Deleted => include.deleted || self.list.only_deleted,
             State::Staging => {
-                let shown = include.uncommitted && !self.has_base && !self.list.only_deleted;
+                let asked = include.uncommitted && !self.has_base && !self.list.only_deleted;
+                let shown = asked && self.now < StagingRecord::decode(value)?.ends();
                 return if shown { Ok(Some(BlobEntry::Uncommitted(self.blob_name()?))) } else { Ok(None) };
             }
         };

@@ -146,6 +146,12 @@ impl Volume {
             self.free_fresh(state, &plan.moves);
             return Err(error);
         }
+        // Before anything is written, because this may fail for want of descriptors and nothing is wrong then.
+        let ready = plan.outputs.iter().try_for_each(|output| self.files.prepare(slot_of(output.at)));
+        if let Err(error) = ready {
+            self.free_fresh(state, &plan.moves);
+            return Err(self.ground.refused("opening a file of pages", error));
+        }
         state.writes += 1;
         let written = plan.outputs.iter().try_for_each(|output| {
             let (slot, offset) = (slot_of(output.at), output.at % UNIT_BYTES as u64);
