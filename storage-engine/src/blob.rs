@@ -52,6 +52,7 @@ mod place;
 pub mod properties;
 mod read;
 mod record;
+mod rename;
 mod retention;
 mod state;
 mod sweep;
@@ -80,7 +81,7 @@ pub use properties::{
     EncryptionKey, ImmutabilityPolicy, NewBlob, Protection, Rehydration, Tier, Which,
 };
 pub use read::BlobReader;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::{forget, sweep};
 pub use tags::{TagComparison, TagExpression, Tags};
 pub use version::Snapshot;
 
