@@ -124,8 +124,6 @@ pub struct NewContainer {
     pub encryption_scope: String,
     /// Whether blobs may not be given another scope.
     pub deny_scope_override: bool,
-    /// Whether blobs may have immutability policies of their own.
-    pub versions_immutable: bool,
 }
 
 /// A container.
@@ -151,8 +149,6 @@ pub struct Container {
     pub encryption_scope: String,
     /// Whether blobs may not be given another scope.
     pub deny_scope_override: bool,
-    /// Whether blobs may have immutability policies of their own.
-    pub versions_immutable: bool,
 }
 
 impl Container {
@@ -169,7 +165,6 @@ impl Container {
             deleted_version: None,
             encryption_scope: String::new(),
             deny_scope_override: false,
-            versions_immutable: false,
         }
     }
 }

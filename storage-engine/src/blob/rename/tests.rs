@@ -3,8 +3,8 @@
 use super::*;
 use crate::blob::fixture::Fixture;
 use crate::blob::{
-    Conditions, FindBlobs, LeaseError, LeaseRequest, ListContainers, NewContainer, PublicAccess, TagComparison,
-    TagExpression, Tags, Which,
+    Conditions, FindBlobs, LeaseError, LeaseRequest, ListContainers, NewContainer, PublicAccess,
+    TagComparison, TagExpression, Tags, Which,
 };
 use crate::meta::Family;
 use crate::policy::StoredPolicy;
