@@ -194,7 +194,7 @@ impl AccountStore {
                 catalog::names_of(view, &account, NAMES_AT_A_TIME)
             });
             for key in names.await? {
-                let scope = catalog::scope_of(&key);
+                let scope = key.scope();
                 let remove = move |transaction: &mut dyn Transaction| catalog::take_away(transaction, &key);
                 meta::commit(&*self.meta, scope, None, remove).await?;
             }

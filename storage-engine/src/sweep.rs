@@ -19,7 +19,7 @@
 //! nor what other deletions have left. The note of its id stays, and the next process tries again.
 
 use crate::blob;
-use crate::catalog::{self, Kind, Remains};
+use crate::catalog::{self, Key, Kind, Remains};
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader, successor};
 use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Weight};
@@ -120,9 +120,12 @@ async fn find(
 }
 
 async fn forget(meta: &dyn MetaStore, remains: Remains) -> Result<()> {
-    let scope = remains.scope.clone();
+    let scope = remains.name.scope();
     let verb = move |transaction: &mut dyn Transaction| {
         catalog::forget(transaction, &remains);
+        if remains.kind == Kind::Container {
+            blob::forget(transaction, &remains.name, remains.id);
+        }
         Ok(())
     };
     meta::commit(meta, scope, None, verb).await
@@ -130,7 +133,7 @@ async fn forget(meta: &dyn MetaStore, remains: Remains) -> Result<()> {
 
 async fn delete(meta: &dyn MetaStore, remains: &Remains, portions: Vec<Portion>) -> Result<()> {
     let submit = |portion: Portion| {
-        let (scope, name, kind) = (portion.scope.clone(), remains.scope.clone(), remains.kind);
+        let (scope, name, kind) = (portion.scope.clone(), remains.name.clone(), remains.kind);
         meta::commit(meta, scope, None, move |transaction| clear(transaction, &name, kind, &portion))
     };
     let verbs: Vec<_> = portions.into_iter().map(submit).collect();
@@ -222,7 +225,7 @@ fn scope_of(kind: Kind, key: &[u8]) -> Result<Scope> {
 }
 
 /// Deletes a portion.
-fn clear(transaction: &mut dyn Transaction, name: &Scope, kind: Kind, portion: &Portion) -> Result<()> {
+fn clear(transaction: &mut dyn Transaction, name: &Key, kind: Kind, portion: &Portion) -> Result<()> {
     if kind == Kind::Container {
         return blob::sweep(transaction, name, &portion.scope);
     }
@@ -247,8 +250,8 @@ mod tests {
 
     /// Makes a name that holds `records` records, which `key` makes keys of, and deletes it.
     fn deleted(meta: &MemoryMeta, kind: Kind, records: u32, key: fn(u64, u32) -> (Scope, Vec<u8>)) {
-        let name = catalog::scope(&AccountName::parse("account").unwrap(), kind, "name");
-        let id = wait(meta::commit(meta, name.clone(), None, {
+        let name = catalog::key(&AccountName::parse("account").unwrap(), kind, "name");
+        let id = wait(meta::commit(meta, name.scope(), None, {
             let name = name.clone();
             move |transaction| {
                 let id = transaction.now().ticks();
@@ -267,7 +270,7 @@ mod tests {
             wait(meta::commit(meta, scope, None, put)).unwrap();
         }
         let removal = name.clone();
-        wait(meta::commit(meta, name, None, move |transaction| {
+        wait(meta::commit(meta, name.scope(), None, move |transaction| {
             catalog::remove(transaction, &removal, id);
             Ok(())
         }))

@@ -12,7 +12,7 @@ use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
-    LeaseContainer, ListBlobs, RestoreContainer, SetContainerAcl, SetContainerMetadata,
+    LeaseContainer, ListBlobs, RenameContainer, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
 use super::copy::{
     AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
@@ -95,6 +95,7 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<SetContainerAcl>("SetContainerAcl", "PUT", Level::Container, Access::Policies, 200).restype("container").comp("acl").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
     Row::new::<RestoreContainer>("RestoreContainer", "PUT", Level::Container, Access::Write, 201).restype("container").comp("undelete"),
+    Row::new::<RenameContainer>("RenameContainer", "PUT", Level::Container, Access::Write, 200).restype("container").comp("rename"),
     Row::new::<LeaseContainer<Acquire>>("AcquireContainerLease", "PUT", Level::Container, Access::Write, 201).restype("container").comp("lease").when(leases!("acquire")),
     Row::new::<LeaseContainer<Renew>>("RenewContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("renew")),
     Row::new::<LeaseContainer<Change>>("ChangeContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("change")),

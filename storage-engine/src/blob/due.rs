@@ -14,6 +14,7 @@ use super::place::{self, Place, State};
 use super::properties::CopyStatus;
 use super::record::BlobRecord;
 use super::{block, state, volume};
+use crate::catalog::Key;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
@@ -66,8 +67,8 @@ pub(super) struct Due {
     pub(super) kind: Kind,
     /// The key of its record.
     pub(super) key: Vec<u8>,
-    /// The container's name in the catalogue.
-    pub(super) container: Scope,
+    /// The container's key in the catalogue; for a blob's, perhaps one that it had before it was renamed.
+    pub(super) container: Key,
 }
 
 impl Due {
@@ -89,7 +90,7 @@ impl Due {
         let mut pieces = KeyReader::new(key);
         let at = Timestamp::from_ticks(pieces.u64()?);
         let kind = Kind::of(pieces.u8()?).ok_or_else(|| EngineError::corrupt("an entry of what is due"))?;
-        Ok(Self { at, kind, key: pieces.rest().to_vec(), container: Scope(value.to_vec().into()) })
+        Ok(Self { at, kind, key: pieces.rest().to_vec(), container: Key(value.to_vec().into()) })
     }
 
     /// The scope of its record: that of the verb that looks at it.
@@ -97,7 +98,7 @@ impl Due {
         match self.kind {
             Kind::State | Kind::Copy => place::split_blob_key(&self.key).map(|(scope, _)| scope),
             Kind::Volume => volume::split_key(&self.key).map(|(scope, _)| scope),
-            Kind::Container => Ok(self.container.clone()),
+            Kind::Container => Ok(self.container.scope()),
         }
     }
 }

@@ -34,7 +34,7 @@ impl BlobStore {
         container: &ContainerName,
         list: ListBlobs,
     ) -> Result<Page<BlobEntry>> {
-        let container = catalog::scope(account, Kind::Container, container.as_str());
+        let container = catalog::key(account, Kind::Container, container.as_str());
         let now = self.clock.now();
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
             let container = catalog::find(view, &container)?.ok_or(EngineError::ContainerNotFound)?;
@@ -411,9 +411,9 @@ mod tests {
             }
         }
         let list = ListBlobs { delimiter: Some("/".to_owned()), limit: 10, ..ListBlobs::default() };
-        let scope = catalog::scope(&store.account, Kind::Container, store.container.as_str());
+        let key = catalog::key(&store.account, Kind::Container, store.container.as_str());
         let visited = store.meta.read_now(|view| {
-            let id = catalog::find(view, &scope)?.unwrap().id;
+            let id = catalog::find(view, &key)?.unwrap().id;
             let counting = Counting(view, Cell::new(0));
             assert_eq!(Walk::new(id, &list, store.clock.now()).page(&counting)?.entries.len(), 3);
             Ok(counting.1.get())

@@ -256,6 +256,9 @@ impl VolumeRecord {
     }
 }
 
+/// A field of containers' records in which nothing has ever stood.
+const RESERVED: bool = false;
+
 /// What the catalogue keeps about a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ContainerRecord {
@@ -270,8 +273,6 @@ pub(super) struct ContainerRecord {
     pub(super) encryption_scope: String,
     /// Whether no other scope may be given.
     pub(super) deny_scope_override: bool,
-    /// Whether blobs may have immutability policies of their own.
-    pub(super) versions_immutable: bool,
 }
 
 impl ContainerRecord {
@@ -288,7 +289,7 @@ impl ContainerRecord {
         fields.option(self.deletion, |fields, deletion| {
             fields.timestamp(deletion.at).timestamp(deletion.purge);
         });
-        fields.str(&self.encryption_scope).flag(self.deny_scope_override).flag(self.versions_immutable);
+        fields.str(&self.encryption_scope).flag(self.deny_scope_override).flag(RESERVED);
         policy::encode(&mut fields, &self.policies);
         fields.finish()
     }
@@ -309,7 +310,7 @@ impl ContainerRecord {
                 .option(|fields| Ok(Deletion { at: fields.timestamp()?, purge: fields.timestamp()? }))?;
             fields.str()?.clone_into(&mut record.encryption_scope);
             record.deny_scope_override = fields.flag()?;
-            record.versions_immutable = fields.flag()?;
+            fields.flag()?;
             record.policies = policy::decode(&mut fields)?;
         }
         fields.finish()?;
@@ -318,19 +319,8 @@ impl ContainerRecord {
 
     /// A container as it is made.
     pub(super) fn made(stamp: Stamp, new: NewContainer) -> Self {
-        let NewContainer {
-            metadata,
-            public_access,
-            encryption_scope,
-            deny_scope_override,
-            versions_immutable,
-        } = new;
-        Self {
-            encryption_scope,
-            deny_scope_override,
-            versions_immutable,
-            ..Self::new(stamp, metadata, public_access)
-        }
+        let NewContainer { metadata, public_access, encryption_scope, deny_scope_override } = new;
+        Self { encryption_scope, deny_scope_override, ..Self::new(stamp, metadata, public_access) }
     }
 
     /// A container without anything unusual.
@@ -343,7 +333,6 @@ impl ContainerRecord {
             deletion: None,
             encryption_scope: String::new(),
             deny_scope_override: false,
-            versions_immutable: false,
             policies: Vec::new(),
         }
     }
@@ -357,7 +346,6 @@ impl ContainerRecord {
             deletion: self.deletion,
             encryption_scope: self.encryption_scope,
             deny_scope_override: self.deny_scope_override,
-            versions_immutable: self.versions_immutable,
             ..Container::new(name, self.stamp.etag, self.stamp.modified)
         }
     }
@@ -490,7 +478,6 @@ mod tests {
                 deletion: Some(Deletion { at: now, purge: now }),
                 encryption_scope: "scope".to_owned(),
                 deny_scope_override: access == 0,
-                versions_immutable: access == 1,
                 policies: some_policies(),
                 ..plain
             };

@@ -233,6 +233,28 @@ fn below_all() -> SequenceConditions {
 }
 
 #[test]
+fn what_wants_a_lease_without_end_is_not_done_under_one_that_ends() {
+    let store = Fixture::new();
+    let (at, blobs) = (store.at("blob"), &store.blobs);
+    store.put("blob", store.inline(b"x")).unwrap();
+    let acquire = |seconds| {
+        let request = LeaseRequest::Acquire { id: A, seconds };
+        block_on(blobs.lease(&at, request, any())).unwrap();
+    };
+    let put = |lease| {
+        let conditions = Conditions { lease, lease_without_end: true, ..any() };
+        block_on(blobs.put_block_blob(&at, NewBlob::default(), store.inline(b"y"), conditions, KEEP))
+    };
+    put(None).unwrap();
+    acquire(Some(60));
+    let required = LeaseError::InfiniteDurationRequired;
+    assert!(matches!(put(Some(A)), Err(EngineError::Lease(error)) if error == required));
+    assert!(matches!(put(None), Err(EngineError::Lease(LeaseError::IdMissing))));
+    acquire(None);
+    put(Some(A)).unwrap();
+}
+
+#[test]
 fn what_is_not_done_of_a_page_blob_is_taken_back() {
     let store = Fixture::new();
     let (at, blobs) = (store.at("disk"), &store.blobs);

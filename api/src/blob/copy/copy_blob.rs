@@ -4,6 +4,9 @@
 //! being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied before the answer, and
 //! the destination changes in one verb. All else is pending: the destination is replaced by an empty blob, which other
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
+//!
+//! As a copy may take longer than any lease that ends, a destination that is leased must be leased for ever, however soon the copy is
+//! done: whether a copy is short is not for the client to guess.
 
 use super::transfer::{Promise, Transfer};
 use super::{Gifts, TagOption, accepted, refuse_unheeded};
@@ -65,7 +68,7 @@ impl Operation for CopyBlob {
             new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,
             seal,
             source: SourceRequest::decode(head)?.lent_by(head),
-            conditions: condition::of_write(head)?,
+            conditions: Conditions { lease_without_end: true, ..condition::of_write(head)? },
             received: head.received,
         })
     }
