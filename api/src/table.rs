@@ -7,7 +7,7 @@ use crate::service::StorageService;
 use crate::service::policies::{PolicyHolder, TABLE_LETTERS};
 use crate::target::{Resource, ServiceKind};
 use storage_engine::EngineError;
-use storage_engine::name::{NameError, TableName};
+use storage_engine::name::TableName;
 use storage_engine::policy::StoredPolicy;
 use storage_engine::settings::SettingsStore;
 use storage_engine::table::{TableAddress, TableStore};

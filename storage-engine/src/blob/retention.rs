@@ -54,7 +54,7 @@ impl BlobStore {
     /// Enters what could not be done at a later time.
     async fn put_off(&self, due: Due) -> Result<bool> {
         // Without a record that can be found, the container will do: entries of an index belong to no scope.
-        let scope = due.scope().unwrap_or_else(|_| due.container.clone());
+        let scope = due.scope().unwrap_or_else(|_| due.container.scope());
         let verb = move |transaction: &mut dyn Transaction| {
             due.strike(transaction);
             Due { at: transaction.now().after(PUT_OFF), ..due.clone() }.enter(transaction);
