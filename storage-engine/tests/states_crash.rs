@@ -12,7 +12,7 @@
 //! ```
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, with functions beside them")]
 
-#[path = "crash/dice.rs"]
+#[path = "support/dice.rs"]
 mod dice;
 #[path = "states_crash/store.rs"]
 mod store;
