@@ -208,7 +208,7 @@ fn refuse_version_and_age(head: &Head) -> Result<(), StorageError> {
 }
 
 fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(**name)) {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
         Some(name) => {
             Err(StorageError::new(ErrorCode::ConditionHeadersNotSupported).with("HeaderName", *name))
         }

@@ -5,7 +5,6 @@ macro_rules! names {
         $($(#[$doc])* pub const $name: &str = $text;)+
 
         /// The same names as an answer takes them: read when this is compiled, and not when a header is set.
-        #[expect(clippy::declare_interior_mutable_const, reason = "a name that is static never changes")]
         pub mod answer {
             use http::HeaderName;
             $($(#[$doc])* pub const $name: HeaderName = HeaderName::from_static($text);)+

@@ -12,7 +12,7 @@
 #[expect(clippy::unwrap_used, reason = "made for the other matrix")]
 mod requests;
 #[path = "../../api/tests/matrix/rights.rs"]
-#[expect(clippy::unwrap_used, dead_code, reason = "made for the other matrix, of which this one is a sample")]
+#[expect(dead_code, reason = "made for the other matrix, of which this one is a sample")]
 mod rights;
 #[path = "../../api/tests/matrix/shapes.rs"]
 #[expect(clippy::unwrap_used, reason = "made for the other matrix")]

@@ -229,7 +229,7 @@ fn creates(asked: Asked) -> bool {
 }
 
 fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), StorageError> {
-    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(*name));
+    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(name));
     let more = more.map(|(.., access)| Asked { method: "PUT", level: Level::Blob, access: *access, ..asked });
     let own = std::iter::once(asked).chain(more).map(|asked| (asked, &head.target.resource));
     let source = renamed(asked, head)?;
@@ -287,7 +287,7 @@ fn check_grant(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageEr
     if sets.is_empty() || !grant.scope.covers(head) {
         return refuse(ErrorCode::AuthorizationFailure);
     }
-    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(*name));
+    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(name));
     let more_held = |(_, letters, _): &(&str, &str, Access)| grant.letters.contains(Letters::of(letters));
     if !Requirement::held(sets, grant.letters) || !more.clone().all(more_held) {
         return refuse(ErrorCode::AuthorizationPermissionMismatch);

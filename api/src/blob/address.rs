@@ -108,7 +108,7 @@ fn refuse_demanded_scope(head: &Head) -> Result<(), StorageError> {
 }
 
 fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(**name)) {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
         Some(name) => Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name)),
         None => Ok(()),
     }

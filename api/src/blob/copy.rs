@@ -82,7 +82,7 @@ impl TagOption {
 /// # Errors
 /// `UnsupportedHeader`.
 fn refuse_unheeded(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(**name)) {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
         Some(name) => Err(StorageError::new(ErrorCode::UnsupportedHeader).with("HeaderName", *name)),
         None => Ok(()),
     }

@@ -39,13 +39,7 @@ impl Operation for CreateContainer {
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
         let Request { at, metadata, public_access, encryption_scope } = request;
         let (encryption_scope, deny_scope_override) = encryption_scope.unwrap_or_default();
-        let new = NewContainer {
-            metadata,
-            public_access,
-            encryption_scope,
-            deny_scope_override,
-            ..NewContainer::default()
-        };
+        let new = NewContainer { metadata, public_access, encryption_scope, deny_scope_override };
         let refused = |error| StorageError::from_engine(error, Intent::Write);
         service.store.check_scope(&at.account, &new.encryption_scope).await.map_err(refused)?;
         service.store.create_container(&at.account, &at.container, new).await.map_err(refused)
