@@ -45,10 +45,9 @@ pub(super) async fn expire_active(
                 message::expire(transaction, queue, &active, EXPIRED_MAX)
             };
             match meta::commit(meta, scope_of(queue), None, verb).await {
-                Ok(0) => break,
+                // Of a row that is damaged, the verbs that want it tell; other queues' messages expire all the same.
+                Ok(0) | Err(EngineError::Corrupt { .. }) => break,
                 Ok(looked_at) => expired += looked_at,
-                // The verbs that want the row say so; other queues' messages expire all the same.
-                Err(EngineError::Corrupt { .. }) => break,
                 Err(error) => return Err(error),
             }
         }
