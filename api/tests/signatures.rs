@@ -64,7 +64,8 @@ fn vector(label: &str, document: &Value, json: &Value) -> Vector {
             "table" => ServiceKind::Table,
             other => panic!("{other}"),
         },
-        url: text(&json["url"]),
+        // A container: without a restype it would be a blob in the root container.
+        url: text(&json["url"]).replace("/con?", "/con?restype=container&"),
         headers: headers.map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
         arrival: Arrival {
             peer: json["peer"].as_str().unwrap_or("127.0.0.1:1").parse().ok(),
