@@ -234,13 +234,10 @@ fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), Sto
     let own = std::iter::once(asked).chain(more).map(|asked| (asked, &head.target.resource));
     let source = renamed(asked, head)?;
     let mut all = own.chain(source.iter().map(|source| (asked, source)));
-    let mut allows = |roles: &Arc<dyn Roles>| {
+    let allowed = head.caller.roles.as_ref().is_some_and(|roles| {
         all.all(|(asked, resource)| roles.allows(identity, &head.account, asked, resource))
-    };
-    if head.caller.roles.as_ref().is_some_and(&mut allows) {
-        return Ok(());
-    }
-    Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))
+    });
+    if allowed { Ok(()) } else { Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch)) }
 }
 
 /// The container that the request gives its address as a name: the right to that name must not be a way to any other's content.
