@@ -66,7 +66,7 @@ pub use access::ContainerAccess;
 pub use append::{AppendConditions, Appended};
 pub use attribute::{Expiry, TierChange, TierChanged};
 pub use condition::{Conditions, EtagMatch};
-pub use copy::CopyEnd;
+pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
 pub use delete::{DeleteSnapshots, Deleted};
 pub use encryption::Sealing;
 pub use find::{FindBlobs, FoundBlob};
@@ -77,7 +77,7 @@ pub use page::{
 };
 pub use properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
-    EncryptionKey, ImmutabilityPolicy, NewBlob, Protection, Rehydration, Tier, Which,
+    EncryptionKey, ImmutabilityPolicy, Increment, NewBlob, Protection, Rehydration, Tier, Which,
 };
 pub use read::BlobReader;
 pub(crate) use sweep::sweep;

@@ -26,7 +26,7 @@ use crate::operation::{Access, Asked};
 use crate::source::SourceError;
 use crate::target::{Level, ServiceKind};
 use crate::version::Version;
-use crate::{condition, header, metadata, range};
+use crate::{condition, header, metadata, range, time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::uri::Authority;
@@ -168,9 +168,28 @@ impl SourceRequest {
                 .iter()
                 .any(|name| pair.get(..name.len()).is_some_and(|given| given.eq_ignore_ascii_case(name)))
         });
-        let scheme = self.uri.scheme_str().unwrap_or("http");
         let query = state.map(|pair| format!("?{pair}")).unwrap_or_default();
-        format!("{scheme}://{}{}{query}", self.authority, self.uri.path())
+        format!("{}{query}", self.place())
+    }
+
+    /// Which snapshot of the source is meant, if one is.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` for what is no time of a snapshot.
+    pub(super) fn snapshot(&self) -> Result<Option<Timestamp>, StorageError> {
+        let pairs = self.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let Some((_, text)) = pairs.clone().find(|(name, _)| name.eq_ignore_ascii_case("snapshot")) else {
+            return Ok(None);
+        };
+        let text = text.replace("%3A", ":").replace("%3a", ":");
+        let moment = time::parse_iso8601(&text);
+        let invalid = || StorageError::invalid_header(header::X_MS_COPY_SOURCE, "");
+        moment.map(Some).ok_or_else(invalid)
+    }
+
+    /// The address without anything that names a state or gives a right.
+    pub(super) fn place(&self) -> String {
+        format!("{}://{}{}", self.uri.scheme_str().unwrap_or("http"), self.authority, self.uri.path())
     }
 
     /// Asks the source.

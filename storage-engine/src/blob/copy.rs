@@ -17,6 +17,9 @@ use crate::error::{EngineError, Result};
 use crate::meta::{self, Transaction, Weight};
 use crate::seal::{EncryptionKey, Framing};
 
+mod incremental;
+pub use incremental::{IncrementalCopy, IncrementalCopyBegun};
+
 /// How a copy ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopyEnd {

@@ -143,6 +143,7 @@ fn open(
     (conditions, now): (&Conditions, Timestamp),
 ) -> Result<Opened> {
     let BlobRecord { properties, form } = find(view, route, which, conditions, now)?;
+    guard::not_incremental(&properties)?;
     conditions.check_customer_key(&properties)?;
     if properties.is_archived() {
         return Err(EngineError::BlobArchived);

@@ -357,8 +357,8 @@ mod tests {
     use super::*;
     use crate::blob::lease::LeaseId;
     use crate::blob::properties::{
-        ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Rehydration,
-        Tier,
+        ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Increment,
+        Rehydration, Tier,
     };
     use crate::blob::tags::Tags;
     use crate::policy::tests::some_policies;
@@ -388,6 +388,8 @@ mod tests {
             source: "source".to_owned(),
             status: CopyStatus::Aborted,
             copied: ticks,
+            incremental: has(5)
+                .then(|| Increment { origin: "origin".to_owned(), copied: has(6).then_some(now) }),
             ..CopyState::default()
         };
         let key =

@@ -157,7 +157,7 @@ async fn begin(
     let sealing = service.sealing(at, EncryptionWish::default()).await?;
     new.encryption = sealing.encryption();
     let length = source.length;
-    let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source };
+    let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source, difference: None };
     let promise = Promise::new(transfer, &service.copying.sources);
     let stamp = if let BlobKind::Page { sequence_number } = kind {
         store.create_page_blob(at, new, (length, sequence_number), conditions, protection).await

@@ -6,6 +6,10 @@
 //!
 //! A source that goes on in the middle (by ranges, after it broke off) is not asked again: the copy fails, and whoever
 //! wanted it starts it anew. Pages that hold nothing but zeros are not written, so a sparse page blob stays sparse.
+//!
+//! An incremental copy of a blob of ours moves what the engine says has changed ([`difference`]). Of another server's blob all
+//! bytes are read, and those written that differ from what is there: asking that server for its list of changes would
+//! save reading, at the price of a request for each of them.
 
 use crate::blob::source::{Source, broken_off};
 use crate::error::{Intent, StorageError};
@@ -15,7 +19,10 @@ use std::sync::Arc;
 use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Conditions, CopyEnd};
 use storage_engine::chunk::Staged;
+use storage_engine::clock::Timestamp;
 use storage_engine::seal::EncryptionWish;
+
+mod difference;
 
 /// Bytes between two looks at whether the copy is still wanted.
 const STEP_BYTES: u64 = 4 << 20;
@@ -32,6 +39,17 @@ pub(super) struct Transfer {
     /// What the destination is.
     pub(super) kind: BlobKind,
     pub(super) source: Source,
+    /// That only what has changed is moved, and a snapshot taken at the end.
+    pub(super) difference: Option<Difference>,
+}
+
+/// What an incremental copy moves: the changes between two snapshots of its source.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Difference {
+    /// The newer one.
+    pub(super) snapshot: Timestamp,
+    /// The older one, as which the destination's pages are; none if it has no pages yet.
+    pub(super) since: Option<Timestamp>,
 }
 
 /// A copy that is being begun. If the request ends between the verb that makes the destination and the answer, because
@@ -45,6 +63,14 @@ impl Promise {
     /// To be made before the verb is called.
     pub(super) fn new(transfer: Transfer, sources: &Arc<dyn Sources>) -> Self {
         Self { transfer: Some(transfer), sources: Arc::clone(sources) }
+    }
+
+    /// The pages of the destination are as this snapshot of the source.
+    pub(super) fn since(&mut self, since: Option<Timestamp>) {
+        let transfer = self.transfer.as_mut();
+        if let Some(difference) = transfer.and_then(|transfer| transfer.difference.as_mut()) {
+            difference.since = since;
+        }
     }
 
     /// The destination is made: moves the bytes.
@@ -78,9 +104,11 @@ impl Transfer {
 
     /// Moves all bytes, and says how it went.
     pub(super) async fn run(mut self) {
-        let moved = match self.kind {
-            BlobKind::Page { .. } => self.pages().await.map(|()| None),
-            BlobKind::Block | BlobKind::Append { .. } => self.whole().await.map(Some),
+        let moved = match (self.difference, self.source.own.clone()) {
+            (Some(difference), Some((own, which, _))) => {
+                self.differences(&own, which, difference.since).await.map(|()| None)
+            }
+            _ => self.all().await,
         };
         let (bytes, end) = match moved {
             Ok(bytes) => (bytes, CopyEnd::Success),
@@ -92,7 +120,12 @@ impl Transfer {
     }
 
     async fn finish(&mut self, bytes: Option<Staged>, end: CopyEnd) -> Result<(), EngineError> {
-        let done = self.store.finish_copy(&self.at, self.id, bytes, end).await;
+        let done = match (self.difference, &end) {
+            (Some(Difference { snapshot, .. }), CopyEnd::Success) => {
+                self.store.finish_incremental_copy(&self.at, self.id, snapshot).await.map(drop)
+            }
+            _ => self.store.finish_copy(&self.at, self.id, bytes, end).await.map(drop),
+        };
         match done {
             Err(error @ (EngineError::NoCopyPending | EngineError::CopyIdMismatch)) => Err(error),
             Err(error) => {
@@ -115,6 +148,13 @@ impl Transfer {
             self.store.copy_progress(&self.at, self.id, *so_far).await.map_err(engine)?;
         }
         Ok(Some(piece))
+    }
+
+    async fn all(&mut self) -> Result<Option<Staged>, StorageError> {
+        match self.kind {
+            BlobKind::Page { .. } => self.pages().await.map(|()| None),
+            BlobKind::Block | BlobKind::Append { .. } => self.whole().await.map(Some),
+        }
     }
 
     async fn whole(&mut self) -> Result<Staged, StorageError> {
@@ -146,7 +186,10 @@ impl Transfer {
     /// Writes a part of a page blob, and gives where it ends.
     async fn write(&mut self, offset: u64, unit: Bytes) -> Result<u64, StorageError> {
         let end = offset + unit.len() as u64;
-        if unit.iter().any(|byte| *byte != 0) {
+        if self.difference.is_some_and(|difference| difference.since.is_some()) && !unit.is_empty() {
+            // The source is another server's, which has given all it has.
+            self.store.renew_copied_pages(&self.at, self.id, offset, unit).await.map_err(engine)?;
+        } else if unit.iter().any(|byte| *byte != 0) {
             self.store.write_copied_pages(&self.at, self.id, offset, vec![unit]).await.map_err(engine)?;
         }
         Ok(end)

@@ -140,7 +140,7 @@ fn set_copy(headers: &mut HeaderMap, copy: &CopyState) {
     set(headers, header::X_MS_COPY_PROGRESS, &format!("{}/{}", copy.copied, copy.total));
     set_some(headers, header::X_MS_COPY_STATUS_DESCRIPTION, &copy.description);
     set_moment(headers, header::X_MS_COPY_COMPLETION_TIME, copy.completed);
-    if copy.incremental {
+    if copy.incremental.is_some() {
         set(headers, header::X_MS_INCREMENTAL_COPY, "true");
     }
     if let Some(snapshot) = copy.snapshot {
