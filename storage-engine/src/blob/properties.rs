@@ -355,6 +355,8 @@ pub struct NewBlob {
     pub tags: Tags,
     /// The access tier; none for the account's.
     pub tier: Option<Tier>,
+    /// That it begins in the archive, on its way out of there.
+    pub rehydration: Option<Rehydration>,
     /// Until when it must stay as it is.
     pub policy: Option<ImmutabilityPolicy>,
     /// Whether it must stay as it is until somebody says otherwise.

@@ -16,7 +16,7 @@ use super::codec::{
     encode_headers, encode_key, encode_lease, encode_metadata, encode_rare,
 };
 use super::lease::Lease;
-use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob};
+use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob, Tier};
 use super::{Container, NewContainer, PublicAccess, Stamp};
 use crate::chunk::ChunkRef;
 use crate::clock::{Etag, Timestamp};
@@ -57,7 +57,10 @@ pub(crate) struct BlobRecord {
 impl BlobRecord {
     /// A blob as a verb makes it now.
     pub(super) fn new(now: Timestamp, length: u64, kind: BlobKind, new: &NewBlob, form: Form) -> Self {
-        let NewBlob { headers, metadata, tags, tier, policy, legal_hold, encryption, copy } = new.clone();
+        let new = new.clone();
+        let NewBlob { headers, metadata, tags, tier, rehydration, policy, legal_hold, encryption, copy } =
+            new;
+        let tier = if rehydration.is_some() { Some(Tier::Archive) } else { tier };
         let properties = BlobProperties {
             etag: Etag::from(now),
             created: now,
@@ -67,7 +70,7 @@ impl BlobRecord {
             metadata,
             kind,
             tags,
-            tier: tier.map(|tier| AccessTier { tier, changed: None, rehydration: None }),
+            tier: tier.map(|tier| AccessTier { tier, changed: None, rehydration }),
             policy,
             legal_hold,
             encryption: encryption.map(Box::new),

@@ -127,8 +127,7 @@ async fn compare(
     let former = copy.and_then(|copy| copy.incremental.as_ref());
     let since = former.filter(|former| former.origin == origin).and_then(|former| former.copied);
     let Some(since) = since.filter(|since| *since < snapshot) else { return Ok(()) };
-    let query =
-        PageQuery { which, since: Some(since), range: None, after: None, limit: NonZeroUsize::MIN };
+    let query = PageQuery { which, since: Some(since), range: None, after: None, limit: NonZeroUsize::MIN };
     service.store.page_runs(own, query, Conditions::default()).await.map(drop).map_err(engine)
 }
 

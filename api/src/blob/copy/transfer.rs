@@ -11,13 +11,14 @@
 //! bytes are read, and those written that differ from what is there: asking that server for its list of changes would
 //! save reading, at the price of a request for each of them.
 
+use super::in_chunks;
 use crate::blob::source::{Source, broken_off};
 use crate::error::{Intent, StorageError};
 use crate::source::Sources;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use storage_engine::EngineError;
-use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Conditions, CopyEnd};
+use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Block, Conditions, CopyEnd};
 use storage_engine::chunk::Staged;
 use storage_engine::clock::Timestamp;
 use storage_engine::seal::EncryptionWish;
@@ -119,7 +120,7 @@ impl Transfer {
         }
     }
 
-    async fn finish(&mut self, bytes: Option<Staged>, end: CopyEnd) -> Result<(), EngineError> {
+    async fn finish(&mut self, bytes: Option<(Staged, Vec<Block>)>, end: CopyEnd) -> Result<(), EngineError> {
         let done = match (self.difference, &end) {
             (Some(Difference { snapshot, .. }), CopyEnd::Success) => {
                 self.store.finish_incremental_copy(&self.at, self.id, snapshot).await.map(drop)
@@ -150,24 +151,24 @@ impl Transfer {
         Ok(Some(piece))
     }
 
-    async fn all(&mut self) -> Result<Option<Staged>, StorageError> {
+    async fn all(&mut self) -> Result<Option<(Staged, Vec<Block>)>, StorageError> {
         match self.kind {
             BlobKind::Page { .. } => self.pages().await.map(|()| None),
             BlobKind::Block | BlobKind::Append { .. } => self.whole().await.map(Some),
         }
     }
 
-    async fn whole(&mut self) -> Result<Staged, StorageError> {
+    async fn whole(&mut self) -> Result<(Staged, Vec<Block>), StorageError> {
         let sealing = self.store.sealing(&self.at, EncryptionWish::default()).await.map_err(engine)?;
-        let (mut upload, mut so_far) = (self.store.upload_sealed(&sealing), 0);
+        let blocks = std::mem::take(&mut self.source.blocks);
+        let lengths: Vec<_> = blocks.iter().map(|block| block.length).collect();
+        let (mut upload, mut so_far) = (self.store.upload_sealed(&sealing).in_parts(lengths), 0);
         while let Some(piece) = self.next(&mut so_far).await? {
             upload.write(piece).await.map_err(engine)?;
         }
-        let staged = match self.kind {
-            BlobKind::Append { .. } => upload.finish_in_chunks().await,
-            BlobKind::Block | BlobKind::Page { .. } => upload.finish().await,
-        };
-        staged.map_err(engine)
+        let chunked = in_chunks(self.kind, &blocks);
+        let staged = if chunked { upload.finish_in_chunks().await } else { upload.finish().await };
+        Ok((staged.map_err(engine)?, blocks))
     }
 
     async fn pages(&mut self) -> Result<(), StorageError> {
