@@ -343,7 +343,7 @@ impl SourceRequest {
         if self.tags {
             gate.admit(asked(Access::Tags, Some("tags")), &mut head)?;
         }
-        let (at, which) = (address::blob(&head)?, address::which(&head)?);
+        let (at, which) = (address::encrypted_blob(&head)?, address::which(&head)?);
         Ok((head, at, which))
     }
 

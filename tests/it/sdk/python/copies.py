@@ -241,8 +241,6 @@ def test_tags_of_another_server_come_along_if_they_may_be_read():
     assert (refused.status_code, refused.error_code) == (403, "CannotVerifyCopySource"), refused
     copy.start_copy_from_url(signed(original, "rt"), **call)
     assert copy.get_blob_tags() == {"a": "1", "b c": "2"}
-    copy.upload_blob_from_url(signed(original, "rt"), overwrite=True, tags="COPY")
-    assert copy.get_blob_tags() == {"a": "1", "b c": "2"}
 
 
 def test_a_copy_out_of_the_archive_is_on_its_way():
