@@ -55,14 +55,14 @@ pub(crate) fn source_key(head: &Head) -> Result<Option<CustomerKey>, StorageErro
 /// # Errors
 /// `UnsupportedHeader`.
 pub(crate) fn refuse_source_key(head: &Head) -> Result<(), StorageError> {
-    match SOURCE_KEY_HEADERS.iter().find(|name| head.headers.contains_key(**name)) {
+    match SOURCE_KEY_HEADERS.iter().find(|name| head.headers.contains_key(name)) {
         Some(name) => Err(StorageError::new(ErrorCode::UnsupportedHeader).with("HeaderName", *name)),
         None => Ok(()),
     }
 }
 
 fn key_in(head: &Head, headers: KeyHeaders) -> Result<Option<CustomerKey>, StorageError> {
-    if !headers.iter().any(|name| head.headers.contains_key(*name)) {
+    if !headers.iter().any(|name| head.headers.contains_key(name)) {
         return Ok(None);
     }
     if !head.arrival.secure {
@@ -105,7 +105,7 @@ pub(crate) fn of(head: &Head) -> Result<EncryptionWish, StorageError> {
 
 /// Whether the request says with what something is encrypted.
 pub(crate) fn is_brought(head: &Head) -> bool {
-    KEY_HEADERS.iter().chain(&[header::X_MS_ENCRYPTION_SCOPE]).any(|name| head.headers.contains_key(*name))
+    KEY_HEADERS.iter().chain(&[header::X_MS_ENCRYPTION_SCOPE]).any(|name| head.headers.contains_key(name))
 }
 
 /// The scope that a header names.

@@ -8,7 +8,6 @@
 //! others of this kind ([`source::beside`](super::source)). *Put Blob From URL* writes bytes and makes no copy, so what it makes
 //! has no blocks.
 
-use crate::auth::Gate;
 use crate::blob::source::{Source, broken_off};
 use crate::blob::{BlobService, headers};
 use crate::body::Body;
@@ -44,9 +43,7 @@ pub(super) use put_page_from_url::PutPageFromUrl;
 
 /// What copies need besides the store.
 pub(crate) struct Copying {
-    /// Who may read a source of our own.
-    pub(crate) gate: Arc<Gate>,
-    /// All other sources.
+    /// Sources on other servers.
     pub(crate) sources: Arc<dyn Sources>,
     /// Ids of copies.
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -83,6 +80,17 @@ impl TagOption {
             },
             Some(other) => Err(StorageError::invalid_header(name, other)),
         }
+    }
+}
+
+/// Refuses headers that ask for something that another kind of copy does. What they ask for must not be taken for done.
+///
+/// # Errors
+/// `UnsupportedHeader`.
+fn refuse_unheeded(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
+        Some(name) => Err(StorageError::new(ErrorCode::UnsupportedHeader).with("HeaderName", *name)),
+        None => Ok(()),
     }
 }
 

@@ -334,7 +334,7 @@ impl SourceRequest {
         if asks_more || !blob {
             return Err(StorageError::new(ErrorCode::InvalidUri));
         }
-        let gate = &service.copying.gate;
+        let gate = &service.gate;
         head.caller = match self.lender_for(&head) {
             Some(caller) => caller,
             None => gate.enter(&head, Some(asked(Access::Read, None))).await?,

@@ -4,9 +4,12 @@
 //! being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied before the answer, and
 //! the destination changes in one verb. All else is pending: the destination is replaced by an empty blob, which other
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
+//!
+//! As a copy may take longer than any lease that ends, a destination that is leased must be leased for ever, however soon the copy is
+//! done: whether a copy is short is not for the client to guess.
 
 use super::transfer::{Promise, Transfer};
-use super::{Gifts, TagOption, accepted, stage};
+use super::{Gifts, TagOption, accepted, refuse_unheeded, stage};
 use crate::blob::source::{Source, SourceRequest};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
@@ -51,6 +54,9 @@ impl Operation for CopyBlob {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        head.flag(header::X_MS_REQUIRES_SYNC)?;
+        refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SOURCE_CONTENT_MD5])?;
+        refuse_unheeded(head, &[header::X_MS_COPY_SOURCE_TAG_OPTION])?;
         let high = new_blob::in_haste(head)?;
         let seal =
             head.text(header::X_MS_SEAL_BLOB)?.map(|_| head.flag(header::X_MS_SEAL_BLOB)).transpose()?;
@@ -63,7 +69,7 @@ impl Operation for CopyBlob {
             high,
             seal,
             source,
-            conditions: condition::of_write(head)?,
+            conditions: Conditions { lease_without_end: true, ..condition::of_write(head)? },
             received: head.received,
         })
     }
@@ -110,9 +116,8 @@ impl Operation for CopyBlob {
 /// `InvalidBlobType` for sealing what is no append blob.
 fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageError> {
     match (kind, seal) {
-        (kind, None) => Ok(kind),
         (BlobKind::Append { blocks, .. }, Some(sealed)) => Ok(BlobKind::Append { blocks, sealed }),
-        (kind, Some(false)) => Ok(kind),
+        (kind, None | Some(false)) => Ok(kind),
         (_, Some(true)) => Err(StorageError::new(ErrorCode::InvalidBlobType)),
     }
 }

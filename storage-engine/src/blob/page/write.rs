@@ -108,10 +108,7 @@ impl BlobStore {
     ) -> Result<PageWritten> {
         let range = PageRange::of_parts(offset, &parts)?;
         let (volume, key, written) = self.stamp_pages(at, range, sequence, conditions).await?;
-        let parts = match key.map(|key| PageCipher::new(&key, volume)).transpose()? {
-            Some(cipher) => vec![cipher.seal(offset, &parts)],
-            None => parts,
-        };
+        let parts = sealed(parts, volume, offset, key)?;
         self.pages()?.store.write(volume, offset, parts, Durable::Now).await?;
         Ok(written)
     }
@@ -154,6 +151,14 @@ impl BlobStore {
         })
         .await
     }
+}
+
+/// Pages from `offset` on as they are kept: encrypted, if the blob is.
+fn sealed(parts: Vec<Bytes>, volume: VolumeId, offset: u64, key: Option<SealKey>) -> Result<Vec<Bytes>> {
+    Ok(match key.map(|key| PageCipher::new(&key, volume)).transpose()? {
+        Some(cipher) => vec![cipher.seal(offset, &parts)],
+        None => parts,
+    })
 }
 
 /// Refuses what is no sequence number.
