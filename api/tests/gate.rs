@@ -127,8 +127,8 @@ fn sent() -> Vec<Sent> {
                     "queue" => ServiceKind::Queue,
                     _ => ServiceKind::Table,
                 },
-                // Without it the container would be a blob in the root container.
-                url: text(&json["url"]).replace("/con?", "/con?restype=container&"),
+                // A container that nothing is asked of: without a restype it would be a blob in the root container.
+                url: text(&json["url"]).replace("/con?", "/con?restype=nothing&"),
                 headers: json["headers"]
                     .as_array()
                     .into_iter()

@@ -45,7 +45,7 @@ pub(super) async fn expire_active(
                 message::expire(transaction, queue, &active, EXPIRED_MAX)
             };
             match meta::commit(meta, scope_of(queue), None, verb).await {
-                // Of damage the verbs that want the row speak; other queues' messages expire all the same.
+                // Of a row that is damaged, the verbs that want it tell; other queues' messages expire all the same.
                 Ok(0) | Err(EngineError::Corrupt { .. }) => break,
                 Ok(looked_at) => expired += looked_at,
                 Err(error) => return Err(error),
