@@ -9,15 +9,18 @@
 use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
 use crate::error::{Intent, StorageError};
+use crate::head::Head;
 use crate::md5::Lanes;
+use crate::operation::Service;
 use copy::Copying;
 use std::sync::Arc;
 use storage_engine::blob::{BlobAddress, BlobStore, Protection};
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
-use storage_engine::settings::{Service, ServiceSettings, SettingsStore};
+use storage_engine::settings::{self, ServiceSettings, SettingsStore};
 
 pub mod operations;
+pub use change_feed::ChangeFeed;
 
 mod account;
 mod address;
@@ -26,6 +29,7 @@ mod append;
 mod blob;
 mod blob_batch;
 mod block;
+mod change_feed;
 mod container;
 pub(crate) mod copy;
 mod find_blobs_by_tags;
@@ -40,14 +44,14 @@ mod tag_query;
 mod website;
 
 /// The Blob service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BlobService {
     /// The engine's part.
     pub store: BlobStore,
     /// Settings of all services.
     pub(crate) settings: SettingsStore,
     /// Hashes the bodies of all uploads.
-    pub(crate) md5: Lanes,
+    pub(crate) md5: Arc<Lanes>,
     /// Makes user delegation keys.
     pub(crate) delegation: Arc<DelegationKeys>,
     /// Opens the sources of copies.
@@ -65,7 +69,7 @@ impl BlobService {
         copying: Copying,
         gate: Arc<Gate>,
     ) -> Self {
-        Self { store, settings, md5: Lanes::start(), delegation, copying, gate }
+        Self { store, settings, md5: Arc::new(Lanes::start()), delegation, copying, gate }
     }
 
     /// What the account's settings say of states of blobs that are overwritten or deleted.
@@ -87,14 +91,26 @@ impl BlobService {
     /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read or written now, if the
     /// account tracks that. Never fails: what is read is worth more than the note.
     pub(crate) async fn track_access(&self, at: &BlobAddress, accessed: Option<Timestamp>) {
-        let settings = self.settings.get(&at.account, Service::Blob).await;
+        let settings = self.settings.get(&at.account, settings::Service::Blob).await;
         if settings.is_ok_and(|settings| settings.blob.management.last_access_tracking) {
             self.store.note_access(at, accessed);
         }
     }
 
     async fn settings_of(&self, account: &AccountName) -> Result<Arc<ServiceSettings>, StorageError> {
-        let settings = self.settings.get(account, Service::Blob).await;
+        let settings = self.settings.get(account, settings::Service::Blob).await;
         settings.map_err(|error| StorageError::from_engine(error, Intent::Write))
+    }
+}
+
+impl Service for BlobService {
+    /// What changes in an account with a change feed is told to it.
+    async fn on_behalf(&self, operation: &'static str, head: &Head) -> Result<Option<Self>, StorageError> {
+        let Some(deed) = change_feed::deed(operation) else { return Ok(None) };
+        if !self.settings_of(&head.account).await?.blob.management.change_feed {
+            return Ok(None);
+        }
+        let store = self.store.on_behalf(change_feed::cause(deed, head));
+        Ok(Some(Self { store, ..self.clone() }))
     }
 }

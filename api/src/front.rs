@@ -19,7 +19,7 @@ use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header;
 use crate::odata::metadata_level::takes_only_xml;
-use crate::operation::{Access, Row, resolve};
+use crate::operation::{Access, Row, Service, resolve};
 use crate::queue::QueueService;
 use crate::service;
 use crate::source::{OwnOnly, Sources};
@@ -220,7 +220,7 @@ impl Front {
         }
     }
 
-    async fn serve_from<S: Sync + 'static>(
+    async fn serve_from<S: Service>(
         &self,
         table: &'static [Row<S>],
         services: &S,
@@ -232,7 +232,7 @@ impl Front {
         (operation, self.answer(services, row, head, body).await)
     }
 
-    async fn answer<S: Sync + 'static>(
+    async fn answer<S: Service>(
         &self,
         services: &S,
         row: Result<&'static Row<S>, StorageError>,
@@ -352,7 +352,8 @@ impl std::fmt::Debug for Front {
     }
 }
 
-/// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
+/// The row, if the query can be read in one way only, and if it is no write to the secondary address or into the change
+/// feed, which the server alone writes.
 pub(crate) fn readable<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
@@ -362,7 +363,8 @@ pub(crate) fn readable<S: Sync + 'static>(
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
     }
-    if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
+    let read_only = head.target.secondary || head.target.is_change_feed();
+    if read_only && row.as_ref().is_ok_and(|row| row.writes()) {
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row

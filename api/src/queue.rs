@@ -4,6 +4,7 @@ use crate::auth::delegation::DelegationKeys;
 use crate::condition;
 use crate::error::StorageError;
 use crate::head::Head;
+use crate::operation::Service;
 use crate::target::Resource;
 use std::sync::Arc;
 use storage_engine::name::QueueName;
@@ -33,6 +34,8 @@ impl QueueService {
         Self { store, settings, delegation }
     }
 }
+
+impl Service for QueueService {}
 
 /// The queue of the address. No operation of this service takes conditions, and a write that was to happen only
 /// under one must not happen without it; so they are refused here, where all operations come by.

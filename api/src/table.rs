@@ -2,6 +2,7 @@
 
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
+use crate::operation::Service;
 use crate::target::Resource;
 use storage_engine::EngineError;
 use storage_engine::name::{NameError, TableName};
@@ -31,6 +32,8 @@ impl TableService {
         Self { store, settings }
     }
 }
+
+impl Service for TableService {}
 
 /// The version of `OData` that answers are in.
 const DATA_SERVICE_VERSION: &str = "3.0;";

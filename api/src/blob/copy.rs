@@ -37,6 +37,7 @@ pub(super) use put_block_from_url::PutBlockFromUrl;
 pub(super) use put_page_from_url::PutPageFromUrl;
 
 /// What copies need besides the store.
+#[derive(Clone)]
 pub(crate) struct Copying {
     /// Who may read a source of our own.
     pub(crate) gate: Arc<Gate>,

@@ -5,6 +5,7 @@
 //! the rest. Nothing here decides what anybody sees: a verb or read judges by the clock.
 
 use super::due::{self, Due, Kind};
+use super::journal::{self, Deed};
 use super::place::Place;
 use super::record::{BlobRecord, Form, VolumeRecord};
 use super::{BlobStore, container, copy, place, volume};
@@ -27,7 +28,7 @@ impl BlobStore {
         let mut done = 0;
         for due in due {
             done += usize::from(match due.kind {
-                Kind::State => self.tidy(due, due::purge_state).await?,
+                Kind::State => self.tidy(due, purge_state).await?,
                 Kind::Container => self.tidy(due, container::purge).await?,
                 Kind::Volume => self.tidy_volume(due).await?,
                 Kind::Copy => self.tidy(due, copy::give_up_late).await?,
@@ -75,6 +76,12 @@ impl BlobStore {
         meta::commit(self.meta.as_ref(), scope, None, finish).await?;
         Ok(true)
     }
+}
+
+/// Lets a state go whose time is over. Of a blob that expired the change feed tells.
+fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    let place = Place::of_scope(due.container.clone(), due.scope()?);
+    journal::told_of_background(transaction, &place, Deed::Delete, |told| due::purge_state(told, due))
 }
 
 /// What is to be done to a volume.
