@@ -269,7 +269,8 @@ fn described(account: &ShownAccount) -> Result<String, String> {
         let _ = writeln!(text, "lifecycle rules {}", blobs.lifecycle_rules);
         let _ = writeln!(text, "change feed {}", on(blobs.change_feed));
         if blobs.change_feed {
-            let kept = blobs.change_feed_retention_days.map_or("for ever".to_owned(), |kept| format!("{kept} days"));
+            let kept =
+                blobs.change_feed_retention_days.map_or("for ever".to_owned(), |kept| format!("{kept} days"));
             let _ = writeln!(text, "retention of changes             {kept}");
         }
     }

@@ -108,8 +108,12 @@ fn a_change_feed_is_there_once_it_is_turned_on_and_tells_of_changes() {
     };
     let index = "meta/segments.json";
     assert_eq!(get(&mut blob, index), None);
-    let shown = node.succeeds(&["account", "set", ACCOUNT, "--change-feed", "on", "--change-feed-retention", "7"]);
-    assert!(shown.contains("change feed on") && shown.contains("retention of changes             7 days"), "{shown}");
+    let shown =
+        node.succeeds(&["account", "set", ACCOUNT, "--change-feed", "on", "--change-feed-retention", "7"]);
+    assert!(
+        shown.contains("change feed on") && shown.contains("retention of changes             7 days"),
+        "{shown}"
+    );
     wait_until("a feed", || get(&mut blob, index).is_some());
     assert!(get(&mut blob, "idx/segments/1601/01/01/0000/meta.json").is_some());
     let listed = |client: &mut Client, query: &str| {
@@ -124,7 +128,9 @@ fn a_change_feed_is_there_once_it_is_turned_on_and_tells_of_changes() {
         let hour = index.split("\"lastConsumable\":\"").nth(1)?.get(..13)?.replace(['-', 'T'], "/");
         get(client, &format!("log/00/{hour}00/00000.avro"))
     };
-    wait_until("an event", || log(&mut blob).is_some_and(|log| log.contains("/containers/changed/blobs/after")));
+    wait_until("an event", || {
+        log(&mut blob).is_some_and(|log| log.contains("/containers/changed/blobs/after"))
+    });
     assert!(!log(&mut blob).expect("it was there").contains("/blobs/before"), "the feed was off then");
     for bad in ["0", "146001", "soon"] {
         let terms = ["account", "set", ACCOUNT, &format!("--change-feed-retention={bad}")];

@@ -34,7 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage_engine::blob::{
     AppendConditions, BlobAddress, BlobEntry, BlobKind, BlobStore, CHANGE_FEED, Cause, Change, Conditions,
-    ContentHeaders, Deed, DeleteSnapshots, EtagMatch, ListBlobs, NewBlob, NewContainer, Page, Protection, Which,
+    ContentHeaders, Deed, DeleteSnapshots, EtagMatch, ListBlobs, NewBlob, NewContainer, Page, Protection,
+    Which,
 };
 use storage_engine::chunk::Staged;
 use storage_engine::clock::{Clock, Timestamp};
@@ -52,8 +53,8 @@ type Result<T> = std::result::Result<T, EngineError>;
 
 /// Most changes of one block: a reader holds a block in memory.
 const CHANGES_MAX: usize = 1_000;
-/// Accounts of one round.
-const ACCOUNTS_MAX: usize = 64;
+/// Accounts of one round: in all of them at most, so that none waits for ever for those before it.
+const ACCOUNTS_MAX: usize = 100_000;
 /// A log takes no more blocks when it has so many, well below what an append blob can have.
 const LOG_BLOCKS_MAX: u32 = 40_000;
 /// A log takes no more blocks when it has so many bytes.
@@ -121,8 +122,9 @@ impl ChangeFeed {
             done += self.attempt(&account, self.publish(&account).await)?;
         }
         let (now, changes) = (self.clock.now(), self.settings.changes());
-        let is_due = |(at, seen): (Timestamp, u64)| seen != changes || now < at || at.after(LOOK_EVERY) <= now;
-        if done == 0 && self.looked.is_none_or(is_due) {
+        let is_due =
+            |(at, seen): (Timestamp, u64)| seen != changes || now < at || at.after(LOOK_EVERY) <= now;
+        if self.looked.is_none_or(is_due) {
             self.looked = Some((now, changes));
             for account in self.settings.accounts_with_change_feed().await? {
                 self.attempt(&account, self.look_after(&account).await.map(|()| 0))?;
@@ -172,7 +174,8 @@ impl ChangeFeed {
         let (feed, now) = (self.feed(account)?, self.clock.now());
         feed.is_there(true).await?;
         let last = feed.last_consumable().await?;
-        if last.end().after(LATE) <= now && feed.is_open(last).await? {
+        let is_all = self.store.changes(account, 1).await?.is_empty();
+        if is_all && last.end().after(LATE) <= now && feed.is_open(last).await? {
             feed.write(&last.segment(), segment::manifest(last, true, now)).await?;
         }
         let management = self.settings.get(account, Service::Blob).await?.blob.management;

@@ -26,7 +26,7 @@ const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A blob, snapshot or version that expires or was deleted.
+    /// A blob, snapshot or version that expires, was deleted, or leaves the archive.
     State,
     /// A container that was deleted.
     Container,
@@ -105,7 +105,8 @@ impl Due {
 /// When a state of a blob is to be looked at.
 pub(super) fn time_of(record: &BlobRecord) -> Option<Timestamp> {
     let purge = record.properties.deletion.map(|deletion| deletion.purge);
-    [purge, record.properties.expires].into_iter().flatten().min()
+    let out_of_archive = record.properties.tier.and_then(|tier| Some(tier.rehydration?.ends));
+    [purge, record.properties.expires, out_of_archive].into_iter().flatten().min()
 }
 
 /// When a copy to this state has taken too long, if one is under way.
@@ -141,18 +142,23 @@ pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<D
     Ok(found)
 }
 
-/// Deletes a state of a blob that is over, and the entry. To be run in the entry's scope.
-pub(super) fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+/// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
+/// and strikes the entry. To be run in the entry's scope.
+pub(super) fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let (scope, state) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
     due.strike(transaction);
     if matches!(state, State::Staging) {
         return Ok(());
     }
-    match state::get(transaction, &place, state)? {
-        Some(record) if !record.properties.exists(transaction.now()) => {
-            state::discard(transaction, &place, state, &record)
-        }
-        _ => Ok(()),
+    let now = transaction.now();
+    let Some(record) = state::get(transaction, &place, state)? else { return Ok(()) };
+    if !record.properties.exists(now) {
+        return state::discard(transaction, &place, state, &record);
     }
+    let settled = BlobRecord { properties: record.properties.clone().as_of(now), form: record.form };
+    if settled != record {
+        state::store(transaction, &place, state, Some(&record), Some(&settled));
+    }
+    Ok(())
 }

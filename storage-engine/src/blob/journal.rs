@@ -393,11 +393,8 @@ fn decode(key: &[u8], value: &[u8]) -> Result<Change> {
     let ticks = key.last_chunk().map(|ticks| u64::from_be_bytes(*ticks)).ok_or_else(damaged)?;
     let (_, mut fields) = Decoder::versioned(KIND, VERSION, value)?;
     let deed = Deed::ALL.get(usize::from(fields.u8()?)).copied().ok_or_else(damaged)?;
-    let cause = Cause {
-        deed,
-        request_id: fields.str()?.to_owned(),
-        client_request_id: fields.str()?.to_owned(),
-    };
+    let cause =
+        Cause { deed, request_id: fields.str()?.to_owned(), client_request_id: fields.str()?.to_owned() };
     let change = Change {
         at: Timestamp::from_ticks(ticks),
         cause,

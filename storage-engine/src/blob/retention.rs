@@ -6,9 +6,9 @@
 
 use super::due::{self, Due, Kind};
 use super::journal::{self, Deed};
-use super::place::Place;
+use super::place::{Place, State};
 use super::record::{BlobRecord, Form, VolumeRecord};
-use super::{BlobStore, container, copy, place, volume};
+use super::{BlobStore, container, copy, place, state, volume};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
@@ -28,7 +28,7 @@ impl BlobStore {
         let mut done = 0;
         for due in due {
             done += usize::from(match due.kind {
-                Kind::State => self.tidy(due, purge_state).await?,
+                Kind::State => self.tidy(due, settle_state).await?,
                 Kind::Container => self.tidy(due, container::purge).await?,
                 Kind::Volume => self.tidy_volume(due).await?,
                 Kind::Copy => self.tidy(due, copy::give_up_late).await?,
@@ -78,10 +78,15 @@ impl BlobStore {
     }
 }
 
-/// Lets a state go whose time is over. Of a blob that expired the change feed tells.
-fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
-    let place = Place::of_scope(due.container.clone(), due.scope()?);
-    journal::told_of_background(transaction, &place, Deed::Delete, |told| due::purge_state(told, due))
+/// Does what is due to a state, and tells the change feed that it expired or has left the archive.
+fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    let (scope, state) = place::split_blob_key(&due.key)?;
+    let place = Place::of_scope(due.container.clone(), scope);
+    let now = transaction.now();
+    let stays = state != State::Staging
+        && state::get(transaction, &place, state)?.is_some_and(|record| record.properties.exists(now));
+    let deed = if stays { Deed::SetTier } else { Deed::Delete };
+    journal::told_of_background(transaction, &place, deed, |told| due::settle_state(told, due))
 }
 
 /// What is to be done to a volume.

@@ -76,7 +76,9 @@ impl BlobStore {
             route.check(transaction)?;
             match cause.as_deref() {
                 None => verb(transaction, &route.place),
-                Some(cause) => journal::told(transaction, &route.place, cause, |told| verb(told, &route.place)),
+                Some(cause) => {
+                    journal::told(transaction, &route.place, cause, |told| verb(told, &route.place))
+                }
             }
         })
         .await

@@ -9,13 +9,12 @@
 //! | a blob, snapshot or version goes, for good or for a while | `BlobDeleted`, with `snapshot` or the version's id |
 //! | metadata, headers or tags are set; a former version is deleted no more | `BlobPropertiesUpdated` |
 //! | a snapshot is taken, or deleted no more | `BlobSnapshotCreated` |
-//! | a tier is set and in force | `BlobTierChanged` |
+//! | a tier is set and in force, or the way out of the archive ends | `BlobTierChanged` |
 //! | a copy or a way out of the archive begins | `BlobAsyncOperationInitiated` |
 //! | such a copy ends, well or not | `BlobCreated`, with its id |
 //!
 //! Nothing is told of what is not an operation of the feed: leases, appended blocks, written pages, expiries and
-//! policies. Nor of the end of a way out of the archive, which is judged by the clock and which nobody writes down; nor
-//! of blobs that go with their container. What becomes of the former state (a version, a deleted snapshot) is no event of
+//! policies; nor of blobs that go with their container. What becomes of the former state (a version, a deleted snapshot) is no event of
 //! its own; the event of the new one names it.
 //!
 //! # Names
@@ -204,13 +203,19 @@ fn describe(event: &mut Event, change: &Change, state: &StateChange, blob: &Blob
         event.async_operation = vec![("DestinationTier", tier.to_owned())];
     }
     let Some(former) = &state.former else { return };
-    let former = former.clone().as_of(change.at);
-    if let (Some(before), true) = (tier(&former), event.event_type != DELETED && tier(&former) != tier(blob)) {
+    // As it was kept: that its way out of the archive is over is what may be told here.
+    let (before, changed) = (tier(former), tier(former) != tier(blob));
+    if let Some(before) = before.filter(|_| changed && event.event_type != DELETED) {
         event.previous_info.push(("PreviousTier", before.to_owned()));
+    }
+    let was_on_its_way = former.tier.is_some_and(|tier| tier.rehydration.is_some());
+    if let Some(tier) = event.blob_tier.filter(|_| was_on_its_way && event.event_type == TIER_CHANGED) {
+        event.async_operation =
+            vec![("DestinationTier", tier.to_owned()), ("WasAsyncOperation", "true".to_owned())];
     }
     match change.cause.deed {
         Deed::SetProperties => event.properties_updated = updated(&blob.headers, &former.headers),
-        Deed::SetTags => event.tags_updated = Some((blob.tags.clone(), former.tags)),
+        Deed::SetTags => event.tags_updated = Some((blob.tags.clone(), former.tags.clone())),
         _ => {}
     }
 }
@@ -226,10 +231,11 @@ fn new_version(change: &Change) -> Option<Timestamp> {
 /// What became of the former state of a blob.
 fn whereabouts(change: &Change, state: &StateChange) -> Pairs {
     let mut pairs = Pairs::new();
-    let soft_deleted = change.states.iter().find_map(|other| match (other.which, &other.former, &other.new) {
-        (ChangedState::Snapshot(id), None, Some(new)) if new.deletion.is_some() => Some(id),
-        _ => None,
-    });
+    let soft_deleted =
+        change.states.iter().find_map(|other| match (other.which, &other.former, &other.new) {
+            (ChangedState::Snapshot(id), None, Some(new)) if new.deletion.is_some() => Some(id),
+            _ => None,
+        });
     if let Some(id) = soft_deleted {
         pairs.push(("SoftDeleteSnapshot", time::iso8601(id)));
     }

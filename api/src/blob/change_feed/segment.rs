@@ -98,7 +98,8 @@ pub(super) fn manifest(hour: Hour, finalized: bool, now: Timestamp) -> String {
     let begin = milliseconds(hour.0);
     let status = if finalized { "Finalized" } else { "Publishing" };
     let none = hour == Hour::first();
-    let (shards, paths) = if none { (0, String::new()) } else { (1, format!("\"{CHANGE_FEED}/{}\"", hour.logs())) };
+    let (shards, paths) =
+        if none { (0, String::new()) } else { (1, format!("\"{CHANGE_FEED}/{}\"", hour.logs())) };
     format!(
         r#"{{"version":0,"begin":"{begin}","intervalSecs":{HOUR_SECONDS},"status":"{status}","config":{{"version":0,"configVersionEtag":"0x1","numShards":{shards},"recordsFormat":"avro","formatSchemaVersion":{},"shardDistFnVersion":1}},"chunkFilePaths":[{paths}],"storageDiagnostics":{}}}"#,
         super::record::SCHEMA_VERSION,
@@ -143,9 +144,14 @@ mod tests {
         let manifest_of = |finalized| read(manifest(hour, finalized, now));
         assert_eq!(manifest_of(false)["status"], "Publishing");
         assert_eq!(manifest_of(true)["chunkFilePaths"][0], "$blobchangefeed/log/00/2019/02/22/1800/");
-        assert!(is_open(manifest(hour, false, now).as_bytes()) && !is_open(manifest(hour, true, now).as_bytes()));
+        assert!(
+            is_open(manifest(hour, false, now).as_bytes()) && !is_open(manifest(hour, true, now).as_bytes())
+        );
         let first = read(manifest(Hour::first(), true, now));
-        assert_eq!((&first["chunkFilePaths"], first["begin"].as_str()), (&serde_json::json!([]), Some("1601-01-01T00:00:00.000Z")));
+        assert_eq!(
+            (&first["chunkFilePaths"], first["begin"].as_str()),
+            (&serde_json::json!([]), Some("1601-01-01T00:00:00.000Z"))
+        );
         assert_eq!(last_consumable(b"{}"), None);
         assert!(!is_open(b"not json"));
     }

@@ -36,7 +36,11 @@ impl World {
     }
 
     fn turn_on(&self, days: Option<u32>) {
-        self.set(BlobManagement { change_feed: true, change_feed_retention: days, ..BlobManagement::default() });
+        self.set(BlobManagement {
+            change_feed: true,
+            change_feed_retention: days,
+            ..BlobManagement::default()
+        });
     }
 
     fn feed(&self) -> ChangeFeed {
@@ -46,7 +50,8 @@ impl World {
     fn put(&self, name: &str) {
         let cause = Cause::of_background(Deed::Put);
         let container = ContainerName::parse("con").unwrap();
-        let at = BlobAddress { account: self.account.clone(), container, blob: BlobName::parse(name).unwrap() };
+        let at =
+            BlobAddress { account: self.account.clone(), container, blob: BlobName::parse(name).unwrap() };
         let blobs = self.engine.blobs().on_behalf(cause);
         let staged = block_on(blobs.upload().finish()).unwrap();
         let (any, protection) = (Conditions::default(), Protection::default());
@@ -116,7 +121,10 @@ fn events_of_an_hour_are_in_its_log_and_the_next_hour_closes_its_segment() {
     work(&mut feed);
     let files = world.files().unwrap();
     assert!(!status(&files, "2200") && status(&files, "2300"));
-    assert_eq!(files.get("log/00/2023/11/14/2200/00000.avro"), world.files().unwrap().get("log/00/2023/11/14/2200/00000.avro"));
+    assert_eq!(
+        files.get("log/00/2023/11/14/2200/00000.avro"),
+        world.files().unwrap().get("log/00/2023/11/14/2200/00000.avro")
+    );
     let index = files.get("meta/segments.json").unwrap();
     assert_eq!(segment::last_consumable(index), Hour::of_segment("idx/segments/2023/11/14/2300/meta.json"));
     // Nothing happens in the hour that follows, and the last one is closed all the same.
@@ -191,7 +199,11 @@ fn segments_that_are_too_old_go_with_their_logs() {
     work(&mut feed);
     let files = world.files().unwrap();
     assert_eq!((occurrences(&files, "/blobs/old"), occurrences(&files, "/blobs/new")), (0, 1));
-    assert_eq!(files.keys().filter(|name| name.starts_with(segment::INDEX)).count(), 2, "the first and the new");
+    assert_eq!(
+        files.keys().filter(|name| name.starts_with(segment::INDEX)).count(),
+        2,
+        "the first and the new"
+    );
     world.clock.advance(Duration::from_hours(72));
     work(&mut feed);
     let left = world.files().unwrap();
@@ -204,7 +216,8 @@ fn segments_that_are_too_old_go_with_their_logs() {
 #[test]
 fn operations_that_tell_are_rows_of_the_table() {
     let told: Vec<_> = super::super::operations::OPERATIONS.iter().filter_map(|row| deed(row.name)).collect();
-    for deed in [Deed::Put, Deed::CommitBlockList, Deed::Copy, Deed::AbortCopy, Deed::Delete, Deed::Undelete] {
+    for deed in [Deed::Put, Deed::CommitBlockList, Deed::Copy, Deed::AbortCopy, Deed::Delete, Deed::Undelete]
+    {
         assert!(told.contains(&deed), "{deed:?}");
     }
     for deed in [Deed::SetMetadata, Deed::SetProperties, Deed::SetTags, Deed::SetTier, Deed::Snapshot] {

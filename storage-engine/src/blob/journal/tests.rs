@@ -3,7 +3,8 @@
 use super::*;
 use crate::blob::fixture::{Fixture, block_id};
 use crate::blob::{
-    Alteration, BlobKind, BlockChoice, CopyEnd, CopyState, DeleteSnapshots, EtagMatch, NewBlob, Protection, Tags, Tier, TierChange, Which,
+    Alteration, BlobKind, BlockChoice, CopyEnd, CopyState, DeleteSnapshots, EtagMatch, NewBlob, Protection,
+    Tags, Tier, TierChange, Which,
 };
 use crate::lifecycle::{Actions, Age, LifecycleRule, LifecycleStore, Since};
 use crate::settings::{BlobManagement, SettingsStore};
@@ -81,7 +82,8 @@ fn every_kind_of_verb_tells_the_states_that_it_changed() {
     let (at, any) = (store.at("blob"), Conditions::default);
     let base = |deed| (deed, vec![(ChangedState::Base, true, true)]);
     put(&store, &store.blobs, "blob", Protection::default()).unwrap();
-    block_on(told(&store, Deed::SetMetadata).set_metadata(&at, vec![], any(), Protection::default())).unwrap();
+    block_on(told(&store, Deed::SetMetadata).set_metadata(&at, vec![], any(), Protection::default()))
+        .unwrap();
     assert_eq!(last(&store), base(Deed::SetMetadata));
     let what = Alteration { headers: Some(crate::blob::ContentHeaders::default()), ..Alteration::default() };
     block_on(told(&store, Deed::SetProperties).alter(&at, what, any())).unwrap();
@@ -100,7 +102,10 @@ fn every_kind_of_verb_tells_the_states_that_it_changed() {
     let states = vec![(ChangedState::Snapshot(kept), false, true), (ChangedState::Base, true, true)];
     assert_eq!(last(&store), (Deed::CommitBlockList, states));
     let taken = block_on(told(&store, Deed::Snapshot).snapshot(&at, None, any(), Protection::default()));
-    assert_eq!(last(&store), (Deed::Snapshot, vec![(ChangedState::Snapshot(taken.unwrap().id), false, true)]));
+    assert_eq!(
+        last(&store),
+        (Deed::Snapshot, vec![(ChangedState::Snapshot(taken.unwrap().id), false, true)])
+    );
     let blobs = told(&store, Deed::Delete);
     block_on(blobs.delete(&at, DeleteSnapshots::Include, any(), SOFT)).unwrap();
     let (deed, states) = last(&store);
@@ -123,10 +128,8 @@ fn a_pending_copy_is_told_from_its_beginning_to_its_end() {
     let nothing = (BlobKind::Block, store.inline(b""));
     block_on(blobs.put_copied_blob(&at, new, nothing, Conditions::default(), Protection::default())).unwrap();
     block_on(blobs.finish_copy(&at, 7, Some(store.chunked(b"bytes", 3)), CopyEnd::Success)).unwrap();
-    let lengths: Vec<_> = changes(&store)
-        .iter()
-        .map(|change| change.states[0].new.as_ref().map(|blob| blob.length))
-        .collect();
+    let lengths: Vec<_> =
+        changes(&store).iter().map(|change| change.states[0].new.as_ref().map(|blob| blob.length)).collect();
     assert_eq!(lengths, [Some(0), Some(5)]);
 }
 
@@ -200,7 +203,8 @@ fn a_crash_at_any_commit_loses_no_change_and_publishes_none_twice() {
             let mut published = 0;
             for name in ["a", "b", "c"] {
                 acknowledged += usize::from(put(&store, &blobs, name, Protection::default()).is_ok());
-                let Some(first) = block_on(blobs.changes(&store.account, 1)).ok().and_then(|mut all| all.pop())
+                let Some(first) =
+                    block_on(blobs.changes(&store.account, 1)).ok().and_then(|mut all| all.pop())
                 else {
                     break;
                 };
@@ -246,15 +250,47 @@ fn what_expires_is_told_where_there_is_a_feed() {
 }
 
 #[test]
+fn the_end_of_the_way_out_of_the_archive_is_written_down_and_told() {
+    let store = Fixture::new();
+    feed_on(&store);
+    put(&store, &store.blobs, "blob", SOFT).unwrap();
+    let at = store.at("blob");
+    let set = |tier, rehydration| {
+        let change = TierChange { tier, high: true, rehydration };
+        block_on(store.blobs.set_tier(&at, Which::Base, change, Conditions::default())).unwrap()
+    };
+    set(Tier::Archive, Duration::ZERO);
+    let later = crate::blob::Expiry::AfterNow(Duration::from_hours(1));
+    block_on(store.blobs.set_expiry(&at, later, Conditions::default())).unwrap();
+    set(Tier::Cool, Duration::from_secs(10));
+    block_on(store.blobs.tidy_once(9)).unwrap();
+    assert!(changes(&store).is_empty(), "it is on its way");
+    store.clock.advance(Duration::from_secs(11));
+    while block_on(store.blobs.tidy_once(9)).unwrap() > 0 {}
+    let change = changes(&store).pop().unwrap();
+    assert_eq!((change.cause.deed, change.states.len()), (Deed::SetTier, 1));
+    let tier = |blob: &Option<BlobProperties>| blob.as_ref().unwrap().tier.unwrap();
+    let (former, new) = (tier(&change.states[0].former), tier(&change.states[0].new));
+    assert_eq!((former.tier, former.rehydration.is_some()), (Tier::Archive, true));
+    assert_eq!((new.tier, new.rehydration), (Tier::Cool, None));
+    store.clock.advance(Duration::from_hours(2));
+    while block_on(store.blobs.tidy_once(9)).unwrap() > 0 {}
+    assert_eq!(last(&store).0, Deed::Delete, "its expiry is still found");
+    assert_eq!((store.records(Family::Due), store.records(Family::Blob)), (0, 0));
+}
+
+#[test]
 fn what_a_lifecycle_rule_does_is_told_and_the_feed_itself_is_left_alone() {
     let store = Fixture::new();
     let settings = feed_on(&store);
     let feed = ContainerName::parse(crate::blob::CHANGE_FEED).unwrap();
-    block_on(store.blobs.create_container(&store.account, &feed, crate::blob::NewContainer::default())).unwrap();
+    block_on(store.blobs.create_container(&store.account, &feed, crate::blob::NewContainer::default()))
+        .unwrap();
     let in_feed = BlobAddress { container: feed, ..store.at("blob") };
     for at in [&store.at("blob"), &in_feed] {
         let (new, any) = (NewBlob::default(), Conditions::default());
-        block_on(store.blobs.put_block_blob(at, new, store.inline(b"x"), any, Protection::default())).unwrap();
+        block_on(store.blobs.put_block_blob(at, new, store.inline(b"x"), any, Protection::default()))
+            .unwrap();
     }
     let rules = LifecycleStore::new(Arc::clone(&store.meta) as _);
     let age = Age { since: Since::Modified, days: 0, tier_changed_days: None };

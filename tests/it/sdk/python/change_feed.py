@@ -176,6 +176,26 @@ def test_plain_what_is_deleted_softly_and_comes_back_is_told():
     assert (data[4]["etag"], data[4]["contentLength"]) == (data[2]["etag"], 2)
 
 
+def test_plain_the_way_out_of_the_archive_is_told_when_it_begins_and_when_it_ends():
+    container = BLOBS.create_container(unique("archive"))
+    blob = container.get_blob_client("b")
+    blob.upload_blob(b"x", standard_blob_tier="Archive")
+    blob.set_standard_blob_tier("Hot", rehydrate_priority="High")
+    events = told(container.container_name, 2) and eventually(
+        "the hot tier", lambda: (found := of(container.container_name, FEED.list_changes()))[2:] and found
+    )
+    assert kinds(events) == [
+        ("BlobCreated", "PutBlob"),
+        ("BlobAsyncOperationInitiated", "SetBlobTier"),
+        ("BlobTierChanged", "SetBlobTier"),
+    ]
+    data = [event["data"] for event in events]
+    assert [part["blobTier"] for part in data] == ["Archive", "Archive", "Hot"]
+    assert data[1]["asyncOperationInfo"] == {"DestinationTier": "Hot"}
+    assert data[2]["asyncOperationInfo"] == {"DestinationTier": "Hot", "WasAsyncOperation": "true"}
+    assert data[2]["previousInfo"] == {"PreviousTier": "Archive"}
+
+
 def test_plain_a_cursor_goes_on_where_it_stood_and_misses_nothing_that_came_meanwhile():
     container = BLOBS.create_container(unique("cursor"))
     for number in range(10):

@@ -132,10 +132,17 @@ fn a_tier_is_changed_at_once_or_on_its_way_out_of_the_archive() {
     };
     let way = Rehydration { to: Tier::Cool, high: false, ends: at(60) };
     let archive = of_tier(Tier::Archive, None);
-    let begun = events(Deed::SetTier, &[(BASE, Some(archive.clone()), Some(of_tier(Tier::Archive, Some(way))))]);
+    let begun =
+        events(Deed::SetTier, &[(BASE, Some(archive.clone()), Some(of_tier(Tier::Archive, Some(way))))]);
     assert_eq!(begun[0].event_type, "BlobAsyncOperationInitiated");
     assert_eq!(begun[0].async_operation, [("DestinationTier", "Cool".to_owned())]);
     assert_eq!((begun[0].blob_tier, begun[0].previous_info.len()), (Some("Archive"), 0));
+    let on_its_way = of_tier(Tier::Archive, Some(way));
+    let ended = events(Deed::SetTier, &[(BASE, Some(on_its_way), Some(of_tier(Tier::Cool, None)))]);
+    assert_eq!((ended[0].event_type, ended[0].blob_tier), ("BlobTierChanged", Some("Cool")));
+    assert_eq!(ended[0].previous_info, [("PreviousTier", "Archive".to_owned())]);
+    let done = [("DestinationTier", "Cool".to_owned()), ("WasAsyncOperation", "true".to_owned())];
+    assert_eq!(ended[0].async_operation, done);
     let changed = events(Deed::SetTier, &[(BASE, Some(blob(1)), Some(archive))]);
     assert_eq!((changed[0].event_type, changed[0].blob_tier), ("BlobTierChanged", Some("Archive")));
     assert_eq!(changed[0].previous_info, [("PreviousTier", "Hot".to_owned())]);
