@@ -268,6 +268,7 @@ impl Front {
         head.caller = self.gate.enter(head, asked).await?;
         let row = readable(row, head)?;
         self.gate.admit(row.asked(service), head)?;
+        spare_change_feed(row, head)?;
         Ok(row)
     }
 
@@ -352,8 +353,7 @@ impl std::fmt::Debug for Front {
     }
 }
 
-/// The row, if the query can be read in one way only, and if it is no write to the secondary address or into the change
-/// feed, which the server alone writes.
+/// The row, if the query can be read in one way only, and if it is not a write to the secondary address.
 pub(crate) fn readable<S: Sync + 'static>(
     row: Result<&'static Row<S>, StorageError>,
     head: &Head,
@@ -363,11 +363,18 @@ pub(crate) fn readable<S: Sync + 'static>(
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
     }
-    let read_only = head.target.secondary || head.target.is_change_feed();
-    if read_only && row.as_ref().is_ok_and(|row| row.writes()) {
+    if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
+}
+
+/// Refuses to write into a change feed, which only the server does. To be asked when the caller may do it elsewhere.
+pub(crate) fn spare_change_feed<S: Sync + 'static>(row: &Row<S>, head: &Head) -> Result<(), StorageError> {
+    if row.writes() && head.target.is_change_feed() {
+        return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
+    }
+    Ok(())
 }
 
 /// The answer, with the headers that a signature asks for if a blob was read.

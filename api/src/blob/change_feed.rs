@@ -119,7 +119,7 @@ impl ChangeFeed {
     pub async fn once(&mut self) -> Result<usize> {
         let mut done = 0;
         for account in self.store.accounts_with_changes(ACCOUNTS_MAX).await? {
-            done += self.attempt(&account, self.publish(&account).await)?;
+            done += attempt(&account, self.publish(&account).await)?;
         }
         let (now, changes) = (self.clock.now(), self.settings.changes());
         let is_due =
@@ -127,21 +127,10 @@ impl ChangeFeed {
         if self.looked.is_none_or(is_due) {
             self.looked = Some((now, changes));
             for account in self.settings.accounts_with_change_feed().await? {
-                self.attempt(&account, self.look_after(&account).await.map(|()| 0))?;
+                attempt(&account, self.look_after(&account).await.map(|()| 0))?;
             }
         }
         Ok(done)
-    }
-
-    fn attempt(&self, account: &AccountName, outcome: Result<usize>) -> Result<usize> {
-        match outcome {
-            Err(EngineError::Closed) => Err(EngineError::Closed),
-            Err(error) => {
-                tracing::warn!(%error, %account, "the change feed is not up to date; trying again later");
-                Ok(0)
-            }
-            done => done,
-        }
     }
 
     /// Moves the oldest changes of an account, as many as are of one hour and fit into a block.
@@ -188,6 +177,18 @@ impl ChangeFeed {
     fn feed(&self, account: &AccountName) -> Result<Feed<'_>> {
         let container = ContainerName::parse(CHANGE_FEED).map_err(|_| EngineError::ContainerNotFound)?;
         Ok(Feed { store: &self.store, now: self.clock.now(), account: account.clone(), container })
+    }
+}
+
+/// How much was done for an account; nothing if it went wrong, which keeps no other waiting.
+fn attempt(account: &AccountName, outcome: Result<usize>) -> Result<usize> {
+    match outcome {
+        Err(EngineError::Closed) => Err(EngineError::Closed),
+        Err(error) => {
+            tracing::warn!(%error, %account, "the change feed is not up to date; trying again later");
+            Ok(0)
+        }
+        done => done,
     }
 }
 

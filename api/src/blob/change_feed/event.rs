@@ -39,7 +39,7 @@ pub(super) type Pairs = Vec<(&'static str, String)>;
 pub(super) struct Event {
     pub(super) topic: String,
     pub(super) subject: String,
-    pub(super) event_type: &'static str,
+    pub(super) kind: &'static str,
     pub(super) time: String,
     pub(super) id: String,
     pub(super) api: &'static str,
@@ -72,13 +72,13 @@ const INITIATED: &str = "BlobAsyncOperationInitiated";
 /// The events of a change, in order; none if nobody is told of it.
 pub(super) fn of_change(account: &AccountName, change: &Change) -> Vec<Event> {
     let told = change.states.iter().filter_map(|state| {
-        let event_type = kind_of(change, state)?;
-        let blob = state.new.as_ref().filter(|_| event_type != DELETED).or(state.former.as_ref())?;
-        Some((event_type, state, blob.clone().as_of(change.at)))
+        let kind = kind_of(change, state)?;
+        let blob = state.new.as_ref().filter(|_| kind != DELETED).or(state.former.as_ref())?;
+        Some((kind, state, blob.clone().as_of(change.at)))
     });
-    let event = |(number, (event_type, state, blob)): (usize, (&'static str, &StateChange, _))| {
+    let event = |(number, (kind, state, blob)): (usize, (&'static str, &StateChange, _))| {
         let mut event = common(account, change, number, &blob);
-        event.event_type = event_type;
+        event.kind = kind;
         describe(&mut event, change, state, &blob);
         event
     };
@@ -189,15 +189,15 @@ const fn api(deed: Deed) -> &'static str {
 fn describe(event: &mut Event, change: &Change, state: &StateChange, blob: &BlobProperties) {
     if state.which == ChangedState::Base {
         event.previous_info = whereabouts(change, state);
-        event.async_operation = async_operation(event.event_type, state);
-        if event.event_type == DELETED {
+        event.async_operation = async_operation(event.kind, state);
+        if event.kind == DELETED {
             // With versioning what is deleted is a version from then on, and has an id also if it had none before.
             event.blob_version = new_version(change).map(time::iso8601).or(event.blob_version.take());
         }
-    } else if event.event_type == DELETED && state.new.is_some() {
+    } else if event.kind == DELETED && state.new.is_some() {
         event.previous_info.push(("WasBlobSoftDeleted", "true".to_owned()));
     }
-    if event.event_type == INITIATED
+    if event.kind == INITIATED
         && let Some(tier) = destination(state)
     {
         event.async_operation = vec![("DestinationTier", tier.to_owned())];
@@ -205,11 +205,11 @@ fn describe(event: &mut Event, change: &Change, state: &StateChange, blob: &Blob
     let Some(former) = &state.former else { return };
     // As it was kept: that its way out of the archive is over is what may be told here.
     let (before, changed) = (tier(former), tier(former) != tier(blob));
-    if let Some(before) = before.filter(|_| changed && event.event_type != DELETED) {
+    if let Some(before) = before.filter(|_| changed && event.kind != DELETED) {
         event.previous_info.push(("PreviousTier", before.to_owned()));
     }
     let was_on_its_way = former.tier.is_some_and(|tier| tier.rehydration.is_some());
-    if let Some(tier) = event.blob_tier.filter(|_| was_on_its_way && event.event_type == TIER_CHANGED) {
+    if let Some(tier) = event.blob_tier.filter(|_| was_on_its_way && event.kind == TIER_CHANGED) {
         event.async_operation =
             vec![("DestinationTier", tier.to_owned()), ("WasAsyncOperation", "true".to_owned())];
     }
@@ -251,10 +251,10 @@ fn whereabouts(change: &Change, state: &StateChange) -> Pairs {
 }
 
 /// The copy that begins, or that ends.
-fn async_operation(event_type: &str, state: &StateChange) -> Pairs {
+fn async_operation(kind: &str, state: &StateChange) -> Pairs {
     let copy = |blob: Option<&BlobProperties>| blob?.copy.clone();
     let pending = copy(state.former.as_ref()).filter(|copy| copy.status == CopyStatus::Pending);
-    match (event_type, pending, copy(state.new.as_ref())) {
+    match (kind, pending, copy(state.new.as_ref())) {
         (INITIATED, _, Some(copy)) => vec![("CopyId", guid::print(copy.id))],
         (CREATED, Some(copy), _) => {
             vec![("WasAsyncOperation", "true".to_owned()), ("CopyId", guid::print(copy.id))]

@@ -38,7 +38,7 @@ pub(super) fn write(into: &mut Vec<u8>, event: &Event) {
     for field in [&event.topic, &event.subject] {
         text(into, field);
     }
-    text(into, event.event_type);
+    text(into, event.kind);
     text(into, &event.time);
     text(into, &event.id);
     text(into, event.api);
@@ -81,7 +81,9 @@ fn nullable_map<T>(into: &mut Vec<u8>, entries: &[T], write: impl FnMut(&mut Vec
 fn map<T>(into: &mut Vec<u8>, entries: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
     if !entries.is_empty() {
         length(into, entries.len() as u64);
-        entries.iter().for_each(|entry| write(into, entry));
+        for entry in entries {
+            write(into, entry);
+        }
     }
     long(into, 0);
 }
@@ -115,7 +117,126 @@ fn tags(into: &mut Vec<u8>, updated: Option<&(Tags, Tags)>) {
 /// A block of a file: these events.
 pub(super) fn block(events: &[Event], sync: &avro::Sync) -> Vec<u8> {
     let (mut records, mut block) = (Vec::new(), Vec::new());
-    events.iter().for_each(|event| write(&mut records, event));
+    for event in events {
+        write(&mut records, event);
+    }
     avro::block(&mut block, events.len(), &records, sync);
     block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, Value, json};
+
+    fn number(bytes: &mut &[u8]) -> i64 {
+        let (mut value, mut shift) = (0_u64, 0);
+        loop {
+            let (byte, rest) = bytes.split_first().unwrap();
+            *bytes = rest;
+            value |= u64::from(byte & 0x7F) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return (value >> 1).cast_signed() ^ -(value & 1).cast_signed();
+            }
+        }
+    }
+
+    fn string(bytes: &mut &[u8]) -> String {
+        let (text, rest) = bytes.split_at(usize::try_from(number(bytes)).unwrap());
+        *bytes = rest;
+        String::from_utf8(text.to_vec()).unwrap()
+    }
+
+    /// What a reader that knows nothing but the schema makes of the bytes.
+    fn value(schema: &Value, bytes: &mut &[u8]) -> Value {
+        if let Value::Array(branches) = schema {
+            let branch = usize::try_from(number(bytes)).unwrap();
+            return value(&branches[branch], bytes);
+        }
+        match schema.get("type").unwrap_or(schema).as_str().unwrap() {
+            "null" => Value::Null,
+            "int" | "long" => json!(number(bytes)),
+            "string" => json!(string(bytes)),
+            "record" => {
+                let fields = schema["fields"].as_array().unwrap().iter();
+                let field = |field: &Value| {
+                    let name = field["name"].as_str().unwrap().to_owned();
+                    (name, value(&field["type"], bytes))
+                };
+                Value::Object(fields.map(field).collect())
+            }
+            "map" => {
+                let mut entries = Map::new();
+                loop {
+                    let count = number(bytes);
+                    if count == 0 {
+                        return Value::Object(entries);
+                    }
+                    for _ in 0..count {
+                        let name = string(bytes);
+                        entries.insert(name, value(&schema["values"], bytes));
+                    }
+                }
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn read(event: &Event) -> Value {
+        let mut bytes = Vec::new();
+        write(&mut bytes, event);
+        let mut rest = bytes.as_slice();
+        let read = value(&serde_json::from_str(SCHEMA).unwrap(), &mut rest);
+        assert!(rest.is_empty(), "bytes that the schema does not know");
+        read
+    }
+
+    #[test]
+    fn what_an_event_lacks_is_null_and_the_schema_describes_every_byte() {
+        let read = read(&Event { kind: "BlobCreated", content_length: 1 << 40, ..Event::default() });
+        assert_eq!((&read["schemaVersion"], &read["eventType"]), (&json!(5), &json!("BlobCreated")));
+        let data = &read["data"];
+        assert_eq!((&data["contentLength"], &data["url"]), (&json!(1_u64 << 40), &json!("")));
+        for name in [
+            "blobVersion",
+            "blobTier",
+            "previousInfo",
+            "snapshot",
+            "blobPropertiesUpdated",
+            "blobTagsUpdated",
+        ] {
+            assert_eq!(data[name], Value::Null, "{name}");
+        }
+        for name in ["asyncOperationInfo", "restorePointMarker", "storageDiagnostics"] {
+            assert_eq!(data[name], Value::Null, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_event_has_stands_under_the_names_that_clients_know() {
+        let tags = Tags::new(vec![("k".into(), "é".into())]).unwrap();
+        let event = Event {
+            subject: "s".into(),
+            etag: "0x8D".into(),
+            blob_version: Some("v".into()),
+            blob_tier: Some("Cool"),
+            snapshot: Some("t".into()),
+            previous_info: vec![("PreviousTier", "Hot".into()), ("LastVersion", "u".into())],
+            async_operation: vec![("CopyId", "7".into())],
+            properties_updated: vec![("ContentType", "new".into(), "old".into())],
+            tags_updated: Some((tags, Tags::default())),
+            ..Event::default()
+        };
+        let read = read(&event);
+        assert_eq!(read["subject"], "s");
+        let data = &read["data"];
+        assert_eq!((&data["etag"], &data["blobVersion"]), (&json!("0x8D"), &json!("v")));
+        assert_eq!((&data["blobTier"], &data["snapshot"]), (&json!("Cool"), &json!("t")));
+        assert_eq!(data["previousInfo"], json!({"PreviousTier": "Hot", "LastVersion": "u"}));
+        assert_eq!(data["asyncOperationInfo"], json!({"CopyId": "7"}));
+        let updated = json!({"ContentType": {"current": "new", "previous": "old"}});
+        assert_eq!(data["blobPropertiesUpdated"], updated);
+        assert_eq!(data["blobTagsUpdated"], json!({"current": {"k": "é"}, "previous": {}}));
+    }
 }

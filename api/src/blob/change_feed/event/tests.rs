@@ -38,7 +38,7 @@ fn events(deed: Deed, states: &[State]) -> Vec<Event> {
 }
 
 fn types(deed: Deed, states: &[State]) -> Vec<&'static str> {
-    events(deed, states).iter().map(|event| event.event_type).collect()
+    events(deed, states).iter().map(|event| event.kind).collect()
 }
 
 const BASE: ChangedState = ChangedState::Base;
@@ -49,7 +49,7 @@ fn an_event_says_where_when_and_by_whom() {
     let [event] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(event.subject, "/blobServices/default/containers/con/blobs/dir/b");
     assert!(event.topic.ends_with("/storageAccounts/acc"));
-    assert_eq!((event.event_type, event.api), ("BlobCreated", "PutBlob"));
+    assert_eq!((event.kind, event.api), ("BlobCreated", "PutBlob"));
     assert_eq!((event.etag.as_str(), event.content_length, event.blob_type), ("0x8D", 0x8D, "BlockBlob"));
     assert_eq!((event.request_id.as_str(), event.client_request_id.as_str()), ("r", "c"));
     assert_eq!((event.time.as_str(), event.blob_tier), ("2023-11-14T22:13:21.0000000Z", Some("Hot")));
@@ -87,7 +87,7 @@ fn a_deletion_tells_each_state_that_goes_once_and_not_where_it_went() {
         (ChangedState::Deleted, None, Some(deleted(1))),
     ];
     let told = events(Deed::Delete, &softly);
-    assert_eq!(told.iter().map(|event| event.event_type).collect::<Vec<_>>(), ["BlobDeleted", "BlobDeleted"]);
+    assert_eq!(told.iter().map(|event| event.kind).collect::<Vec<_>>(), ["BlobDeleted", "BlobDeleted"]);
     let soft = vec![("WasBlobSoftDeleted", "true".to_owned())];
     assert!(told.iter().all(|event| event.previous_info == soft));
     let kept = events(Deed::Delete, &[(version, None, Some(blob(1))), gone(BASE)]);
@@ -111,12 +111,12 @@ fn what_comes_back_is_told() {
 fn a_pending_copy_is_told_at_its_ends_and_not_between() {
     let (pending, done) = (copying(CopyStatus::Pending), copying(CopyStatus::Success));
     let begun = events(Deed::Copy, &[(BASE, None, Some(pending.clone()))]);
-    assert_eq!(begun[0].event_type, "BlobAsyncOperationInitiated");
+    assert_eq!(begun[0].kind, "BlobAsyncOperationInitiated");
     let id = "00000000-0000-0000-0000-000000000007".to_owned();
     assert_eq!(begun[0].async_operation, [("CopyId", id.clone())]);
     assert!(types(Deed::Copy, &[(BASE, Some(pending.clone()), Some(pending.clone()))]).is_empty());
     let ended = events(Deed::Copy, &[(BASE, Some(pending.clone()), Some(done.clone()))]);
-    assert_eq!(ended[0].event_type, "BlobCreated");
+    assert_eq!(ended[0].kind, "BlobCreated");
     assert_eq!(ended[0].async_operation, [("WasAsyncOperation", "true".to_owned()), ("CopyId", id)]);
     let aborted = (BASE, Some(pending), Some(copying(CopyStatus::Aborted)));
     assert_eq!(types(Deed::AbortCopy, &[aborted]), ["BlobCreated"]);
@@ -134,17 +134,17 @@ fn a_tier_is_changed_at_once_or_on_its_way_out_of_the_archive() {
     let archive = of_tier(Tier::Archive, None);
     let begun =
         events(Deed::SetTier, &[(BASE, Some(archive.clone()), Some(of_tier(Tier::Archive, Some(way))))]);
-    assert_eq!(begun[0].event_type, "BlobAsyncOperationInitiated");
+    assert_eq!(begun[0].kind, "BlobAsyncOperationInitiated");
     assert_eq!(begun[0].async_operation, [("DestinationTier", "Cool".to_owned())]);
     assert_eq!((begun[0].blob_tier, begun[0].previous_info.len()), (Some("Archive"), 0));
     let on_its_way = of_tier(Tier::Archive, Some(way));
     let ended = events(Deed::SetTier, &[(BASE, Some(on_its_way), Some(of_tier(Tier::Cool, None)))]);
-    assert_eq!((ended[0].event_type, ended[0].blob_tier), ("BlobTierChanged", Some("Cool")));
+    assert_eq!((ended[0].kind, ended[0].blob_tier), ("BlobTierChanged", Some("Cool")));
     assert_eq!(ended[0].previous_info, [("PreviousTier", "Archive".to_owned())]);
     let done = [("DestinationTier", "Cool".to_owned()), ("WasAsyncOperation", "true".to_owned())];
     assert_eq!(ended[0].async_operation, done);
     let changed = events(Deed::SetTier, &[(BASE, Some(blob(1)), Some(archive))]);
-    assert_eq!((changed[0].event_type, changed[0].blob_tier), ("BlobTierChanged", Some("Archive")));
+    assert_eq!((changed[0].kind, changed[0].blob_tier), ("BlobTierChanged", Some("Archive")));
     assert_eq!(changed[0].previous_info, [("PreviousTier", "Hot".to_owned())]);
 }
 
