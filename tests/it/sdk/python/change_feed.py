@@ -10,7 +10,7 @@ import uuid
 from datetime import datetime, timedelta, timezone
 
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobBlock, BlobServiceClient, ContentSettings, RetentionPolicy
+from azure.storage.blob import BlobBlock, BlobServiceClient, ContentSettings, RetentionPolicy, StandardBlobTier
 from azure.storage.blob.changefeed import ChangeFeedClient
 
 import runner
@@ -179,7 +179,7 @@ def test_plain_what_is_deleted_softly_and_comes_back_is_told():
 def test_plain_the_way_out_of_the_archive_is_told_when_it_begins_and_when_it_ends():
     container = BLOBS.create_container(unique("archive"))
     blob = container.get_blob_client("b")
-    blob.upload_blob(b"x", standard_blob_tier="Archive")
+    blob.upload_blob(b"x", standard_blob_tier=StandardBlobTier.ARCHIVE)
     blob.set_standard_blob_tier("Hot", rehydrate_priority="High")
     events = told(container.container_name, 2) and eventually(
         "the hot tier", lambda: (found := of(container.container_name, FEED.list_changes()))[2:] and found
