@@ -143,7 +143,8 @@ mod tests {
     }
 
     fn string(bytes: &mut &[u8]) -> String {
-        let (text, rest) = bytes.split_at(usize::try_from(number(bytes)).unwrap());
+        let length = usize::try_from(number(bytes)).unwrap();
+        let (text, rest) = bytes.split_at(length);
         *bytes = rest;
         String::from_utf8(text.to_vec()).unwrap()
     }
