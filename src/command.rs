@@ -4,6 +4,7 @@
 use crate::config::Flags;
 use crate::files::ServerFolder;
 use clap::Subcommand;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 mod account;
@@ -56,12 +57,12 @@ impl Command {
 
 /// Every operation that is built, one line each: what tests of coverage and the curious read.
 fn operations() -> String {
-    let operations = api::operations().into_iter();
-    operations
-        .map(|(name, asked)| {
-            format!("{}\t{name}\t{}\t{:?}\n", asked.service.label(), asked.method, asked.access)
-        })
-        .collect()
+    let mut lines = String::new();
+    for (name, asked) in api::operations() {
+        let (service, method, access) = (asked.service.label(), asked.method, asked.access);
+        let _ = writeln!(lines, "{service}\t{name}\t{method}\t{access:?}");
+    }
+    lines
 }
 
 /// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// As many open files as we may have: connections, segments and RocksDB's files come to more than the usual soft limit.
+/// As many open files as we may have: connections, segments and `RocksDB`'s files come to more than the usual soft limit.
 fn raise_open_files_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -13,7 +13,7 @@ use crate::endpoints::Endpoints;
 use crate::files::ServerFolder;
 use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
-use crate::sources::WebSources;
+use crate::sources::{Reach, WebSources};
 use crate::telemetry::{Log, Telemetry};
 use crate::tls::{CERTIFICATE_FILE, Tls, TlsSettings};
 use api::auth::Identities;
@@ -106,7 +106,8 @@ impl Node {
         .await;
         let accounts = Arc::new(accounts.map_err(|error| cannot_open(&error))?);
         let identities = identities(&engine, &config.tokens).await?;
-        let sources = WebSources::new(endpoints.blob, config.copy_from_private);
+        let reach = if config.copy_from_private { Reach::Private } else { Reach::Public };
+        let sources = WebSources::new(endpoints.blob, reach);
         let front = Arc::new(front(&engine, &accounts, identities, &telemetry, sources));
         let door = Door::new(config.connections_max);
         for (listener, service) in

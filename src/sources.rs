@@ -52,31 +52,39 @@ impl std::fmt::Display for Barred {
 
 impl std::error::Error for Barred {}
 
+/// How far this server goes to fetch what clients name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Addresses of the public Internet.
+    Public,
+    /// Those, and this machine and private networks.
+    Private,
+}
+
 /// Other servers, over HTTP and HTTPS.
 pub(crate) struct WebSources {
     blob: SocketAddr,
-    private_allowed: bool,
+    reach: Reach,
     /// Made when it is first needed: a machine without trusted certificates serves blobs all the same.
     web: OnceLock<Result<Web, String>>,
     running: Arc<Semaphore>,
 }
 
 impl WebSources {
-    /// For a server whose blobs are at `blob`. `private_allowed`: servers on this machine and in private networks may
-    /// be asked too.
-    pub(crate) fn new(blob: SocketAddr, private_allowed: bool) -> Self {
+    /// For a server whose blobs are at `blob`.
+    pub(crate) fn new(blob: SocketAddr, reach: Reach) -> Self {
         let running = Arc::new(Semaphore::new(COPIES_MAX));
-        Self { blob, private_allowed, web: OnceLock::new(), running }
+        Self { blob, reach, web: OnceLock::new(), running }
     }
 
     fn web(&self) -> Result<&Web, SourceError> {
-        let web = self.web.get_or_init(|| open(self.private_allowed));
+        let web = self.web.get_or_init(|| open(self.reach));
         web.as_ref().map_err(|reason| SourceError::Unreachable(reason.clone().into()))
     }
 }
 
-fn open(private_allowed: bool) -> Result<Web, String> {
-    let mut tcp = HttpConnector::new_with_resolver(Guarded { names: GaiResolver::new(), private_allowed });
+fn open(reach: Reach) -> Result<Web, String> {
+    let mut tcp = HttpConnector::new_with_resolver(Guarded { names: GaiResolver::new(), reach });
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(CONNECTING));
     let builder = HttpsConnectorBuilder::new()
@@ -90,7 +98,7 @@ impl Sources for WebSources {
     fn ask(&self, request: Request<()>) -> BoxFuture<'_, Result<Response<Body>, SourceError>> {
         Box::pin(async move {
             let barred = || SourceError::Forbidden(Barred.to_string());
-            if literal(request.uri()).is_some_and(|address| is_barred(address, self.private_allowed)) {
+            if literal(request.uri()).is_some_and(|address| is_barred(address, self.reach)) {
                 return Err(barred());
             }
             let answer = self.web()?.request(request.map(|()| Empty::new()));
@@ -148,7 +156,7 @@ fn caused_by_bar(error: &(dyn std::error::Error + 'static)) -> bool {
 #[derive(Debug, Clone)]
 struct Guarded {
     names: GaiResolver,
-    private_allowed: bool,
+    reach: Reach,
 }
 
 impl Service<Name> for Guarded {
@@ -161,24 +169,24 @@ impl Service<Name> for Guarded {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let (found, private_allowed) = (self.names.call(name), self.private_allowed);
+        let (found, reach) = (self.names.call(name), self.reach);
         Box::pin(async move {
             let mut addresses: Vec<SocketAddr> = found.await?.collect();
-            addresses.retain(|address| !is_barred(address.ip(), private_allowed));
+            addresses.retain(|address| !is_barred(address.ip(), reach));
             if addresses.is_empty() { Err(Barred.into()) } else { Ok(addresses.into_iter()) }
         })
     }
 }
 
 /// Whether this server does not ask there.
-fn is_barred(address: IpAddr, private_allowed: bool) -> bool {
+fn is_barred(address: IpAddr, reach: Reach) -> bool {
     match address.to_canonical() {
-        IpAddr::V4(address) => is_barred_v4(address, private_allowed),
-        IpAddr::V6(address) => is_barred_v6(address, private_allowed),
+        IpAddr::V4(address) => is_barred_v4(address, reach),
+        IpAddr::V6(address) => is_barred_v6(address, reach),
     }
 }
 
-fn is_barred_v4(address: Ipv4Addr, private_allowed: bool) -> bool {
+fn is_barred_v4(address: Ipv4Addr, reach: Reach) -> bool {
     let [first, second, ..] = address.octets();
     // Where clouds answer machines about themselves, besides link-local addresses.
     let metadata = [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)];
@@ -188,23 +196,23 @@ fn is_barred_v4(address: Ipv4Addr, private_allowed: bool) -> bool {
         || address.is_broadcast()
         || metadata.contains(&address);
     let shared = first == 100 && (64..128).contains(&second);
-    never || (!private_allowed && (address.is_loopback() || address.is_private() || shared))
+    never || (reach == Reach::Public && (address.is_loopback() || address.is_private() || shared))
 }
 
-fn is_barred_v6(address: Ipv6Addr, private_allowed: bool) -> bool {
+fn is_barred_v6(address: Ipv6Addr, reach: Reach) -> bool {
     let metadata = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     let [first, second, .., high, low] = address.segments();
     if (first, second) == (0x64, 0xff9b) {
         // A gateway turns it into the IPv4 address at its end.
         let [a, b] = high.to_be_bytes();
         let [c, d] = low.to_be_bytes();
-        return is_barred_v4(Ipv4Addr::new(a, b, c, d), private_allowed);
+        return is_barred_v4(Ipv4Addr::new(a, b, c, d), reach);
     }
     let never = address.is_unicast_link_local()
         || address.is_unspecified()
         || address.is_multicast()
         || address == metadata;
-    never || (!private_allowed && (address.is_loopback() || address.is_unique_local()))
+    never || (reach == Reach::Public && (address.is_loopback() || address.is_unique_local()))
 }
 
 #[cfg(test)]
@@ -212,8 +220,8 @@ mod tests {
     use super::*;
     use crate::outbound::tests::{ok, server};
 
-    fn barred(text: &str, private_allowed: bool) -> bool {
-        is_barred(text.parse().unwrap(), private_allowed)
+    fn barred(text: &str, reach: Reach) -> bool {
+        is_barred(text.parse().unwrap(), reach)
     }
 
     #[test]
@@ -231,7 +239,7 @@ mod tests {
             "::",
             "224.0.0.1",
         ] {
-            assert!(barred(address, true) && barred(address, false), "{address}");
+            assert!(barred(address, Reach::Private) && barred(address, Reach::Public), "{address}");
         }
     }
 
@@ -247,15 +255,15 @@ mod tests {
             "::1",
             "fd12::1",
         ] {
-            assert!(barred(address, false) && !barred(address, true), "{address}");
+            assert!(barred(address, Reach::Public) && !barred(address, Reach::Private), "{address}");
         }
         for address in ["8.8.8.8", "2001:4860:4860::8888", "172.32.0.1"] {
-            assert!(!barred(address, false), "{address}");
+            assert!(!barred(address, Reach::Public), "{address}");
         }
     }
 
-    async fn asked(url: &str, private_allowed: bool) -> Result<u16, String> {
-        let sources = WebSources::new(([127, 0, 0, 1], 1).into(), private_allowed);
+    async fn asked(url: &str, reach: Reach) -> Result<u16, String> {
+        let sources = WebSources::new(([127, 0, 0, 1], 1).into(), reach);
         let request = Request::get(url).body(()).unwrap();
         sources.ask(request).await.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
     }
@@ -264,25 +272,25 @@ mod tests {
     async fn a_name_is_judged_by_what_it_means() {
         let refused = Err(Barred.to_string());
         for url in ["http://localhost:1/", "http://127.0.0.1:1/", "http://[::1]:1/", "http://2130706433:1/"] {
-            assert_eq!(asked(url, false).await, refused, "{url}");
+            assert_eq!(asked(url, Reach::Public).await, refused, "{url}");
         }
         for url in ["http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/"] {
-            assert_eq!(asked(url, true).await, refused, "{url}");
+            assert_eq!(asked(url, Reach::Private).await, refused, "{url}");
         }
         let port = server(vec![ok("hello")]).port();
-        assert_eq!(asked(&format!("http://localhost:{port}/"), true).await, Ok(200));
+        assert_eq!(asked(&format!("http://localhost:{port}/"), Reach::Private).await, Ok(200));
     }
 
     #[tokio::test]
     async fn a_redirect_is_not_followed() {
         let target = server(vec![ok("elsewhere")]);
         let answer = format!("HTTP/1.1 302 Found\r\nLocation: http://{target}/\r\nContent-Length: 0\r\n\r\n");
-        assert_eq!(asked(&format!("http://{}/", server(vec![answer])), true).await, Ok(302));
+        assert_eq!(asked(&format!("http://{}/", server(vec![answer])), Reach::Private).await, Ok(302));
     }
 
     #[test]
     fn our_own_addresses_are_known() {
-        let sources = WebSources::new(([127, 0, 0, 1], 10_000).into(), false);
+        let sources = WebSources::new(([127, 0, 0, 1], 10_000).into(), Reach::Public);
         let own = |text: &str| sources.is_own(&text.parse().unwrap());
         for text in ["127.0.0.1:10000", "localhost:10000", "dev.blob.localhost:10000", "[::1]:10000"] {
             assert!(own(text), "{text}");

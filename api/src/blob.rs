@@ -8,16 +8,18 @@
 
 use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
-use crate::error::{Intent, StorageError};
+use crate::error::StorageError;
 use crate::head::Head;
 use crate::md5::Lanes;
 use crate::operation::Service;
+use crate::service::{Delegating, StorageService};
+use crate::target::ServiceKind;
 use copy::Copying;
 use std::sync::Arc;
 use storage_engine::blob::{BlobAddress, BlobStore, Protection};
 use storage_engine::clock::Timestamp;
 use storage_engine::name::AccountName;
-use storage_engine::settings::{self, ServiceSettings, SettingsStore};
+use storage_engine::settings::SettingsStore;
 
 pub mod operations;
 pub use change_feed::ChangeFeed;
@@ -49,14 +51,14 @@ pub struct BlobService {
     /// The engine's part.
     pub store: BlobStore,
     /// Settings of all services.
-    pub(crate) settings: SettingsStore,
+    settings: SettingsStore,
     /// Hashes the bodies of all uploads.
     pub(crate) md5: Arc<Lanes>,
     /// Makes user delegation keys.
-    pub(crate) delegation: Arc<DelegationKeys>,
+    delegation: Arc<DelegationKeys>,
     /// Opens the sources of copies.
     pub(crate) copying: Copying,
-    /// Asks who sends the parts of a batch.
+    /// Asks who sends the parts of a batch, and who may read the source of a copy.
     pub(crate) gate: Arc<Gate>,
 }
 
@@ -91,15 +93,24 @@ impl BlobService {
     /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read or written now, if the
     /// account tracks that. Never fails: what is read is worth more than the note.
     pub(crate) async fn track_access(&self, at: &BlobAddress, accessed: Option<Timestamp>) {
-        let settings = self.settings.get(&at.account, settings::Service::Blob).await;
+        let settings = self.settings_of(&at.account).await;
         if settings.is_ok_and(|settings| settings.blob.management.last_access_tracking) {
             self.store.note_access(at, accessed);
         }
     }
+}
 
-    async fn settings_of(&self, account: &AccountName) -> Result<Arc<ServiceSettings>, StorageError> {
-        let settings = self.settings.get(account, settings::Service::Blob).await;
-        settings.map_err(|error| StorageError::from_engine(error, Intent::Write))
+impl StorageService for BlobService {
+    const KIND: ServiceKind = ServiceKind::Blob;
+
+    fn settings(&self) -> &SettingsStore {
+        &self.settings
+    }
+}
+
+impl Delegating for BlobService {
+    fn delegation(&self) -> &DelegationKeys {
+        &self.delegation
     }
 }
 

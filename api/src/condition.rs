@@ -16,6 +16,30 @@ use crate::{guid, header, tags};
 use storage_engine::blob::{Conditions, EtagMatch, LeaseId};
 use storage_engine::clock::Timestamp;
 
+/// Conditions of writes to pages.
+const SEQUENCE_NUMBERS: [&str; 3] = [
+    header::X_MS_IF_SEQUENCE_NUMBER_EQ,
+    header::X_MS_IF_SEQUENCE_NUMBER_LE,
+    header::X_MS_IF_SEQUENCE_NUMBER_LT,
+];
+
+/// Conditions of operations on tags, on the blob that has them.
+const BEHIND_TAGS: [&str; 4] = [
+    header::X_MS_BLOB_IF_MATCH,
+    header::X_MS_BLOB_IF_MODIFIED_SINCE,
+    header::X_MS_BLOB_IF_NONE_MATCH,
+    header::X_MS_BLOB_IF_UNMODIFIED_SINCE,
+];
+
+/// Conditions on what is copied.
+const OF_SOURCES: [&str; 5] = [
+    header::X_MS_SOURCE_IF_MATCH,
+    header::X_MS_SOURCE_IF_MODIFIED_SINCE,
+    header::X_MS_SOURCE_IF_NONE_MATCH,
+    header::X_MS_SOURCE_IF_TAGS,
+    header::X_MS_SOURCE_IF_UNMODIFIED_SINCE,
+];
+
 /// The conditions of a read. All may stand together, and tags may be lists.
 ///
 /// # Errors
@@ -109,6 +133,7 @@ pub(crate) fn beside_tags(head: &Head) -> Result<Conditions, StorageError> {
 /// # Errors
 /// As [`of_write`].
 pub(crate) fn of_delete(head: &Head) -> Result<Conditions, StorageError> {
+    refuse_foreign(head)?;
     Ok(Conditions {
         if_tier_modified_since: date(head, header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE)?,
         if_tier_unmodified_since: date(head, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE)?,
@@ -144,9 +169,37 @@ pub(crate) fn none(head: &Head) -> Result<(), StorageError> {
     refuse(head, &[header::X_MS_IF_TAGS])
 }
 
+/// For an operation on tables or entities: a write knows no condition but `If-Match`. Conditions of reads are left to
+/// whoever keeps answers: browsers add them unasked, and an answer in full is always right.
+///
+/// # Errors
+/// `ConditionHeadersNotSupported` for another condition of a write.
+pub(crate) fn none_but_if_match(head: &Head) -> Result<(), StorageError> {
+    if matches!(head.method, http::Method::GET | http::Method::HEAD) {
+        return Ok(());
+    }
+    refuse(head, &[header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE])
+}
+
 /// When the tier changed is a condition of a deletion only.
 fn refuse_tier_age(head: &Head) -> Result<(), StorageError> {
-    refuse(head, &[header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE])
+    refuse(
+        head,
+        &[header::X_MS_ACCESS_TIER_IF_MODIFIED_SINCE, header::X_MS_ACCESS_TIER_IF_UNMODIFIED_SINCE],
+    )?;
+    refuse_foreign(head)
+}
+
+/// Conditions that only some operations know, by what those have in their address: a request that has one of another
+/// operation was to happen under it, and would happen without.
+fn refuse_foreign(head: &Head) -> Result<(), StorageError> {
+    let comp = head.query.get("comp").unwrap_or_default().to_ascii_lowercase();
+    let refuse_unless = |known: bool, names| if known { Ok(()) } else { refuse(head, names) };
+    refuse_unless(comp == "page", &SEQUENCE_NUMBERS)?;
+    refuse_unless(matches!(comp.as_str(), "appendblock" | "seal"), &[header::X_MS_BLOB_CONDITION_APPENDPOS])?;
+    refuse_unless(comp == "appendblock", &[header::X_MS_BLOB_CONDITION_MAXSIZE])?;
+    refuse_unless(comp == "tags", &BEHIND_TAGS)?;
+    refuse_unless(head.headers.contains_key(header::X_MS_COPY_SOURCE), &OF_SOURCES)
 }
 
 fn refuse_version_and_age(head: &Head) -> Result<(), StorageError> {
@@ -155,7 +208,7 @@ fn refuse_version_and_age(head: &Head) -> Result<(), StorageError> {
 }
 
 fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(**name)) {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
         Some(name) => {
             Err(StorageError::new(ErrorCode::ConditionHeadersNotSupported).with("HeaderName", *name))
         }
@@ -265,6 +318,27 @@ mod tests {
         for refused in [of_read(&tier), of_write(&tier), of_lease_and_tags(&tier)] {
             assert_eq!(refusal(refused), ErrorCode::ConditionHeadersNotSupported);
         }
+    }
+
+    #[test]
+    fn a_condition_of_another_operation_is_refused() {
+        let of = |url: &str, name: &str| {
+            let sent = testing::head(ServiceKind::Blob, "PUT", url, &[(name, "1")]);
+            (refuse_foreign(&sent).is_ok(), of_delete(&sent).is_ok())
+        };
+        for (name, comp) in [
+            ("x-ms-if-sequence-number-eq", "page"),
+            ("x-ms-blob-condition-appendpos", "seal"),
+            ("x-ms-blob-condition-appendpos", "AppendBlock"),
+            ("x-ms-blob-condition-maxsize", "appendblock"),
+            ("x-ms-blob-if-match", "tags"),
+        ] {
+            assert!(of(&format!("/dev/c/b?comp={comp}"), name).0, "{name} {comp}");
+            assert_eq!(of("/dev/c/b?comp=metadata", name), (false, false), "{name}");
+        }
+        assert_eq!(of("/dev/c/b", "x-ms-source-if-match"), (false, false));
+        let source = [("x-ms-copy-source", "http://x"), ("x-ms-source-if-match", "0x1")];
+        assert!(refuse_foreign(&head(&source)).is_ok());
     }
 
     #[test]

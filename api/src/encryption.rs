@@ -32,7 +32,7 @@ const KEY_HEADERS: [&str; 3] =
 /// `AccountRequiresHttps` without TLS, `MissingRequiredHeader` if not all three headers are there,
 /// `InvalidHeaderValue` for another algorithm, a key that is not 32 bytes in Base64, or another key's sum.
 pub(crate) fn customer_key(head: &Head) -> Result<Option<CustomerKey>, StorageError> {
-    if !KEY_HEADERS.iter().any(|name| head.headers.contains_key(*name)) {
+    if !KEY_HEADERS.iter().any(|name| head.headers.contains_key(name)) {
         return Ok(None);
     }
     if !head.arrival.secure {

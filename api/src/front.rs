@@ -17,7 +17,7 @@ use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
 use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
-use crate::header;
+use crate::header::{self, answer};
 use crate::odata::metadata_level::takes_only_xml;
 use crate::operation::{Access, Row, Service, resolve};
 use crate::queue::QueueService;
@@ -111,8 +111,7 @@ impl Front {
         let delegation = Arc::clone(&identities.delegation);
         let policies = Arc::new(EnginePolicies::new(engine));
         let gate = Arc::new(Gate::new(accounts, identities, policies, engine.blobs().clone()));
-        let copying =
-            Copying { gate: Arc::clone(&gate), sources: Arc::new(OwnOnly), entropy: Arc::clone(&entropy) };
+        let copying = Copying { sources: Arc::new(OwnOnly), entropy: Arc::clone(&entropy) };
         Self {
             blob: BlobService::new(
                 engine.blobs().clone(),
@@ -151,12 +150,13 @@ impl Front {
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
         let takes_only_xml = takes_only_xml(&parts.headers);
+        let waits = parts.headers.contains_key(header::EXPECT);
         let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
         let mut cross_origin = None;
         let (operation, account, answer) = match head {
-            Err(error) => ("Unknown", String::new(), Err(error)),
+            Err(error) => ("Unknown", String::new(), Err(refuse(error, waits, body).await)),
             Ok(mut head) => match self.settings_of(&head).await {
-                Err(error) => ("Unknown", head.target.account, Err(error)),
+                Err(error) => ("Unknown", head.target.account, Err(refuse(error, waits, body).await)),
                 Ok(settings) => {
                     version = service::version(&head, &settings);
                     head.version = version;
@@ -241,19 +241,16 @@ impl Front {
     ) -> Result<Response<Body>, StorageError> {
         let row = match self.admit(row, head).await {
             Ok(row) => row,
-            Err(error) => return Err(refuse(error, head, body).await),
+            Err(error) => return Err(refuse(error, head.headers.contains_key(header::EXPECT), body).await),
         };
         let head = &*head;
         let payload = payload(row, head, body).await?;
         let ended = if let Payload::Stream(incoming) = &payload { Some(incoming.ended()) } else { None };
         let answer = row.run(services, head, payload).await.map(|response| overridden(row, head, response));
-        answer.map_err(|error| as_overwrite(error, head)).map_err(|mut error| {
-            // What is left of the body stands between this request and the next, so there is no next.
-            if ended.is_some_and(|ended| !ended.load(Ordering::Relaxed)) {
-                error.headers.push((header::CONNECTION, "close".to_owned()));
-            }
-            error
-        })
+        let unread = ended.is_some_and(|ended| !ended.load(Ordering::Relaxed));
+        answer
+            .map_err(|error| as_overwrite(error, head))
+            .map_err(|error| if unread { closing(error) } else { error })
     }
 
     /// The row, if whoever sent the request may have it carried out. Who it is and what they are held to is noted in
@@ -327,22 +324,22 @@ impl Front {
         client_request_id: Option<HeaderValue>,
     ) {
         let headers = response.headers_mut();
-        let mut set = |name: &'static str, value: &str| {
+        let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
+                headers.insert(name, value);
             }
         };
-        set(header::SERVER, service.server());
-        set(header::X_MS_REQUEST_ID, request_id);
-        set(header::X_MS_VERSION, &version.to_string());
-        set(header::DATE, &time::rfc1123(self.clock.now()));
+        set(answer::SERVER, service.server());
+        set(answer::X_MS_REQUEST_ID, request_id);
+        set(answer::X_MS_VERSION, &version.to_string());
+        set(answer::DATE, &time::rfc1123(self.clock.now()));
         if service == ServiceKind::Table {
-            set(header::CACHE_CONTROL, "no-cache");
-            set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+            set(answer::CACHE_CONTROL, "no-cache");
+            set(answer::X_CONTENT_TYPE_OPTIONS, "nosniff");
         }
         // Clients that check the echo want it exactly as it was sent, or not at all.
         if let Some(id) = client_request_id.filter(|id| id.len() <= 1024 && id.to_str().is_ok()) {
-            headers.insert(HeaderName::from_static(header::X_MS_CLIENT_REQUEST_ID), id);
+            headers.insert(answer::X_MS_CLIENT_REQUEST_ID, id);
         }
     }
 }
@@ -363,6 +360,7 @@ pub(crate) fn readable<S: Sync + 'static>(
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
     }
+    check_timeout(head, any_query)?;
     if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
@@ -375,6 +373,17 @@ pub(crate) fn spare_change_feed<S: Sync + 'static>(row: &Row<S>, head: &Head) ->
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     Ok(())
+}
+
+/// A limit of time is never longer than ours, so any will do; what is none is a mistake that the client should hear of.
+fn check_timeout(head: &Head, any_query: bool) -> Result<(), StorageError> {
+    let given = head.query.get("timeout").filter(|text| !any_query && !text.is_empty());
+    match given.filter(|text| text.parse::<u32>().is_err()) {
+        Some(text) => {
+            Err(StorageError::invalid_query("timeout", text, "The value is not a number of seconds."))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The answer, with the headers that a signature asks for if a blob was read.
@@ -397,18 +406,26 @@ fn as_overwrite(error: StorageError, head: &Head) -> StorageError {
 
 /// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else
 /// the client is told that it cannot. One that waits for our word to send its body is not made to.
-async fn refuse(mut error: StorageError, head: &Head, body: Body) -> StorageError {
-    let waits = head.headers.contains_key(header::EXPECT);
+async fn refuse(error: StorageError, waits: bool, body: Body) -> StorageError {
     let drained = tokio::time::timeout(DRAINING, Incoming::new(body, DRAINED_BYTES_MAX).collect());
-    if waits || !matches!(drained.await, Ok(Ok(_))) {
-        error.headers.push((header::CONNECTION, "close".to_owned()));
-    }
-    error
+    if waits || !matches!(drained.await, Ok(Ok(_))) { closing(error) } else { error }
 }
 
 /// The body as the row takes it. Sizes are refused here, before a byte is read.
 async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
     let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
+    if let Err(error) = announced(head, &body, limit) {
+        return Err(refuse(error, head.headers.contains_key(header::EXPECT), body).await);
+    }
+    let incoming = Incoming::new(body, limit);
+    match row.body {
+        BodyKind::Whole(_) => incoming.collect().await.map(Payload::Whole).map_err(closing),
+        BodyKind::None | BodyKind::Stream(_) => Ok(Payload::Stream(incoming)),
+    }
+}
+
+/// Judges what the head says of the body's length.
+fn announced(head: &Head, body: &Body, limit: u64) -> Result<(), StorageError> {
     let length = head.content_length()?;
     // HTTP/2 has bodies of a length that is not said, and no header for that.
     let comes = head.headers.contains_key(header::TRANSFER_ENCODING) || !body.is_end_stream();
@@ -418,17 +435,26 @@ async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Re
     if length.is_some_and(|length| length > limit) {
         return Err(StorageError::too_large(limit));
     }
-    let incoming = Incoming::new(body, limit);
-    Ok(match row.body {
-        BodyKind::Whole(_) => Payload::Whole(incoming.collect().await?),
-        BodyKind::None | BodyKind::Stream(_) => Payload::Stream(incoming),
-    })
+    Ok(())
+}
+
+/// What is left of the body stands between this request and the next, so there is no next.
+fn closing(mut error: StorageError) -> StorageError {
+    error.headers.push((header::CONNECTION, "close".to_owned()));
+    error
 }
 
 /// A GUID in its usual form, version 4.
 pub(crate) fn guid(bits: u128) -> String {
     let bits = (bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.extend(
+            [byte >> 4, byte & 0xF].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
+        );
+    }
+    text
 }

@@ -1,15 +1,18 @@
 //! A request without its body, parsed once. Operations read it through typed getters, so that a wrong header
 //! is refused in the same words everywhere.
 
+mod headers;
+
 use crate::auth::Caller;
 use crate::error::{ErrorCode, StorageError, secret};
 use crate::header;
 use crate::query::Query;
 use crate::target::{ServiceKind, Target};
 use crate::version::Version;
+pub use headers::Headers;
 use std::net::SocketAddr;
 use storage_engine::clock::Timestamp;
-use storage_engine::name::AccountName;
+use storage_engine::name::{AccountName, NameError};
 
 /// Most bytes of all headers' names and values: room for 8 KiB of metadata and long tokens.
 const HEADERS_BYTES_MAX: usize = 64 << 10;
@@ -39,7 +42,7 @@ pub struct Head {
     /// The query.
     pub query: Query,
     /// All headers.
-    pub headers: http::HeaderMap,
+    pub headers: Headers,
     /// The protocol's version.
     pub version: Version,
     /// Our id of the request.
@@ -65,25 +68,26 @@ impl Head {
         received: Timestamp,
     ) -> Result<Self, StorageError> {
         hide_secrets(&mut parts.headers);
-        let head_bytes: usize =
-            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let headers = Headers::from(parts.headers);
+        let head_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if head_bytes > HEADERS_BYTES_MAX {
             return Err(StorageError::new(ErrorCode::InvalidInput).caused_by("the headers are too large"));
         }
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(parts.uri.host());
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(parts.uri.host());
         let target = Target::parse(service, host, parts.uri.path())?;
         let account =
             AccountName::parse(&target.account).map_err(|_| StorageError::new(ErrorCode::AccountNotFound))?;
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        let version = Version::of_request(&parts.headers, &query)?;
+        let target = target.in_query(&query);
+        let version = Version::of_request(&headers, &query)?;
         Ok(Self {
-            method: meant_method(&target, &parts.method, &parts.headers)?,
+            method: meant_method(&target, &parts.method, &headers)?,
             sent_method: parts.method,
             account,
             path: parts.uri.path().to_owned(),
             query,
             target,
-            headers: parts.headers,
+            headers,
             version,
             request_id: request_id.to_owned(),
             received,
@@ -97,7 +101,7 @@ impl Head {
     /// # Errors
     /// `InvalidHeaderValue` if it is not visible ASCII or occurs twice.
     pub fn text(&self, name: &'static str) -> Result<Option<&str>, StorageError> {
-        let mut values = self.headers.get_all(name).iter();
+        let mut values = self.headers.get_all(name).into_iter().flatten();
         let Some(value) = values.next() else { return Ok(None) };
         let text = value.to_str().map_err(|_| StorageError::invalid_header(name, "?"))?.trim();
         if values.next().is_some() {
@@ -185,9 +189,19 @@ impl Head {
         }
     }
 
-    /// `InvalidResourceName`, for a name of the address that breaks its rules.
-    pub fn invalid_name(_: storage_engine::name::NameError) -> StorageError {
-        StorageError::new(ErrorCode::InvalidResourceName)
+    /// `InvalidResourceName`, for a name that breaks its rules; `OutOfRangeInput` if its length does, in the words that
+    /// clients look for.
+    pub fn invalid_name(error: NameError) -> StorageError {
+        match error {
+            NameError::Length => {
+                let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
+                error.message = Some(
+                    "The specified resource name length is not within the permissible limits.".to_owned(),
+                );
+                error
+            }
+            NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),
+        }
     }
 }
 
@@ -208,9 +222,9 @@ pub(crate) fn hide_secrets(headers: &mut http::HeaderMap) {
 pub(crate) fn meant_method(
     target: &Target,
     sent: &http::Method,
-    headers: &http::HeaderMap,
+    headers: &Headers,
 ) -> Result<http::Method, StorageError> {
-    let mut values = headers.get_all(header::X_HTTP_METHOD).iter();
+    let mut values = headers.get_all(header::X_HTTP_METHOD).into_iter().flatten();
     let Some(value) = values.next().filter(|_| target.service == ServiceKind::Table) else {
         return Ok(sent.clone());
     };

@@ -3,6 +3,12 @@
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
         $($(#[$doc])* pub const $name: &str = $text;)+
+
+        /// The same names as an answer takes them: read when this is compiled, and not when a header is set.
+        pub mod answer {
+            use http::HeaderName;
+            $($(#[$doc])* pub const $name: HeaderName = HeaderName::from_static($text);)+
+        }
     };
 }
 

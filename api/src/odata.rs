@@ -28,6 +28,23 @@ pub(crate) fn invalid(what: impl std::fmt::Display) -> StorageError {
     error
 }
 
+/// Refuses options of queries that this service does not have, or not here: an answer in another order, or of other
+/// entries than were asked for, must not look like the one that was.
+///
+/// # Errors
+/// `NotImplemented`.
+pub(crate) fn refuse_options_but(known: &[&str], head: &Head) -> Result<(), StorageError> {
+    let is_known = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match head
+        .query
+        .pairs()
+        .find(|(name, value)| name.starts_with('$') && !value.is_empty() && !is_known(name))
+    {
+        Some((name, _)) => Err(StorageError::new(ErrorCode::NotImplemented).with("QueryParameterName", name)),
+        None => Ok(()),
+    }
+}
+
 /// `$top`: how many entries a page may have.
 ///
 /// # Errors
@@ -94,6 +111,21 @@ mod tests {
         assert_eq!(names, ["B", "A"]);
         let many: Vec<_> = (0..300).map(|n| format!("P{n}")).collect();
         assert!(select(&head(&format!("$select={}", many.join(",")))).is_err());
+    }
+
+    #[test]
+    fn options_that_are_not_heeded_are_refused() {
+        let known = ["$top", "$format"];
+        for good in ["", "$top=5", "%24Format=json&timeout=5&top=1", "$orderby="] {
+            assert!(refuse_options_but(&known, &head(good)).is_ok(), "{good}");
+        }
+        for bad in ["$orderby=A", "$skip=1&$top=5", "$filter=A"] {
+            assert_eq!(
+                refuse_options_but(&known, &head(bad)).unwrap_err().code,
+                ErrorCode::NotImplemented,
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -358,7 +358,7 @@ pub fn resolve<'t, S: Sync + 'static>(table: &'t [Row<S>], head: &Head) -> Resul
     let Some(nearest) = verb().next() else { return Err(StorageError::new(ErrorCode::UnsupportedHttpVerb)) };
     let missing = nearest.guards.iter().find(|guard| !guard.holds(head));
     Err(match missing {
-        Some(Guard::Has(name) | Guard::Is(name, _)) => match head.headers.get(*name) {
+        Some(Guard::Has(name) | Guard::Is(name, _)) => match head.headers.get(name) {
             None => StorageError::missing_header(name),
             Some(value) => StorageError::invalid_header(name, value.to_str().unwrap_or("?")),
         },

@@ -1,15 +1,28 @@
 //! The query of an address: decoded once, kept in order.
 //!
 //! Names are compared without case, as the service does. `+` is a plus, for block ids and signatures are sent with raw
-//! ones; only where a text of a person's stands, a name or a condition, is it a blank, for clients that write queries as
-//! forms (`object_store`) write blanks so and escape their plus. A name that occurs twice keeps both values, which signing
+//! ones; only where a text of a person's stands, a name, a condition or a header, is it a blank, for clients that write
+//! queries as forms (`object_store`, Go's signatures) write blanks so and escape their plus. A name that occurs twice keeps both values, which signing
 //! needs; [`Query::get`] gives the first.
 
 use crate::error::{ErrorCode, StorageError};
+use std::collections::HashSet;
 use std::fmt;
 
-/// Whose values have blanks written as `+`.
-const TEXTS: [&str; 4] = ["prefix", "startfrom", "endbefore", "where"];
+/// Whose values have blanks written as `+`: names and conditions, and the headers that a signature asks for.
+const TEXTS: [&str; 11] = [
+    "prefix",
+    "startfrom",
+    "endbefore",
+    "where",
+    "$filter",
+    "$select",
+    "rscc",
+    "rscd",
+    "rsce",
+    "rscl",
+    "rsct",
+];
 
 /// A decoded query. Printed without the value of `sig`, which opens doors.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -49,10 +62,9 @@ impl Query {
 
     /// A name that occurs more than once. No operation takes one, and which value counts would be a guess.
     pub fn repeated(&self) -> Option<&str> {
-        let earlier =
-            |at: usize, name: &str| self.0.iter().take(at).any(|(n, _)| n.eq_ignore_ascii_case(name));
-        let mut names = self.0.iter().map(|(name, _)| name.as_str()).enumerate();
-        names.find(|(at, name)| earlier(*at, name)).map(|(_, name)| name)
+        let mut seen = HashSet::with_capacity(self.0.len());
+        let mut names = self.0.iter().map(|(name, _)| name.as_str());
+        names.find(|name| !seen.insert(name.to_ascii_lowercase()))
     }
 
     /// All pairs, in the order they were sent.
@@ -106,6 +118,9 @@ mod tests {
         assert_eq!(query.get("blockid"), Some("a/b+c"));
         assert_eq!(query.get("prefix"), Some("a b+c"));
         assert_eq!(query.get("restype"), Some(""));
+        let query = Query::parse("%24filter=A+eq+1&rscd=a;+b&rsct=a/b%2Bc&sig=a+b").unwrap();
+        assert_eq!((query.get("$filter"), query.get("rscd")), (Some("A eq 1"), Some("a; b")));
+        assert_eq!((query.get("rsct"), query.get("sig")), (Some("a/b+c"), Some("a+b")));
         assert_eq!(query.get("nothing"), None);
     }
 

@@ -5,9 +5,13 @@ use crate::condition;
 use crate::error::StorageError;
 use crate::head::Head;
 use crate::operation::Service;
-use crate::target::Resource;
+use crate::service::policies::{PolicyHolder, QUEUE_LETTERS};
+use crate::service::{Delegating, StorageService};
+use crate::target::{Resource, ServiceKind};
 use std::sync::Arc;
+use storage_engine::EngineError;
 use storage_engine::name::QueueName;
+use storage_engine::policy::StoredPolicy;
 use storage_engine::queue::{QueueAddress, QueueStore};
 use storage_engine::settings::SettingsStore;
 
@@ -23,15 +27,46 @@ pub struct QueueService {
     /// The engine's part.
     pub store: QueueStore,
     /// Makes user delegation keys.
-    pub(crate) delegation: Arc<DelegationKeys>,
+    delegation: Arc<DelegationKeys>,
     /// Settings of all services.
-    pub(crate) settings: SettingsStore,
+    settings: SettingsStore,
 }
 
 impl QueueService {
     /// The service on this store.
     pub fn new(store: QueueStore, settings: SettingsStore, delegation: Arc<DelegationKeys>) -> Self {
-        Self { store, settings, delegation }
+        Self { store, delegation, settings }
+    }
+}
+
+impl StorageService for QueueService {
+    const KIND: ServiceKind = ServiceKind::Queue;
+
+    fn settings(&self) -> &SettingsStore {
+        &self.settings
+    }
+}
+
+impl Delegating for QueueService {
+    fn delegation(&self) -> &DelegationKeys {
+        &self.delegation
+    }
+}
+
+impl PolicyHolder for QueueService {
+    type Address = QueueAddress;
+    const LETTERS: &'static str = QUEUE_LETTERS;
+
+    fn address(head: &Head) -> Result<QueueAddress, StorageError> {
+        address(head)
+    }
+
+    async fn policies(&self, at: &QueueAddress) -> Result<Vec<StoredPolicy>, EngineError> {
+        self.store.policies(at).await
+    }
+
+    async fn set_policies(&self, at: &QueueAddress, policies: Vec<StoredPolicy>) -> Result<(), EngineError> {
+        self.store.set_policies(at, policies).await
     }
 }
 
@@ -53,7 +88,6 @@ fn address(head: &Head) -> Result<QueueAddress, StorageError> {
 mod tests {
     use super::*;
     use crate::error::ErrorCode;
-    use crate::target::ServiceKind;
     use crate::testing::head;
 
     #[test]

@@ -1,7 +1,8 @@
 //! Answers in the making: the few shapes that the operations of queues and tables share.
 
 use crate::body::Body;
-use crate::header;
+use crate::header::answer;
+use http::header::IntoHeaderName;
 use http::{HeaderValue, Response, StatusCode};
 
 /// An answer without a body. Its status is the row's.
@@ -19,7 +20,7 @@ pub(crate) fn status(status: StatusCode) -> Response<Body> {
 /// An answer with a document as its body. Its status is the row's.
 pub(crate) fn document(content_type: &'static str, document: impl Into<bytes::Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::full(document));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(answer::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn xml(text: String) -> Response<Body> {
 }
 
 /// Sets a header. A value that no header can hold is left out: none of ours is such.
-pub(crate) fn set(response: &mut Response<Body>, name: &'static str, value: &str) {
+pub(crate) fn set(response: &mut Response<Body>, name: impl IntoHeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
@@ -58,11 +59,11 @@ pub(crate) mod tests {
     #[test]
     fn a_document_has_its_type_and_a_plain_answer_nothing() {
         let response = xml("<a/>".into());
-        assert_eq!(value(&response, header::CONTENT_TYPE), "application/xml");
+        assert_eq!(value(&response, "content-type"), "application/xml");
         assert_eq!(text(response), "<a/>");
         assert_eq!(status(StatusCode::NO_CONTENT).status(), 204);
         let mut response = empty();
-        set(&mut response, header::LOCATION, "a\nb");
+        set(&mut response, answer::LOCATION, "a\nb");
         assert!(response.headers().is_empty() && text(response).is_empty());
     }
 }

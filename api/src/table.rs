@@ -1,11 +1,15 @@
 //! The Table service: what its operations are given.
 
+use crate::condition;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Service;
-use crate::target::Resource;
+use crate::service::StorageService;
+use crate::service::policies::{PolicyHolder, TABLE_LETTERS};
+use crate::target::{Resource, ServiceKind};
 use storage_engine::EngineError;
-use storage_engine::name::{NameError, TableName};
+use storage_engine::name::TableName;
+use storage_engine::policy::StoredPolicy;
 use storage_engine::settings::SettingsStore;
 use storage_engine::table::{TableAddress, TableStore};
 
@@ -23,7 +27,7 @@ pub struct TableService {
     /// The engine's part.
     pub store: TableStore,
     /// Settings of all services.
-    pub(crate) settings: SettingsStore,
+    settings: SettingsStore,
 }
 
 impl TableService {
@@ -34,6 +38,31 @@ impl TableService {
 }
 
 impl Service for TableService {}
+
+impl StorageService for TableService {
+    const KIND: ServiceKind = ServiceKind::Table;
+
+    fn settings(&self) -> &SettingsStore {
+        &self.settings
+    }
+}
+
+impl PolicyHolder for TableService {
+    type Address = TableAddress;
+    const LETTERS: &'static str = TABLE_LETTERS;
+
+    fn address(head: &Head) -> Result<TableAddress, StorageError> {
+        address(head)
+    }
+
+    async fn policies(&self, at: &TableAddress) -> Result<Vec<StoredPolicy>, EngineError> {
+        self.store.policies(at).await
+    }
+
+    async fn set_policies(&self, at: &TableAddress, policies: Vec<StoredPolicy>) -> Result<(), EngineError> {
+        self.store.set_policies(at, policies).await
+    }
+}
 
 /// The version of `OData` that answers are in.
 const DATA_SERVICE_VERSION: &str = "3.0;";
@@ -47,23 +76,11 @@ fn address(head: &Head) -> Result<TableAddress, StorageError> {
     named(head, name)
 }
 
-/// The table of this name.
+/// The table of this name. A write under a condition that this service does not know is refused here.
 fn named(head: &Head, name: &str) -> Result<TableAddress, StorageError> {
-    let table = TableName::parse(name).map_err(invalid_name)?;
+    condition::none_but_if_match(head)?;
+    let table = TableName::parse(name).map_err(Head::invalid_name)?;
     Ok(TableAddress { account: head.account.clone(), table })
-}
-
-/// The error for a table's name that breaks its rules. Clients tell the two apart by these words.
-fn invalid_name(error: NameError) -> StorageError {
-    match error {
-        NameError::Length => {
-            let mut error = StorageError::new(ErrorCode::OutOfRangeInput);
-            error.message =
-                Some("The specified resource name length is not within the permissible limits.".to_owned());
-            error
-        }
-        NameError::Characters => StorageError::new(ErrorCode::InvalidResourceName),
-    }
 }
 
 /// The engine's error where the address names a thing in a table, or a table as a thing: a missing table is
@@ -79,7 +96,6 @@ pub(crate) fn item_error(error: EngineError, intent: Intent) -> StorageError {
 mod tests {
     use super::*;
     use crate::error::ErrorCode;
-    use crate::target::ServiceKind;
     use crate::testing::head;
 
     #[test]

@@ -7,9 +7,12 @@
 //! name in front of us (`http://azurite.test.svc:10000/account`) stays path-style.
 
 use crate::error::{ErrorCode, StorageError};
-use crate::query::percent_decode;
+use crate::query::{Query, percent_decode};
 use storage_engine::blob::CHANGE_FEED;
 use storage_engine::settings::Service;
+
+/// The container whose blobs may be addressed without its name.
+const ROOT_CONTAINER: &str = "$root";
 
 /// One of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,6 +166,20 @@ impl Target {
         Self::new(port_service, account, false, rest)
     }
 
+    /// The target, once it is known whether the query has a `restype`: without one, what stands where a container's name
+    /// would is the name of a blob in the root container.
+    #[must_use]
+    pub fn in_query(mut self, query: &Query) -> Self {
+        let of_container = query.get("restype").is_some_and(|restype| !restype.is_empty());
+        match self.resource {
+            Resource::Container(name) if !of_container => {
+                self.resource = Resource::Blob(ROOT_CONTAINER.to_owned(), name);
+                self
+            }
+            _ => self,
+        }
+    }
+
     fn new(service: ServiceKind, account: &str, host_style: bool, rest: &str) -> Result<Self, StorageError> {
         let (account, secondary) = match account.strip_suffix("-secondary") {
             Some(account) => (account, true),
@@ -271,6 +288,22 @@ mod tests {
         assert_eq!(target.resource, Resource::Table("t".into()));
         let target = Target::parse(ServiceKind::Blob, Some("azurite.test.svc:10000"), "/dev/c").unwrap();
         assert_eq!(target.account, "dev");
+    }
+
+    #[test]
+    fn without_a_restype_one_segment_is_a_blob_in_the_root_container() {
+        let target = |url: &str, query: &str| {
+            path(ServiceKind::Blob, url).in_query(&Query::parse(query).unwrap()).resource
+        };
+        let root = Resource::Blob("$root".into(), "a b".into());
+        assert_eq!(target("/dev/a%20b", ""), root);
+        assert_eq!(target("/dev/a%20b", "comp=metadata&restype="), root);
+        assert_eq!(target("/dev/con", "restype=container"), Resource::Container("con".into()));
+        assert_eq!(target("/dev/con", "restype=foo"), Resource::Container("con".into()));
+        assert_eq!(target("/dev/con/b", ""), Resource::Blob("con".into(), "b".into()));
+        assert_eq!(target("/dev", ""), Resource::Service);
+        let queue = path(ServiceKind::Queue, "/dev/que").in_query(&Query::default());
+        assert_eq!(queue.resource, Resource::Queue("que".into()));
     }
 
     #[test]

@@ -60,19 +60,62 @@ fn name<'a>(names: &[&'a str], index: u64) -> &'a str {
     usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or_default()
 }
 
+/// The last `N` decimal digits of a number. Every answer tells several moments, and the standard library's way of
+/// padding a number costs ten times this.
+pub(crate) fn digits<const N: usize>(mut number: u64) -> impl Iterator<Item = char> {
+    let mut digits = ['0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = char::from(b'0' + u8::try_from(number % 10).unwrap_or_default());
+        number /= 10;
+    }
+    digits.into_iter()
+}
+
+/// `2026-11-22`
+pub(crate) fn push_date(text: &mut String, year: u64, month: u64, day: u64) {
+    text.extend(digits::<4>(year));
+    text.push('-');
+    text.extend(digits::<2>(month));
+    text.push('-');
+    text.extend(digits::<2>(day));
+}
+
+/// `01:02:03`
+fn push_clock(text: &mut String, parts: &Parts) {
+    text.extend(digits::<2>(parts.hour));
+    text.push(':');
+    text.extend(digits::<2>(parts.minute));
+    text.push(':');
+    text.extend(digits::<2>(parts.second));
+}
+
 /// `Sun, 22 Nov 2026 01:02:03 GMT`
 pub fn rfc1123(time: Timestamp) -> String {
-    let Parts { days, hour, minute, second, .. } = parts(time);
-    let (year, month, day) = date_of(days);
-    let (weekday, month) = (name(&DAYS, days % 7), name(&MONTHS, month - 1));
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    let parts = parts(time);
+    let (year, month, day) = date_of(parts.days);
+    let mut text = String::with_capacity(29);
+    text.extend([name(&DAYS, parts.days % 7), ", "]);
+    text.extend(digits::<2>(day));
+    text.extend([" ", name(&MONTHS, month - 1), " "]);
+    text.extend(digits::<4>(year));
+    text.push(' ');
+    push_clock(&mut text, &parts);
+    text.push_str(" GMT");
+    text
 }
 
 /// `2026-11-22T01:02:03.0000000Z`
 pub fn iso8601(time: Timestamp) -> String {
-    let Parts { days, hour, minute, second, ticks } = parts(time);
-    let (year, month, day) = date_of(days);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ticks:07}Z")
+    let parts = parts(time);
+    let (year, month, day) = date_of(parts.days);
+    let mut text = String::with_capacity(28);
+    push_date(&mut text, year, month, day);
+    text.push('T');
+    push_clock(&mut text, &parts);
+    text.push('.');
+    text.extend(digits::<7>(parts.ticks));
+    text.push('Z');
+    text
 }
 
 fn number(text: &str, len: usize) -> Option<u64> {

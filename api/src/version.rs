@@ -2,8 +2,10 @@
 //! comparing. Page "Versioning for the Azure Storage services".
 
 use crate::error::{ErrorCode, StorageError, secret};
+use crate::head::Headers;
 use crate::header;
 use crate::query::Query;
+use crate::time::push_date;
 use std::fmt;
 
 /// A version of the protocol.
@@ -58,7 +60,7 @@ impl Version {
     ///
     /// # Errors
     /// `InvalidHeaderValue`, `InvalidQueryParameterValue` for what is no version.
-    pub(crate) fn of_request(headers: &http::HeaderMap, query: &Query) -> Result<Self, StorageError> {
+    pub(crate) fn of_request(headers: &Headers, query: &Query) -> Result<Self, StorageError> {
         let signed = query.get("sig").is_some();
         if let Some(text) = query.get("api-version").filter(|text| signed && !text.is_empty()) {
             let reason = "The value is not a version of the service.";
@@ -103,7 +105,9 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.0, self.1, self.2)
+        let mut text = String::with_capacity(10);
+        push_date(&mut text, self.0.into(), self.1.into(), self.2.into());
+        f.write_str(&text)
     }
 }
 
@@ -126,7 +130,8 @@ mod tests {
             if let Some(sent) = sent {
                 headers.insert(header::X_MS_VERSION, http::HeaderValue::from_static(sent));
             }
-            Version::of_request(&headers, &Query::parse(query).unwrap()).map(|version| version.to_string())
+            Version::of_request(&headers.into(), &Query::parse(query).unwrap())
+                .map(|version| version.to_string())
         };
         assert_eq!(of("sv=2020-02-10&sig=x", None).unwrap(), "2020-02-10");
         assert_eq!(of("sv=2020-02-10&sig=x", Some("2021-12-02")).unwrap(), "2021-12-02");

@@ -127,7 +127,8 @@ fn sent() -> Vec<Sent> {
                     "queue" => ServiceKind::Queue,
                     _ => ServiceKind::Table,
                 },
-                url: text(&json["url"]),
+                // Without it the container would be a blob in the root container.
+                url: text(&json["url"]).replace("/con?", "/con?restype=container&"),
                 headers: json["headers"]
                     .as_array()
                     .into_iter()

@@ -8,7 +8,7 @@
 //! An account may hold more names than one verb should touch, and each of them is a scope of its own. Deleting is
 //! therefore three steps: the record is marked, from which moment the account exists for nobody; its names are taken away
 //! one by one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of
-//! its services go; and when none is left the record goes. A crash in between
+//! its services and the rules for its blobs go; and when none is left the record goes. A crash in between
 //! leaves the mark, no account of that name can be made, and [`AccountStore::finish_deletions`] goes on when the store is
 //! opened. Without the mark a crash would leave half of an account to whoever takes its name next.
 //!
@@ -20,6 +20,7 @@ use crate::blob::CHANGE_FEED;
 use crate::catalog;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
+use crate::lifecycle::LifecycleStore;
 use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Weight};
 use crate::name::AccountName;
 use crate::settings::SettingsStore;
@@ -92,12 +93,13 @@ pub enum Content {
 pub struct AccountStore {
     meta: Arc<dyn MetaStore>,
     settings: SettingsStore,
+    lifecycle: LifecycleStore,
 }
 
 impl AccountStore {
     /// The accounts whose records are in `meta`.
-    pub fn new(meta: Arc<dyn MetaStore>, settings: SettingsStore) -> Self {
-        Self { meta, settings }
+    pub fn new(meta: Arc<dyn MetaStore>, settings: SettingsStore, lifecycle: LifecycleStore) -> Self {
+        Self { meta, settings, lifecycle }
     }
 
     /// Creates an account.
@@ -184,7 +186,8 @@ impl AccountStore {
         Ok(())
     }
 
-    /// Takes away the names of an account that is marked, its services' settings, and then its record.
+    /// Takes away the names of an account that is marked, its services' settings, the rules for its blobs, which would
+    /// delete those of the next account of the name, and then its record.
     async fn finish(&self, name: &AccountName) -> Result<()> {
         loop {
             let account = name.clone();
@@ -192,11 +195,12 @@ impl AccountStore {
                 catalog::names_of(view, &account, NAMES_AT_A_TIME)
             });
             for key in names.await? {
-                let scope = catalog::scope_of(&key);
+                let scope = key.scope();
                 let remove = move |transaction: &mut dyn Transaction| catalog::take_away(transaction, &key);
                 meta::commit(&*self.meta, scope, None, remove).await?;
             }
             self.settings.remove_all(name).await?;
+            self.lifecycle.set(name, Vec::new()).await?;
             let (scope, account) = (scope(name), name.clone());
             let key = scope.clone();
             // A request that was under way when the mark was set may have made a name since.
@@ -244,7 +248,7 @@ fn find(view: &dyn View, name: &AccountName, key: &Scope) -> Result<Account> {
 
 /// Whether nobody has put anything into the account: its change feed is the server's own.
 fn holds_nothing(view: &dyn View, account: &AccountName) -> Result<bool> {
-    let feed = catalog::scope(account, catalog::Kind::Container, CHANGE_FEED);
+    let feed = catalog::key(account, catalog::Kind::Container, CHANGE_FEED);
     Ok(catalog::names_of(view, account, 2)?.iter().all(|name| *name == feed))
 }
 

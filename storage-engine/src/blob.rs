@@ -54,6 +54,7 @@ mod place;
 pub mod properties;
 mod read;
 mod record;
+mod rename;
 mod retention;
 mod state;
 mod sweep;
@@ -83,7 +84,7 @@ pub use properties::{
     EncryptionKey, ImmutabilityPolicy, NewBlob, Protection, Rehydration, Tier, Which,
 };
 pub use read::BlobReader;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::{forget, sweep};
 pub use tags::{TagComparison, TagExpression, Tags};
 pub use version::Snapshot;
 
@@ -129,8 +130,6 @@ pub struct NewContainer {
     pub encryption_scope: String,
     /// Whether blobs may not be given another scope.
     pub deny_scope_override: bool,
-    /// Whether blobs may have immutability policies of their own.
-    pub versions_immutable: bool,
 }
 
 /// A container.
@@ -156,8 +155,6 @@ pub struct Container {
     pub encryption_scope: String,
     /// Whether blobs may not be given another scope.
     pub deny_scope_override: bool,
-    /// Whether blobs may have immutability policies of their own.
-    pub versions_immutable: bool,
 }
 
 impl Container {
@@ -174,7 +171,6 @@ impl Container {
             deleted_version: None,
             encryption_scope: String::new(),
             deny_scope_override: false,
-            versions_immutable: false,
         }
     }
 }

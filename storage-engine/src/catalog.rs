@@ -13,6 +13,13 @@
 //! Account, container, queue and table names are ASCII without control characters, so bytes sort as names do
 //! and `00` ends them. Ids are written high byte first.
 //!
+//! # Names of one kind are one scope
+//! All names of one kind in an account, and what was noted about deleted ones, are written in one scope
+//! ([`Key::scope`]). So renaming a container takes a record from one name and puts it at another in one verb, and no crash
+//! leaves it under both or under none. A scope for each name was the alternative; a rename would then have needed a
+//! record of what is intended, which everybody who looks a name up would have to know of. What it costs is that verbs on names
+//! of one account stand in one line. They are few: what a container, queue or table *holds* has scopes of its own.
+//!
 //! # Deleted names
 //! A container that can be restored stands right behind its name, under its former id, so that a listing that shows
 //! such meets it in order and no name can be in its way. [`bury`] puts it there, [`unearth`] takes it back.
@@ -77,69 +84,87 @@ pub(crate) struct Entry {
 /// A deleted name whose content is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remains {
-    /// The scope that the name had, and that the note of its deletion has.
-    pub(crate) scope: Scope,
+    /// The key that the name had.
+    pub(crate) name: Key,
     /// What it was.
     pub(crate) kind: Kind,
     /// Under which id its content lives.
     pub(crate) id: u64,
 }
 
-/// The scope of a name, which is also its key.
-pub(crate) fn scope(account: &AccountName, kind: Kind, name: &str) -> Scope {
+/// Where the record of a name stands, or that of a deleted one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key(pub(crate) Bytes);
+
+impl Key {
+    /// The scope of verbs that write the name: that of all names of its account and kind.
+    pub(crate) fn scope(&self) -> Scope {
+        let account_bytes = self.0.iter().position(|byte| *byte == END).unwrap_or(self.0.len());
+        let end = self.0.len().min(account_bytes + 2);
+        Scope(self.0.slice(..end))
+    }
+}
+
+/// The key of a name.
+pub(crate) fn key(account: &AccountName, kind: Kind, name: &str) -> Key {
     let mut key = beginning(account, kind, name);
     key.push(END);
-    Scope(key.into())
+    Key(key.into())
 }
 
 /// What the name points to now.
-pub(crate) fn find(view: &dyn View, scope: &Scope) -> Result<Option<Entry>> {
-    view.get(Family::Catalog, &scope.0)?.map(|value| decode(&value)).transpose()
+pub(crate) fn find(view: &dyn View, name: &Key) -> Result<Option<Entry>> {
+    view.get(Family::Catalog, &name.0)?.map(|value| decode(&value)).transpose()
 }
 
 /// Makes the name point to `id`, with what the kind keeps about it. For a new name, `id` is
 /// [`Transaction::now`] in ticks: no other verb has the same.
-pub(crate) fn write(transaction: &mut dyn Transaction, scope: &Scope, id: u64, payload: &[u8]) {
-    transaction.put(Family::Catalog, &scope.0, &encode(id, payload));
+pub(crate) fn write(transaction: &mut dyn Transaction, name: &Key, id: u64, payload: &[u8]) {
+    transaction.put(Family::Catalog, &name.0, &encode(id, payload));
+}
+
+/// Makes the name `to` point to `id`, to which `from` pointed until now. Both are of one account and kind, so this is one scope.
+pub(crate) fn rename(transaction: &mut dyn Transaction, (from, to): (&Key, &Key), id: u64, payload: &[u8]) {
+    transaction.delete(Family::Catalog, &from.0);
+    write(transaction, to, id, payload);
 }
 
 /// Deletes the name, which pointed to `id`, and notes that what is under the id awaits sweeping.
-pub(crate) fn remove(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
-    transaction.delete(Family::Catalog, &scope.0);
-    discard(transaction, scope, id);
+pub(crate) fn remove(transaction: &mut dyn Transaction, name: &Key, id: u64) {
+    transaction.delete(Family::Catalog, &name.0);
+    discard(transaction, name, id);
 }
 
 /// Deletes the name, which pointed to `id`, so that it can be restored. `payload` is what the kind keeps about it.
-pub(crate) fn bury(transaction: &mut dyn Transaction, scope: &Scope, id: u64, payload: &[u8]) {
-    transaction.delete(Family::Catalog, &scope.0);
-    transaction.put(Family::Catalog, &buried_key(scope, id), &encode(id, payload));
+pub(crate) fn bury(transaction: &mut dyn Transaction, name: &Key, id: u64, payload: &[u8]) {
+    transaction.delete(Family::Catalog, &name.0);
+    transaction.put(Family::Catalog, &buried_key(name, id), &encode(id, payload));
 }
 
 /// A deleted name that can be restored.
-pub(crate) fn buried(view: &dyn View, scope: &Scope, id: u64) -> Result<Option<Entry>> {
-    view.get(Family::Catalog, &buried_key(scope, id))?.map(|value| decode(&value)).transpose()
+pub(crate) fn buried(view: &dyn View, name: &Key, id: u64) -> Result<Option<Entry>> {
+    view.get(Family::Catalog, &buried_key(name, id))?.map(|value| decode(&value)).transpose()
 }
 
 /// Takes a deleted name from among those that can be restored.
-pub(crate) fn unearth(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
-    transaction.delete(Family::Catalog, &buried_key(scope, id));
+pub(crate) fn unearth(transaction: &mut dyn Transaction, name: &Key, id: u64) {
+    transaction.delete(Family::Catalog, &buried_key(name, id));
 }
 
 /// Takes away what stands at one of the keys of [`names_of`], a name or a deleted one that could be restored, and leaves what it
-/// held to the sweep. To be run in [`scope_of`] the key.
-pub(crate) fn take_away(transaction: &mut dyn Transaction, key: &Scope) -> Result<()> {
-    let scope = scope_of(key);
+/// held to the sweep.
+pub(crate) fn take_away(transaction: &mut dyn Transaction, key: &Key) -> Result<()> {
     if let Some(entry) = find(transaction, key)? {
         transaction.delete(Family::Catalog, &key.0);
-        discard(transaction, &scope, entry.id);
+        discard(transaction, &name_at(key), entry.id);
     }
     Ok(())
 }
 
-/// The scope of the name, deleted or not, that stands at a key.
-pub(crate) fn scope_of(key: &Scope) -> Scope {
-    let buried = split_buried_key(&key.0).filter(|(scope, _)| name_of(&scope.0).is_some_and(is_name));
-    buried.map_or_else(|| key.clone(), |(scope, _)| scope)
+/// The key of the name, deleted or not, that stands at a key.
+fn name_at(key: &Key) -> Key {
+    let buried = split_buried_key(&key.0).filter(|(name, _)| name_of(&name.0).is_some_and(is_name));
+    buried.map_or_else(|| key.clone(), |(name, _)| name)
 }
 
 /// Whether it is whole: a name has no end within it.
@@ -148,26 +173,26 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The key of a deleted name that can be restored.
-pub(crate) fn buried_key(scope: &Scope, id: u64) -> Vec<u8> {
-    [scope.0.as_ref(), &id.to_be_bytes()].concat()
+pub(crate) fn buried_key(name: &Key, id: u64) -> Vec<u8> {
+    [name.0.as_ref(), &id.to_be_bytes()].concat()
 }
 
-/// The scope and the id of such a key.
-pub(crate) fn split_buried_key(key: &[u8]) -> Option<(Scope, u64)> {
-    let (scope, id) = key.split_last_chunk()?;
-    Some((Scope(Bytes::copy_from_slice(scope)), u64::from_be_bytes(*id)))
+/// The name's key and the id of such a key.
+pub(crate) fn split_buried_key(key: &[u8]) -> Option<(Key, u64)> {
+    let (name, id) = key.split_last_chunk()?;
+    Some((Key(Bytes::copy_from_slice(name)), u64::from_be_bytes(*id)))
 }
 
-/// The name that a scope is of.
-pub(crate) fn name_of(scope: &[u8]) -> Option<&str> {
-    let account_bytes = scope.iter().position(|byte| *byte == END)?;
-    let name = scope.get(account_bytes + 2..)?.strip_suffix(&[END])?;
+/// The name that a key is of.
+pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
+    let account_bytes = key.iter().position(|byte| *byte == END)?;
+    let name = key.get(account_bytes + 2..)?.strip_suffix(&[END])?;
     std::str::from_utf8(name).ok()
 }
 
 /// Notes that what is under `id` awaits sweeping, for a name that has been removed or now points elsewhere.
-pub(crate) fn discard(transaction: &mut dyn Transaction, scope: &Scope, id: u64) {
-    transaction.put(Family::Remains, &remains_key(scope, id), &[VERSION]);
+pub(crate) fn discard(transaction: &mut dyn Transaction, name: &Key, id: u64) {
+    transaction.put(Family::Remains, &remains_key(name, id), &[VERSION]);
 }
 
 /// Visits the names of `account` that begin with `prefix` and come behind `after`, in order, until `visit`
@@ -180,7 +205,7 @@ pub(crate) fn scan(
     after: Option<&str>,
     visit: &mut dyn FnMut(&str, Entry) -> Result<bool>,
 ) -> Result<()> {
-    let after = after.map(|name| behind_all(&scope(account, kind, name).0));
+    let after = after.map(|name| behind_all(&key(account, kind, name).0));
     scan_from(view, account, kind, (prefix, after), &mut |name, entry, buried| {
         if buried { Ok(true) } else { visit(name, entry) }
     })
@@ -216,7 +241,7 @@ pub(crate) fn scan_from(
 }
 
 /// Names of the account, of all kinds, deleted ones that can be restored among them, at most `limit`: their keys.
-pub(crate) fn names_of(view: &dyn View, account: &AccountName, limit: usize) -> Result<Vec<Scope>> {
+pub(crate) fn names_of(view: &dyn View, account: &AccountName, limit: usize) -> Result<Vec<Key>> {
     let mut first = account.as_str().as_bytes().to_vec();
     first.push(END);
     let mut found = Vec::new();
@@ -224,7 +249,7 @@ pub(crate) fn names_of(view: &dyn View, account: &AccountName, limit: usize) -> 
         if found.len() >= limit {
             return Ok(Step::Stop);
         }
-        found.push(Scope(Bytes::copy_from_slice(key)));
+        found.push(Key(Bytes::copy_from_slice(key)));
         Ok(Step::Next)
     })?;
     Ok(found)
@@ -243,9 +268,9 @@ pub(crate) fn remains(view: &dyn View, limit: usize) -> Result<Vec<Remains>> {
     Ok(found)
 }
 
-/// Says that nothing is left under a deleted name's id. To be run in the name's scope.
+/// Says that nothing is left under a deleted name's id. To be run in the scope of the name's key.
 pub(crate) fn forget(transaction: &mut dyn Transaction, remains: &Remains) {
-    transaction.delete(Family::Remains, &remains_key(&remains.scope, remains.id));
+    transaction.delete(Family::Remains, &remains_key(&remains.name, remains.id));
 }
 
 /// How keys of names with this prefix begin.
@@ -265,8 +290,8 @@ fn behind_all(beginning: &[u8]) -> Vec<u8> {
     key
 }
 
-fn remains_key(scope: &Scope, id: u64) -> Vec<u8> {
-    let mut key = scope.0.to_vec();
+fn remains_key(name: &Key, id: u64) -> Vec<u8> {
+    let mut key = name.0.to_vec();
     key.extend_from_slice(&id.to_be_bytes());
     key
 }
@@ -286,12 +311,12 @@ fn decode(value: &[u8]) -> Result<Entry> {
 }
 
 fn decode_remains(key: &[u8]) -> Option<Remains> {
-    let (scope, id) = key.split_last_chunk()?;
-    let account_bytes = scope.iter().position(|byte| *byte == END)?;
-    let kind = Kind::of(*scope.get(account_bytes + 1)?)?;
-    let name = scope.get(account_bytes + 2..)?.strip_suffix(&[END])?;
-    let scope = Scope(Bytes::copy_from_slice(scope));
-    (!name.contains(&END)).then_some(Remains { scope, kind, id: u64::from_be_bytes(*id) })
+    let (key, id) = key.split_last_chunk()?;
+    let account_bytes = key.iter().position(|byte| *byte == END)?;
+    let kind = Kind::of(*key.get(account_bytes + 1)?)?;
+    let text = key.get(account_bytes + 2..)?.strip_suffix(&[END])?;
+    let name = Key(Bytes::copy_from_slice(key));
+    (!text.contains(&END)).then_some(Remains { name, kind, id: u64::from_be_bytes(*id) })
 }
 
 fn damaged() -> EngineError {
@@ -307,36 +332,36 @@ mod tests {
     }
 
     #[test]
-    fn a_name_s_scope_is_no_beginning_of_another_s() {
+    fn a_scope_is_that_of_all_names_of_a_kind_in_an_account_and_of_no_others() {
         let acc = account("acc");
-        let short = scope(&acc, Kind::Container, "abc");
-        for other in [
-            scope(&acc, Kind::Container, "abcd"),
-            scope(&acc, Kind::Queue, "abc"),
-            scope(&account("acc1"), Kind::Container, "abc"),
-        ] {
-            assert!(!other.0.starts_with(&short.0));
+        let scope = key(&acc, Kind::Container, "abc").scope();
+        let same = key(&acc, Kind::Container, "x");
+        assert_eq!(same.scope(), scope);
+        assert_eq!(Key(buried_key(&same, 7).into()).scope(), scope);
+        assert!(remains_key(&same, 7).starts_with(&scope.0));
+        for other in [key(&acc, Kind::Queue, "abc"), key(&account("acc1"), Kind::Container, "abc")] {
+            assert!(!other.0.starts_with(&scope.0) && !scope.0.starts_with(&other.scope().0));
         }
     }
 
     #[test]
     fn names_sort_by_account_and_kind_before_name() {
         let keys = [
-            scope(&account("acc"), Kind::Container, "zzz"),
-            scope(&account("acc"), Kind::Queue, "aaa"),
-            scope(&account("acc1"), Kind::Container, "aaa"),
-            scope(&account("acc1"), Kind::Container, "aaa-b"),
-            scope(&account("acc1"), Kind::Container, "aaa0"),
+            key(&account("acc"), Kind::Container, "zzz"),
+            key(&account("acc"), Kind::Queue, "aaa"),
+            key(&account("acc1"), Kind::Container, "aaa"),
+            key(&account("acc1"), Kind::Container, "aaa-b"),
+            key(&account("acc1"), Kind::Container, "aaa0"),
         ];
-        assert!(keys.iter().map(|scope| &scope.0).is_sorted());
+        assert!(keys.iter().map(|key| &key.0).is_sorted());
     }
 
     #[test]
     fn remains_come_back_as_they_were_noted_and_anything_else_does_not() {
-        let scope = scope(&account("acc"), Kind::Table, "people");
+        let name = key(&account("acc"), Kind::Table, "people");
         for id in [0, 1, u64::MAX] {
-            let back = decode_remains(&remains_key(&scope, id)).unwrap();
-            assert_eq!(back, Remains { scope: scope.clone(), kind: Kind::Table, id });
+            let back = decode_remains(&remains_key(&name, id)).unwrap();
+            assert_eq!(back, Remains { name: name.clone(), kind: Kind::Table, id });
         }
         for other in
             [&b""[..], b"short", b"account\0\x09name\0\0\0\0\0\0\0\0\0", b"account\0\x01name\0\0\0\0\0\0\0"]

@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::secret::Secret;
+use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -99,15 +100,32 @@ impl Clock for SystemClock {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
+/// Ids that are asked of the kernel at once: it takes as long for one as for all of them.
+const IDS_AT_ONCE: usize = 32;
+
+thread_local! {
+    /// Bits that this thread has asked for and not used. Ids only: no secret ever lies here.
+    static UNUSED: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
+}
+
+fn fresh_bits() -> Vec<u128> {
+    let mut bytes = [0; IDS_AT_ONCE * size_of::<u128>()];
+    // The kernel's source fails only where the system call itself is missing or forbidden; an id made
+    // of the clock is then still unique within this process, and no secret is ever made of it.
+    if getrandom::fill(&mut bytes).is_err() {
+        return vec![u128::from(SystemClock.now().ticks())];
+    }
+    bytes.as_chunks().0.iter().copied().map(u128::from_le_bytes).collect()
+}
+
 impl Entropy for SystemEntropy {
     fn bits(&self) -> u128 {
-        let mut bytes = [0; 16];
-        // The kernel's source fails only where the system call itself is missing or forbidden; an id made
-        // of the clock is then still unique within this process, and no secret is ever made of it.
-        if getrandom::fill(&mut bytes).is_err() {
-            return u128::from(SystemClock.now().ticks());
-        }
-        u128::from_le_bytes(bytes)
+        UNUSED.with_borrow_mut(|unused| {
+            if unused.is_empty() {
+                *unused = fresh_bits();
+            }
+            unused.pop().unwrap_or_default()
+        })
     }
 
     fn secret(&self) -> Result<Secret> {

@@ -7,7 +7,8 @@
 //! # Errors are final
 //! An error of a write, a sync or a rename other than "no space" means that the device is done: what the page
 //! cache holds and what the device holds may differ from then on, and a second sync may report success
-//! without having written anything. Callers never retry; they mark the disk and stop writing.
+//! without having written anything. Callers never retry; they mark the disk and stop writing. That no more files may be
+//! open is no such error ([`handles`]).
 
 use bytes::Bytes;
 use std::fmt;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
+pub(crate) mod handles;
 pub mod layout;
 pub mod local;
 

@@ -124,7 +124,9 @@ impl EncryptionScopeStore {
                 keys.push(key.to_vec());
                 Ok(Step::Next)
             })?;
-            keys.iter().for_each(|key| transaction.delete(Family::Access, key));
+            for key in &keys {
+                transaction.delete(Family::Access, key);
+            }
             Ok(())
         };
         meta::commit(&*self.meta, scope(account), None, verb).await

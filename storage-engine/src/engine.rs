@@ -19,8 +19,9 @@ use crate::error::{EngineError, Result};
 use crate::keeper::{Keeper, Tasks};
 use crate::lifecycle::LifecycleStore;
 use crate::lifecycle::walk::LifecycleWalk;
-use crate::meta::MetaStore;
 use crate::meta::rocks::{RocksMeta, RocksOptions};
+use crate::meta::{self, MetaStore};
+use crate::newest::Newest;
 use crate::page::PageStore;
 use crate::page::local::{LocalPages, PageOptions};
 use crate::queue::QueueStore;
@@ -61,6 +62,7 @@ struct Ground {
     chunks: Arc<LocalChunks>,
     pages: Arc<LocalPages>,
     disk: Arc<dyn Disk>,
+    newest: Arc<Newest>,
     closing: AtomicBool,
 }
 
@@ -77,7 +79,7 @@ impl Engine {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", root.display()));
         let disk: Arc<dyn Disk> = Arc::new(LocalDisk::open(root).map_err(named)?);
         layout::open_or_create(&*disk, &*entropy, None)?;
-        let (meta, chunks) = open_floors(&disk, config, Arc::clone(&clock))?;
+        let (meta, chunks, newest) = open_floors(&disk, config, Arc::clone(&clock))?;
         if !take_closed_mark(&*disk)? {
             chunks.sweep();
         }
@@ -93,9 +95,11 @@ impl Engine {
         let (blobs, queues) = (engine.blobs.clone(), engine.queues.clone());
         let (rules, settings) = (engine.lifecycle.clone(), engine.settings.clone());
         let lifecycle = LifecycleWalk::new(rules, blobs.clone(), settings, Arc::clone(&clock));
-        let keeper =
-            Keeper::start(Tasks::new(Arc::<RocksMeta>::clone(&meta), blobs, queues, lifecycle, clock))?;
-        engine.ground = Some(Ground { keeper, meta, chunks, pages, disk, closing: AtomicBool::new(false) });
+        let keeper = Keeper::start(
+            Tasks::new(Arc::<RocksMeta>::clone(&meta), blobs, queues, lifecycle, clock).noting(&newest),
+        )?;
+        let closing = AtomicBool::new(false);
+        engine.ground = Some(Ground { keeper, meta, chunks, pages, disk, newest, closing });
         Ok(engine)
     }
 
@@ -108,13 +112,14 @@ impl Engine {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let settings = SettingsStore::new(Arc::clone(&meta));
+        let lifecycle = LifecycleStore::new(Arc::clone(&meta));
         Self {
-            accounts: AccountStore::new(Arc::clone(&meta), settings.clone()),
+            accounts: AccountStore::new(Arc::clone(&meta), settings.clone(), lifecycle.clone()),
             blobs: BlobStore::new(Arc::clone(&meta), chunks, clock)
                 .with_pages(Arc::clone(&pages), Arc::clone(&entropy)),
             queues: QueueStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
             settings,
-            lifecycle: LifecycleStore::new(Arc::clone(&meta)),
+            lifecycle,
             tables: TableStore::new(Arc::clone(&meta)),
             assignments: AssignmentStore::new(Arc::clone(&meta)),
             encryption_scopes: EncryptionScopeStore::new(Arc::clone(&meta), Arc::clone(&entropy)),
@@ -139,6 +144,8 @@ impl Engine {
         // Before the records, to which it writes its last.
         let pages = ground.pages.close();
         ground.meta.close()?;
+        ground.newest.note(ground.meta.read_now(meta::newest_stamp)?);
+        ground.newest.sync()?;
         ground.chunks.wait_for_reclaim();
         // A floor that has failed has left something behind, which the next opening is to look for.
         ground.chunks.check()?;
@@ -218,7 +225,7 @@ fn open_floors(
     disk: &Arc<dyn Disk>,
     config: &EngineConfig,
     clock: Arc<dyn Clock>,
-) -> Result<(Arc<RocksMeta>, Arc<LocalChunks>)> {
+) -> Result<(Arc<RocksMeta>, Arc<LocalChunks>, Arc<Newest>)> {
     // Set once the chunks are open; no verb runs before that. Weak, or the two would keep each other alive.
     let reclaiming: Arc<OnceLock<Weak<LocalChunks>>> = Arc::default();
     let freed = {
@@ -235,6 +242,8 @@ fn open_floors(
         ..RocksOptions::default()
     };
     let meta = RocksMeta::open(&disk.root().join(META), options, clock, Box::new(freed))?;
+    // Before anything goes by what the records say, and cuts off what they do not name.
+    let newest = Newest::open(&**disk, meta.read_now(meta::newest_stamp)?, config.durability)?;
     let named: NamedChunks = {
         let meta = Arc::downgrade(&meta);
         Arc::new(move |segment| meta.upgrade().ok_or(EngineError::Closed)?.named_chunks(segment))
@@ -250,7 +259,7 @@ fn open_floors(
     let chunks = LocalChunks::open(Arc::clone(disk), &options, named)?;
     // The lock is new, so setting it cannot fail.
     let _ = reclaiming.set(Arc::downgrade(&chunks));
-    Ok((meta, chunks))
+    Ok((meta, chunks, Arc::new(newest)))
 }
 
 fn open_pages(meta: &Arc<RocksMeta>, disk: &Arc<dyn Disk>, config: &EngineConfig) -> Result<Arc<LocalPages>> {

@@ -1,5 +1,6 @@
 //! What is done without anybody asking: sweeping behind deleted names, letting blobs and messages go whose time
-//! is over, noting when blobs were read, and applying the rules of accounts ([`crate::lifecycle`]).
+//! is over, noting when blobs were read and how far the records go ([`crate::newest`]), and applying the rules of accounts
+//! ([`crate::lifecycle`]).
 //!
 //! A loop without input: it looks at what is there, does a bounded part of it in ordinary verbs, and looks
 //! again. Interrupted anywhere, it goes on at the next start.
@@ -8,7 +9,8 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
 use crate::lifecycle::walk::LifecycleWalk;
-use crate::meta::MetaStore;
+use crate::meta::{self, MetaStore, Weight};
+use crate::newest::Newest;
 use crate::queue::QueueStore;
 use crate::sweep::Sweep;
 use crate::wait::wait;
@@ -76,6 +78,7 @@ pub(crate) struct Tasks {
     lifecycle: LifecycleWalk,
     clock: Arc<dyn Clock>,
     sweep: Sweep,
+    newest: Option<Arc<Newest>>,
 }
 
 impl Tasks {
@@ -87,7 +90,20 @@ impl Tasks {
         lifecycle: LifecycleWalk,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { meta, blobs, queues, lifecycle, clock, sweep: Sweep::default() }
+        Self { meta, blobs, queues, lifecycle, clock, sweep: Sweep::default(), newest: None }
+    }
+
+    /// The same, which also notes how far the records go.
+    pub(crate) fn noting(mut self, newest: &Arc<Newest>) -> Self {
+        self.newest = Some(Arc::clone(newest)).filter(|newest| newest.is_kept());
+        self
+    }
+
+    fn note_newest(&self) -> Result<()> {
+        if let Some(newest) = &self.newest {
+            newest.note(wait(meta::read(&*self.meta, Weight::Point, meta::newest_stamp))?);
+        }
+        Ok(())
     }
 
     /// Does some of what there is to do; gives how much it was.
@@ -98,6 +114,7 @@ impl Tasks {
         let noted = wait(self.blobs.write_accessed_once(VERBS_MAX));
         let expired = wait(self.queues.expire_once(self.clock.now()));
         let applied = wait(self.lifecycle.once());
+        self.note_newest()?;
         Ok(swept? + tidied? + noted? + expired? + applied?)
     }
 }

@@ -15,6 +15,7 @@ mod keeper;
 pub mod lifecycle;
 pub mod meta;
 pub mod name;
+mod newest;
 pub mod page;
 pub mod policy;
 pub mod queue;

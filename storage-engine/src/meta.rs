@@ -4,8 +4,8 @@
 //! - **A verb is a pure function** of what it reads, its request and the time it is given. It may be run more
 //!   than once (an optimistic engine runs it again when what it read has changed), so it must not act on
 //!   anything but its transaction.
-//! - **Atomic inside one [`Scope`]**: one blob name, one queue, one partition of a table, one name in the
-//!   catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
+//! - **Atomic inside one [`Scope`]**: one blob name, one queue, one partition of a table, one account's names
+//!   of a kind in the catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
 //!   is committed, but may change before the verb commits. No verb needs more, and no engine underneath is
 //!   asked for more.
 //! - **Indexes are hints.** The families [`Family::Tag`] and [`Family::Due`] sort by something else than scopes, so
@@ -110,8 +110,8 @@ impl Family {
     }
 }
 
-/// The unit of atomicity: the bytes with which all keys of one blob name, queue, partition or catalogue
-/// name begin.
+/// The unit of atomicity: the bytes with which all keys of one blob name, queue, partition, or one account's names of a
+/// kind begin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope(pub Bytes);
 
@@ -230,3 +230,4 @@ mod overlay;
 pub mod record;
 pub mod rocks;
 mod stamp;
+pub(crate) use stamp::newest as newest_stamp;

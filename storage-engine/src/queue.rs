@@ -14,10 +14,10 @@
 
 use crate::blob::Page;
 use crate::catalog::content::{commit_under, find_id, scope_of};
-use crate::catalog::{self, Entry, Kind};
+use crate::catalog::{self, Entry, Key, Kind};
 use crate::clock::{Entropy, Timestamp};
 use crate::error::{EngineError, Result};
-use crate::meta::{self, MetaStore, Scope, Transaction, Weight};
+use crate::meta::{self, MetaStore, Transaction, Weight};
 use crate::name::{AccountName, Metadata, QueueName};
 use crate::policy::{self, StoredPolicy};
 use active::{ActiveQueue, ActiveQueues};
@@ -143,19 +143,18 @@ impl QueueStore {
     /// # Errors
     /// [`EngineError::QueueExists`] if there is one with other metadata.
     pub async fn create(&self, at: &QueueAddress, metadata: Metadata) -> Result<Creation> {
-        let name = name_scope(at);
+        let name = name_key(at);
         let record = QueueRecord { metadata, policies: Vec::new() };
-        let verb = move |transaction: &mut dyn Transaction, scope: &Scope| {
-            let Some(entry) = catalog::find(transaction, scope)? else {
+        let verb = move |transaction: &mut dyn Transaction, name: &Key| {
+            let Some(entry) = catalog::find(transaction, name)? else {
                 let id = transaction.now().ticks();
-                catalog::write(transaction, scope, id, &record.encode());
+                catalog::write(transaction, name, id, &record.encode());
                 return Ok(Creation::Created);
             };
             let same = sorted(&QueueRecord::decode(&entry.payload)?.metadata) == sorted(&record.metadata);
             if same { Ok(Creation::AlreadyThere) } else { Err(EngineError::QueueExists) }
         };
-        let scope = name.clone();
-        meta::commit(&*self.meta, name, None, move |transaction| verb(transaction, &scope)).await
+        meta::commit(&*self.meta, name.scope(), None, move |transaction| verb(transaction, &name)).await
     }
 
     /// Deletes the queue and, in time, its messages. *Delete Queue*.
@@ -164,8 +163,8 @@ impl QueueStore {
     /// [`EngineError::QueueNotFound`].
     pub async fn delete(&self, at: &QueueAddress) -> Result<()> {
         let active = Arc::clone(&self.active);
-        self.change_queue(at, move |transaction, scope, entry| {
-            catalog::remove(transaction, scope, entry.id);
+        self.change_queue(at, move |transaction, name, entry| {
+            catalog::remove(transaction, name, entry.id);
             active.remove(entry.id);
             Ok(())
         })
@@ -190,9 +189,9 @@ impl QueueStore {
     /// # Errors
     /// [`EngineError::QueueNotFound`].
     pub async fn set_metadata(&self, at: &QueueAddress, metadata: Metadata) -> Result<()> {
-        self.change_queue(at, move |transaction, scope, entry| {
+        self.change_queue(at, move |transaction, name, entry| {
             let record = QueueRecord { metadata: metadata.clone(), ..QueueRecord::decode(&entry.payload)? };
-            catalog::write(transaction, scope, entry.id, &record.encode());
+            catalog::write(transaction, name, entry.id, &record.encode());
             Ok(())
         })
         .await
@@ -203,7 +202,7 @@ impl QueueStore {
     /// # Errors
     /// [`EngineError::QueueNotFound`].
     pub async fn policies(&self, at: &QueueAddress) -> Result<Vec<StoredPolicy>> {
-        let name = name_scope(at);
+        let name = name_key(at);
         let read = meta::read(&*self.meta, Weight::Point, move |view| {
             let entry = catalog::find(view, &name)?.ok_or(EngineError::QueueNotFound)?;
             Ok(QueueRecord::decode(&entry.payload)?.policies)
@@ -224,9 +223,9 @@ impl QueueStore {
     /// # Errors
     /// [`EngineError::QueueNotFound`].
     pub async fn set_policies(&self, at: &QueueAddress, policies: Vec<StoredPolicy>) -> Result<()> {
-        self.change_queue(at, move |transaction, scope, entry| {
+        self.change_queue(at, move |transaction, name, entry| {
             let record = QueueRecord { policies: policies.clone(), ..QueueRecord::decode(&entry.payload)? };
-            catalog::write(transaction, scope, entry.id, &record.encode());
+            catalog::write(transaction, name, entry.id, &record.encode());
             Ok(())
         })
         .await
@@ -329,10 +328,10 @@ impl QueueStore {
     /// [`EngineError::QueueNotFound`].
     pub async fn clear(&self, at: &QueueAddress) -> Result<()> {
         let active = Arc::clone(&self.active);
-        self.change_queue(at, move |transaction, scope, entry| {
+        self.change_queue(at, move |transaction, name, entry| {
             let id = transaction.now().ticks();
-            catalog::write(transaction, scope, id, &entry.payload);
-            catalog::discard(transaction, scope, entry.id);
+            catalog::write(transaction, name, id, &entry.payload);
+            catalog::discard(transaction, name, entry.id);
             active.remove(entry.id);
             Ok(())
         })
@@ -361,7 +360,7 @@ impl QueueStore {
         T: Send + 'static,
         F: Fn(&mut dyn Transaction, &Entry, &ActiveQueue) -> Result<T> + Send + Sync + 'static,
     {
-        let name = name_scope(at);
+        let name = name_key(at);
         let verb = Arc::new(verb);
         loop {
             let id = find_id(&*self.meta, &name, EngineError::QueueNotFound).await?;
@@ -389,10 +388,10 @@ impl QueueStore {
     /// Runs a verb on the queue's own record, in the scope of its name.
     async fn change_queue<F>(&self, at: &QueueAddress, verb: F) -> Result<()>
     where
-        F: Fn(&mut dyn Transaction, &Scope, &Entry) -> Result<()> + Send + 'static,
+        F: Fn(&mut dyn Transaction, &Key, &Entry) -> Result<()> + Send + 'static,
     {
-        let scope = name_scope(at);
-        let name = scope.clone();
+        let name = name_key(at);
+        let scope = name.scope();
         let checked = move |transaction: &mut dyn Transaction| {
             let entry = catalog::find(transaction, &name)?.ok_or(EngineError::QueueNotFound)?;
             verb(transaction, &name, &entry)
@@ -410,8 +409,8 @@ enum Needs {
     AllMessages,
 }
 
-fn name_scope(at: &QueueAddress) -> Scope {
-    catalog::scope(&at.account, Kind::Queue, at.queue.as_str())
+fn name_key(at: &QueueAddress) -> Key {
+    catalog::key(&at.account, Kind::Queue, at.queue.as_str())
 }
 
 /// Metadata so that two that say the same are equal: the order in which they were given, and the case of their

@@ -300,14 +300,6 @@ impl SettingsStore {
         cache.of(service).remove(account);
     }
 
-    /// Sets what only an account's owner can set of its blobs.
-    ///
-    /// # Errors
-    /// As [`Self::change`].
-    pub async fn manage_blobs(&self, account: &AccountName, management: BlobManagement) -> Result<()> {
-        self.change(account, Service::Blob, move |settings| settings.blob.management = management).await
-    }
-
     /// Everything of this account has its default again: it goes, and another may come that has its name.
     ///
     /// # Errors

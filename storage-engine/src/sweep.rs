@@ -13,13 +13,18 @@
 //! by itself would walk over the tombstones of all that went before it, again for each of the verbs, on the
 //! thread that all other verbs wait for. Nothing can be missed that way: nothing is added under the id any
 //! more, and where an earlier process stopped, the next one begins at the beginning.
+//!
+//! # What cannot be read
+//! A record that is damaged keeps its scope from being deleted, and nothing else: neither the other scopes under its id
+//! nor what other deletions have left. The note of its id stays, and the next process tries again.
 
 use crate::blob;
-use crate::catalog::{self, Kind, Remains};
-use crate::error::Result;
+use crate::catalog::{self, Key, Kind, Remains};
+use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader, successor};
 use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Weight};
 use crate::wait::wait;
+use std::collections::BTreeSet;
 
 /// Messages or entities that are deleted at a time, at most.
 const RECORDS_MAX: usize = 1000;
@@ -28,6 +33,10 @@ const RECORDS_MAX: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Sweep {
     place: Option<Place>,
+    /// Ids of which something is damaged.
+    damaged: BTreeSet<u64>,
+    /// Those of them of which nothing else is left.
+    passed_over: BTreeSet<u64>,
 }
 
 /// Where to go on.
@@ -77,28 +86,46 @@ impl Sweep {
     /// The store's. What was deleted before stays so; the rest is left to the next call.
     pub fn once(&mut self, meta: &dyn MetaStore, scopes_max: usize) -> Result<usize> {
         // Taken, so that after an error the next call begins at the beginning.
-        let place = self.place.take();
-        let Some(found) = wait(find(meta, place, scopes_max.max(1)))? else { return Ok(0) };
+        let (place, passed_over) = (self.place.take(), self.passed_over.clone());
+        let Some(found) = wait(find(meta, place, passed_over, scopes_max.max(1)))? else { return Ok(0) };
         let Found { remains, portions, place } = found;
         if portions.is_empty() {
-            wait(forget(meta, remains))?;
+            if self.damaged.contains(&remains.id) {
+                self.passed_over.insert(remains.id);
+            } else {
+                wait(forget(meta, remains))?;
+            }
             return Ok(1);
         }
         let count = portions.len();
-        wait(delete(meta, &remains, portions))?;
+        match wait(delete(meta, &remains, portions)) {
+            Err(EngineError::Corrupt { what }) => {
+                tracing::error!(what, "what a deleted name held cannot all be swept");
+                self.damaged.insert(remains.id);
+            }
+            other => other?,
+        }
         self.place = Some(place);
         Ok(count)
     }
 }
 
-async fn find(meta: &dyn MetaStore, place: Option<Place>, scopes_max: usize) -> Result<Option<Found>> {
-    meta::read(meta, Weight::Scan, move |view| next(view, place.as_ref(), scopes_max)).await
+async fn find(
+    meta: &dyn MetaStore,
+    place: Option<Place>,
+    passed_over: BTreeSet<u64>,
+    scopes_max: usize,
+) -> Result<Option<Found>> {
+    meta::read(meta, Weight::Scan, move |view| next(view, place.as_ref(), &passed_over, scopes_max)).await
 }
 
 async fn forget(meta: &dyn MetaStore, remains: Remains) -> Result<()> {
-    let scope = remains.scope.clone();
+    let scope = remains.name.scope();
     let verb = move |transaction: &mut dyn Transaction| {
         catalog::forget(transaction, &remains);
+        if remains.kind == Kind::Container {
+            blob::forget(transaction, &remains.name, remains.id);
+        }
         Ok(())
     };
     meta::commit(meta, scope, None, verb).await
@@ -106,19 +133,30 @@ async fn forget(meta: &dyn MetaStore, remains: Remains) -> Result<()> {
 
 async fn delete(meta: &dyn MetaStore, remains: &Remains, portions: Vec<Portion>) -> Result<()> {
     let submit = |portion: Portion| {
-        let (scope, name, kind) = (portion.scope.clone(), remains.scope.clone(), remains.kind);
+        let (scope, name, kind) = (portion.scope.clone(), remains.name.clone(), remains.kind);
         meta::commit(meta, scope, None, move |transaction| clear(transaction, &name, kind, &portion))
     };
     let verbs: Vec<_> = portions.into_iter().map(submit).collect();
+    let mut outcome = Ok(());
     for verb in verbs {
-        verb.await?;
+        outcome = match (outcome, verb.await) {
+            // That the store has failed matters more than that a record is damaged.
+            (Ok(()) | Err(EngineError::Corrupt { .. }), Err(error)) => Err(error),
+            (outcome, _) => outcome,
+        };
     }
-    Ok(())
+    outcome
 }
 
-/// What is left of the first remains, behind `place` if that is in them.
-fn next(view: &dyn View, place: Option<&Place>, scopes_max: usize) -> Result<Option<Found>> {
-    let Some(remains) = catalog::remains(view, 1)?.pop() else { return Ok(None) };
+/// What is left of the first remains that are not passed over, behind `place` if that is in them.
+fn next(
+    view: &dyn View,
+    place: Option<&Place>,
+    passed_over: &BTreeSet<u64>,
+    scopes_max: usize,
+) -> Result<Option<Found>> {
+    let mut remains = catalog::remains(view, passed_over.len() + 1)?.into_iter();
+    let Some(remains) = remains.find(|remains| !passed_over.contains(&remains.id)) else { return Ok(None) };
     let id = KeyBuilder::new().u64(remains.id).finish();
     let begin = |family| Place { id: remains.id, family, from: id.clone() };
     let mut place = place.filter(|place| place.id == remains.id).cloned().unwrap_or_else(|| begin(0));
@@ -187,7 +225,7 @@ fn scope_of(kind: Kind, key: &[u8]) -> Result<Scope> {
 }
 
 /// Deletes a portion.
-fn clear(transaction: &mut dyn Transaction, name: &Scope, kind: Kind, portion: &Portion) -> Result<()> {
+fn clear(transaction: &mut dyn Transaction, name: &Key, kind: Kind, portion: &Portion) -> Result<()> {
     if kind == Kind::Container {
         return blob::sweep(transaction, name, &portion.scope);
     }
@@ -200,6 +238,7 @@ fn clear(transaction: &mut dyn Transaction, name: &Scope, kind: Kind, portion: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::fixture::Fixture;
     use crate::clock::ManualClock;
     use crate::meta::memory::MemoryMeta;
     use crate::name::AccountName;
@@ -211,8 +250,8 @@ mod tests {
 
     /// Makes a name that holds `records` records, which `key` makes keys of, and deletes it.
     fn deleted(meta: &MemoryMeta, kind: Kind, records: u32, key: fn(u64, u32) -> (Scope, Vec<u8>)) {
-        let name = catalog::scope(&AccountName::parse("account").unwrap(), kind, "name");
-        let id = wait(meta::commit(meta, name.clone(), None, {
+        let name = catalog::key(&AccountName::parse("account").unwrap(), kind, "name");
+        let id = wait(meta::commit(meta, name.scope(), None, {
             let name = name.clone();
             move |transaction| {
                 let id = transaction.now().ticks();
@@ -231,7 +270,7 @@ mod tests {
             wait(meta::commit(meta, scope, None, put)).unwrap();
         }
         let removal = name.clone();
-        wait(meta::commit(meta, name, None, move |transaction| {
+        wait(meta::commit(meta, name.scope(), None, move |transaction| {
             catalog::remove(transaction, &removal, id);
             Ok(())
         }))
@@ -288,7 +327,7 @@ mod tests {
         let place = sweep.place.clone().unwrap();
         let last = message(place.id, 999).1;
         assert_eq!(place.from, [last.as_slice(), &[0]].concat());
-        let found = meta.read_now(|view| next(view, Some(&place), 2)).unwrap().unwrap();
+        let found = meta.read_now(|view| next(view, Some(&place), &BTreeSet::new(), 2)).unwrap().unwrap();
         assert_eq!(found.portions[0].keys[0], message(place.id, 1000).1);
         assert_eq!(found.portions[0].keys.len(), 500);
         while sweep.once(meta.as_ref(), 2).unwrap() > 0 {}
@@ -308,6 +347,55 @@ mod tests {
                 assert!(is_empty(&meta), "a crash at {crash}");
             }
         }
+    }
+
+    #[test]
+    fn a_damaged_record_keeps_nothing_else_from_being_swept() {
+        let store = Fixture::new();
+        for name in ["a", "b", "c"] {
+            store.put(name, store.chunked(b"content", 3)).unwrap();
+        }
+        store.delete_container();
+        store.create_container();
+        store.put("other", store.chunked(b"content", 3)).unwrap();
+        store.delete_container();
+        let (key, value) = damage(&store, b"b\0");
+        let mut sweep = Sweep::default();
+        while sweep.once(store.meta.as_ref(), 1).unwrap() > 0 {}
+        assert_eq!((store.records(Family::Blob), store.records(Family::Remains)), (1, 1));
+        // Should it be readable again, the next process finds it.
+        put(&store, key, value);
+        store.sweep();
+        for family in [Family::Blob, Family::Remains, Family::Chunk, Family::Content] {
+            assert_eq!(store.records(family), 0);
+        }
+        assert!(store.chunks.alive().is_empty());
+    }
+
+    /// Makes the record of a blob unreadable; gives what it was.
+    fn damage(store: &Fixture, name: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let mut found = None;
+        let visited = store.meta.read_now(|view| {
+            view.scan(Family::Blob, &[], None, &mut |key, value| {
+                if key.get(8..).is_some_and(|name_and_state| name_and_state.starts_with(name)) {
+                    found = Some((key.to_vec(), value.to_vec()));
+                }
+                Ok(Step::Next)
+            })
+        });
+        visited.unwrap();
+        let (key, value) = found.unwrap();
+        put(store, key.clone(), vec![0xFF]);
+        (key, value)
+    }
+
+    fn put(store: &Fixture, key: Vec<u8>, value: Vec<u8>) {
+        let scope = scope_of(Kind::Container, &key).unwrap();
+        wait(meta::commit(store.meta.as_ref(), scope, None, move |transaction| {
+            transaction.put(Family::Blob, &key, &value);
+            Ok(())
+        }))
+        .unwrap();
     }
 
     #[test]

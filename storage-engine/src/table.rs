@@ -8,7 +8,7 @@
 
 use crate::blob::Page;
 use crate::catalog::content::{commit_under, find_id};
-use crate::catalog::{self, Entry, Kind};
+use crate::catalog::{self, Entry, Key, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, MetaStore, Scope, Transaction, View, Weight};
@@ -152,9 +152,9 @@ impl TableStore {
     /// # Errors
     /// [`EngineError::TableExists`].
     pub async fn create(&self, at: &TableAddress) -> Result<()> {
-        let scope = name_scope(at);
+        let name = name_key(at);
         let record = TableRecord { name: at.table.as_str().to_owned(), policies: Vec::new() };
-        let (name, payload) = (scope.clone(), record.encode());
+        let (scope, payload) = (name.scope(), record.encode());
         let verb = move |transaction: &mut dyn Transaction| {
             if catalog::find(transaction, &name)?.is_some() {
                 return Err(EngineError::TableExists);
@@ -171,8 +171,8 @@ impl TableStore {
     /// # Errors
     /// [`EngineError::TableNotFound`].
     pub async fn delete(&self, at: &TableAddress) -> Result<()> {
-        let scope = name_scope(at);
-        let name = scope.clone();
+        let name = name_key(at);
+        let scope = name.scope();
         let verb = move |transaction: &mut dyn Transaction| {
             let entry = catalog::find(transaction, &name)?.ok_or(EngineError::TableNotFound)?;
             catalog::remove(transaction, &name, entry.id);
@@ -210,8 +210,8 @@ impl TableStore {
     /// # Errors
     /// [`EngineError::TableNotFound`].
     pub async fn set_policies(&self, at: &TableAddress, policies: Vec<StoredPolicy>) -> Result<()> {
-        let scope = name_scope(at);
-        let name = scope.clone();
+        let name = name_key(at);
+        let scope = name.scope();
         let verb = move |transaction: &mut dyn Transaction| {
             let entry = catalog::find(transaction, &name)?.ok_or(EngineError::TableNotFound)?;
             let record = TableRecord { policies: policies.clone(), ..TableRecord::decode(&entry.payload)? };
@@ -304,7 +304,7 @@ impl TableStore {
         T: Send + 'static,
         F: Fn(&dyn View, Entry) -> Result<T> + Send + 'static,
     {
-        let name = name_scope(at);
+        let name = name_key(at);
         let checked = move |view: &dyn View| {
             inquiry(view, catalog::find(view, &name)?.ok_or(EngineError::TableNotFound)?)
         };
@@ -317,7 +317,7 @@ impl TableStore {
         T: Send + 'static,
         F: Fn(&mut dyn Transaction, u64) -> Result<T> + Send + Sync + 'static,
     {
-        let name = name_scope(at);
+        let name = name_key(at);
         let verb = Arc::new(verb);
         loop {
             let id = find_id(&*self.meta, &name, EngineError::TableNotFound).await?;
@@ -332,8 +332,8 @@ impl TableStore {
     }
 }
 
-fn name_scope(at: &TableAddress) -> Scope {
-    catalog::scope(&at.account, Kind::Table, &at.table.folded())
+fn name_key(at: &TableAddress) -> Key {
+    catalog::key(&at.account, Kind::Table, &at.table.folded())
 }
 
 fn table_name(entry: &Entry) -> Result<TableName> {

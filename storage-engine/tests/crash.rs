@@ -20,49 +20,22 @@
 
 #[path = "crash/case.rs"]
 mod case;
-#[path = "crash/dice.rs"]
+#[path = "support/dice.rs"]
 mod dice;
 #[path = "crash/model.rs"]
 mod model;
 #[path = "crash/store.rs"]
 mod store;
+#[path = "support/trouble.rs"]
+mod trouble;
 #[path = "crash/verb.rs"]
 mod verb;
 
-use case::{Case, Trouble};
 use storage_engine::disk::faulty::Fault;
+use trouble::{Case, Trouble, everywhere};
 
 /// Scenarios that are run by default. Each is some two hundred runs.
 const SEEDS: std::ops::Range<u64> = 0..5;
-
-fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-/// Runs the scenarios with trouble of one kind at every place where it can be.
-fn everywhere(trouble: impl Fn(u64) -> Trouble) {
-    let fault: Option<String> = asked("LINARITE_FAULT");
-    if fault.is_some_and(|fault| fault != trouble(1).name()) {
-        return;
-    }
-    let seeds = asked("LINARITE_SEED").map_or(SEEDS, |seed| seed..seed + 1);
-    for seed in seeds {
-        if let Some(step) = asked("LINARITE_STEP") {
-            Case { seed, trouble: trouble(step) }.run();
-            continue;
-        }
-        let counts = Case { seed, trouble: Trouble::None }.run();
-        let places = match trouble(1) {
-            Trouble::None => 0,
-            Trouble::Disk(..) => counts.steps,
-            Trouble::Commit(..) => counts.commits,
-        };
-        println!("seed {seed}: {places} places for {}", trouble(1).name());
-        for place in 1..=places {
-            Case { seed, trouble: trouble(place) }.run();
-        }
-    }
-}
 
 #[test]
 fn without_trouble_all_is_as_the_model_has_it() {
@@ -73,25 +46,25 @@ fn without_trouble_all_is_as_the_model_has_it() {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_power_goes_at_a_step_of_the_disk() {
-    everywhere(|step| Trouble::Disk(Fault::Crash, step));
+    everywhere(SEEDS, Case::run, |step| Trouble::Disk(Fault::Crash, step));
 }
 
 #[test]
 fn a_disk_that_fails_is_not_written_any_more_and_loses_nothing() {
-    everywhere(|step| Trouble::Disk(Fault::Io, step));
+    everywhere(SEEDS, Case::run, |step| Trouble::Disk(Fault::Io, step));
 }
 
 #[test]
 fn a_full_disk_refuses_and_goes_on() {
-    everywhere(|step| Trouble::Disk(Fault::Full, step));
+    everywhere(SEEDS, Case::run, |step| Trouble::Disk(Fault::Full, step));
 }
 
 #[test]
 fn a_commit_that_survives_a_crash_is_there_as_a_whole() {
-    everywhere(|commit| Trouble::Commit(commit, true));
+    everywhere(SEEDS, Case::run, |commit| Trouble::Commit(commit, true));
 }
 
 #[test]
 fn a_commit_that_a_crash_takes_leaves_nothing() {
-    everywhere(|commit| Trouble::Commit(commit, false));
+    everywhere(SEEDS, Case::run, |commit| Trouble::Commit(commit, false));
 }

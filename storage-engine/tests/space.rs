@@ -12,6 +12,7 @@
 
 use bytes::Bytes;
 use futures_executor::block_on;
+use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -190,7 +191,8 @@ fn noise(bytes: usize, seed: usize) -> Bytes {
     std::iter::repeat_with(next).flatten().take(bytes).collect::<Vec<u8>>().into()
 }
 
-/// Bytes that the file system has given out for the folder, and for what; `logs`: also for the log of records.
+/// Bytes that the file system has given out for the folder, and for what; `logs`: also for the log of records, up to its
+/// end. Behind that `RocksDB` has room for tens of megabytes given out with the first write, and gives it back with the log.
 fn taken(folder: &Path, logs: bool, report: &mut String) -> u64 {
     let mut sum = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -199,10 +201,16 @@ fn taken(folder: &Path, logs: bool, report: &mut String) -> u64 {
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         if metadata.is_dir() {
             sum += taken(&path, logs, report);
-        } else if logs || path.extension().is_none_or(|extension| extension != "log") {
-            report.push_str(&format!("{:>12} {}\n", metadata.blocks() * 512, path.display()));
-            sum += metadata.blocks() * 512;
+            continue;
         }
+        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        if is_log && !logs {
+            continue;
+        }
+        let given_out = metadata.blocks() * 512;
+        let bytes = if is_log { given_out.min(metadata.len()) } else { given_out };
+        let _ = writeln!(report, "{bytes:>12} {}", path.display());
+        sum += bytes;
     }
     sum
 }

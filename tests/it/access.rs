@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// Fields of a service's signature in the order in which version 2020-12-06 signs them; `resource` stands for it.
-const BLOB: &str = "sp st se resource si sip spr sv sr snapshot ses rscc rscd rsce rscl rsct";
+pub(crate) const BLOB: &str = "sp st se resource si sip spr sv sr snapshot ses rscc rscd rsce rscl rsct";
 const QUEUE: &str = "sp st se resource si sip spr sv";
 const TABLE: &str = "sp st se resource si sip spr sv spk srk epk erk";
 const EVER: (&str, &str) = ("se", "2999-01-01T00:00:00Z");
@@ -27,7 +27,7 @@ fn mac(text: &str) -> String {
 }
 
 /// The query of a signature on `resource`, such as `/blob/account/container`.
-fn signature(order: &str, resource: &str, fields: &[(&str, &str)]) -> String {
+pub(crate) fn signature(order: &str, resource: &str, fields: &[(&str, &str)]) -> String {
     let all = [fields, &[EVER, VERSION]].concat();
     let value = |name: &str| all.iter().find(|(given, _)| *given == name).map_or("", |(_, value)| *value);
     let lines = order.split(' ').map(|name| if name == "resource" { resource } else { value(name) });
@@ -38,7 +38,7 @@ fn signature(order: &str, resource: &str, fields: &[(&str, &str)]) -> String {
 }
 
 /// The query of an account's signature.
-fn account_signature(services: &str, types: &str, letters: &str) -> String {
+pub(crate) fn account_signature(services: &str, types: &str, letters: &str) -> String {
     let (until, version) = (EVER.1, VERSION.1);
     let sig = mac(&format!("{ACCOUNT}\n{letters}\n{services}\n{types}\n\n{until}\n\n\n{version}\n\n"));
     format!("ss={services}&srt={types}&sp={letters}&se={until}&sv={version}&sig={}", percent_encoded(&sig))
@@ -58,7 +58,7 @@ pub(crate) fn with(request: Request, signature: &str) -> Request {
 }
 
 #[track_caller]
-fn refused(answer: &Response, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Response, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.text());
 }
 

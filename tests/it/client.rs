@@ -326,7 +326,8 @@ fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     Ok(line.iter().map(|&byte| char::from(byte)).collect::<String>().trim_end().to_owned())
 }
 
-fn read_head(stream: &mut impl BufRead) -> io::Result<Response> {
+/// Reads an answer up to its body.
+pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<Response> {
     loop {
         let line = read_line(stream)?;
         let status = line.split(' ').nth(1).and_then(|text| text.parse().ok());
@@ -348,7 +349,8 @@ fn read_head(stream: &mut impl BufRead) -> io::Result<Response> {
     }
 }
 
-fn read_body(stream: &mut impl BufRead, headers: &[(String, String)]) -> io::Result<Vec<u8>> {
+/// Reads an answer's body, whose length its headers say.
+pub(crate) fn read_body(stream: &mut impl BufRead, headers: &[(String, String)]) -> io::Result<Vec<u8>> {
     let header = |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v);
     let mut body = Vec::new();
     if header("transfer-encoding").is_some() {

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::access::{on_container, with};
 use crate::client::{ACCOUNT, Client, Credentials, KEY, Request, Response, Service, request};
 use crate::node::Node;
-use crate::sign::percent_decoded;
+use crate::random;
+use crate::sign::{iso_date, percent_decoded};
 use crate::token;
 
 /// What the test must find nowhere: names for the reader, and texts.
@@ -35,6 +36,51 @@ fn admin(node: &Node, path: &str) -> Response {
     client.exchange(bytes.as_bytes(), false).expect("an answer")
 }
 
+/// A batch of blobs, one part of which shows a signature and the other a token.
+fn batch(signature: &str, token: &str) -> Request {
+    let part = |query: &str, header: &str| {
+        format!(
+            "--b\r\nContent-Type: application/http\r\nContent-ID: 0\r\n\r\n\
+             DELETE /{ACCOUNT}/kept/b{query} HTTP/1.1\r\n{header}Content-Length: 0\r\n\r\n"
+        )
+    };
+    let authorization = format!("Authorization: Bearer {token}\r\n");
+    let body = part(&format!("?{signature}"), "") + &part("", &authorization) + "--b--\r\n";
+    Request::new("POST", "/?comp=batch").header("content-type", "multipart/mixed; boundary=b").body(body)
+}
+
+/// Requests to queues and tables, whose refusals are documents of other forms, with a secret in them.
+fn telling_others(service: Service, signature: &str, token: &str) -> Vec<Request> {
+    let list = if service == Service::Table { "/Tables" } else { "/?comp=list" };
+    let get = |query: &str| {
+        let joint = if list.contains('?') { '&' } else { '?' };
+        Request::new("GET", &format!("{list}{joint}{query}"))
+    };
+    let plain = || Request::new("GET", list).credentials(Credentials::None);
+    vec![
+        with(Request::new("GET", list), signature),
+        get(signature).credentials(Credentials::WrongKey),
+        get(&format!("$filter=nonsense&{signature}")),
+        get(&format!("timeout=never&{signature}")),
+        plain().header("authorization", &format!("SharedKey {ACCOUNT}:{KEY}")),
+        plain().header("authorization", &format!("SharedKeyLite {ACCOUNT}:{KEY}")),
+        plain().header("authorization", &format!("Bearer {token}A")),
+        plain().header("authorization", &format!("Bearer {KEY}")),
+        plain().header("authorization", &format!("Bearer {token}")).header("x-ms-version", "2016-05-31"),
+    ]
+}
+
+/// The key that the holder of a token is given.
+fn delegated_key(client: &mut Client) -> String {
+    let expiry = iso_date(random::now().as_secs() + 3_600);
+    let body = format!("<KeyInfo><Expiry>{expiry}</Expiry></KeyInfo>");
+    let token = token::of_role("storage-blob-delegator");
+    let request = Request::new("POST", "/?restype=service&comp=userdelegationkey").body(body);
+    let request = request.credentials(Credentials::None).header("authorization", &format!("Bearer {token}"));
+    let answer = client.call(&request).expect(200).text();
+    crate::client::between(&answer, "<Value>", "</Value>").expect("a key")
+}
+
 /// Every request with a secret in it that we could think of.
 fn telling(signature: &str, token: &str, content_key: &str) -> Vec<Request> {
     let source = format!("http://127.0.0.1:1/{ACCOUNT}/kept/b?{signature}");
@@ -55,6 +101,7 @@ fn telling(signature: &str, token: &str, content_key: &str) -> Vec<Request> {
         header(put(), "authorization", &format!("Bearer {token}")),
         header(get(), "authorization", &format!("Bearer {token}A")),
         header(get(), "authorization", &format!("SharedKey {token}:{token}")),
+        batch(signature, token),
     ];
     for credentials in [Credentials::Right, Credentials::WrongKey, Credentials::None] {
         let with = |request: Request, headers: &[(&str, &str)]| {
@@ -102,6 +149,10 @@ fn secrets_are_nowhere_but_where_they_were_sent_to() {
     let another = crate::client::between(&shown, "AccountKey=", ";").unwrap_or_default();
     assert!(another.len() > 40, "{shown}");
     let sent = signature_of(&signature);
+    let pass =
+        std::fs::read_to_string(node.folder().join("server/admin.json")).expect("the administrator's pass");
+    let pass: serde_json::Value = serde_json::from_str(&pass).expect("JSON");
+    let administrator = pass["token"].as_str().expect("a token in the pass").to_owned();
     let secrets = Secrets(vec![
         ("a signature", percent_decoded(&sent)),
         ("a signature as it was sent", sent),
@@ -109,7 +160,10 @@ fn secrets_are_nowhere_but_where_they_were_sent_to() {
         ("a content's key", content_key.clone()),
         ("the account's key", KEY.to_owned()),
         ("another account's key", another),
+        ("a delegated key", delegated_key(&mut client)),
+        ("the administrator's token", administrator),
     ]);
+    assert!(secrets.0.iter().all(|(_, secret)| secret.len() > 20), "what is short is found anywhere");
 
     let mut refusals = 0;
     for request in telling(&signature, &token, &content_key) {
@@ -120,10 +174,25 @@ fn secrets_are_nowhere_but_where_they_were_sent_to() {
         refusals += usize::from(answer.status >= 400);
     }
     assert!(refusals > 20, "most of these are refused: {refusals}");
+    let mut others = 0;
+    for service in [Service::Queue, Service::Table] {
+        let mut client = Client::new(&node, service);
+        for request in telling_others(service, &signature, &token) {
+            let answer = client.call(&request);
+            client.disconnect();
+            others += usize::from(answer.status >= 400);
+            secrets.are_not_in(&format!("the answer to {request:?}"), &answer.text());
+            secrets.are_not_in("headers", &format!("{:?}", answer.headers));
+        }
+    }
+    assert!(others > 12, "most of these are refused: {others}");
     secrets.are_not_in("metrics", &admin(&node, "/metrics").text());
     secrets.are_not_in("what a stranger is told of accounts", &admin(&node, "/accounts").text());
     secrets.are_not_in("the list of accounts", &node.succeeds(&["account", "list"]));
     secrets.are_not_in("the list of roles", &node.succeeds(&["role", "list"]));
+    let health = admin(&node, "/healthz");
+    secrets.are_not_in("what is said of health", &health.text());
+    secrets.are_not_in("a mistaken command", &node.fails(&["account", "create", "x", "--use-key", KEY]));
     node.stop();
     assert!(node.logged("GetBlob") > 3, "the log was read");
     for (name, secret) in &secrets.0 {

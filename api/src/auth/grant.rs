@@ -238,11 +238,12 @@ mod tests {
             |scope: Scope, service, url: &str| scope.covers(&testing::head(service, "GET", url, &[]));
         let (blob, queue, table) = (ServiceKind::Blob, ServiceKind::Queue, ServiceKind::Table);
         let container = || Scope::Container("con".into());
-        assert!(covers(container(), blob, "/acc/con") && covers(container(), blob, "/acc/con/a/b"));
-        assert!(!covers(container(), blob, "/acc/other/a") && !covers(container(), blob, "/acc"));
+        assert!(covers(container(), blob, "/acc/con?restype=container"));
+        assert!(covers(container(), blob, "/acc/con/a/b") && !covers(container(), blob, "/acc/other/a"));
+        assert!(!covers(container(), blob, "/acc") && !covers(container(), blob, "/acc/con"), "of $root");
         let one = || Scope::Blob("con".into(), "a".into());
         assert!(covers(one(), blob, "/acc/con/a?snapshot=1") && !covers(one(), blob, "/acc/con/ab"));
-        assert!(!covers(one(), blob, "/acc/con"));
+        assert!(!covers(one(), blob, "/acc/con?restype=container"));
         let past = || Scope::Past("con".into(), "a".into(), "snapshot", "1".into());
         assert!(covers(past(), blob, "/acc/con/a?snapshot=1") && !covers(past(), blob, "/acc/con/a"));
         assert!(!covers(past(), blob, "/acc/con/a?snapshot=2"));

@@ -16,7 +16,7 @@ use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::header;
 use crate::operation::{Access, Asked};
-use crate::target::{Level, ServiceKind};
+use crate::target::{Level, Resource, ServiceKind};
 use std::fmt;
 use std::sync::Arc;
 use storage_engine::blob::PublicAccess;
@@ -229,17 +229,27 @@ fn creates(asked: Asked) -> bool {
 }
 
 fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), StorageError> {
-    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(*name));
+    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(name));
     let more = more.map(|(.., access)| Asked { method: "PUT", level: Level::Blob, access: *access, ..asked });
-    let allows = |roles: &Arc<dyn Roles>| {
-        std::iter::once(asked)
-            .chain(more)
-            .all(|asked| roles.allows(identity, &head.account, asked, &head.target.resource))
+    let own = std::iter::once(asked).chain(more).map(|asked| (asked, &head.target.resource));
+    let source = renamed(asked, head)?;
+    let mut all = own.chain(source.iter().map(|source| (asked, source)));
+    let mut allows = |roles: &Arc<dyn Roles>| {
+        all.all(|(asked, resource)| roles.allows(identity, &head.account, asked, resource))
     };
-    if head.caller.roles.as_ref().is_some_and(allows) {
+    if head.caller.roles.as_ref().is_some_and(&mut allows) {
         return Ok(());
     }
     Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))
+}
+
+/// The container that the request gives its address as a name: the right to that name must not be a way to any other's content.
+fn renamed(asked: Asked, head: &Head) -> Result<Option<Resource>, StorageError> {
+    if (asked.service, asked.level, asked.comp) != (Blob, Level::Container, Some("rename")) {
+        return Ok(None);
+    }
+    let source = head.text(header::X_MS_SOURCE_CONTAINER_NAME)?;
+    Ok(source.map(|name| Resource::Container(name.to_owned())))
 }
 
 fn check_anonymous(asked: Asked, head: &Head, public: PublicAccess) -> Result<(), StorageError> {
@@ -277,7 +287,7 @@ fn check_grant(asked: Asked, head: &Head, grant: &Grant) -> Result<(), StorageEr
     if sets.is_empty() || !grant.scope.covers(head) {
         return refuse(ErrorCode::AuthorizationFailure);
     }
-    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(*name));
+    let more = HEADER_RIGHTS.iter().filter(|(name, ..)| head.headers.contains_key(name));
     let more_held = |(_, letters, _): &(&str, &str, Access)| grant.letters.contains(Letters::of(letters));
     if !Requirement::held(sets, grant.letters) || !more.clone().all(more_held) {
         return refuse(ErrorCode::AuthorizationPermissionMismatch);

@@ -173,6 +173,14 @@ pub fn verify(
     })
 }
 
+/// The key that the user was given whose signature is in the address: for whoever signs in order to try what lies behind.
+///
+/// # Errors
+/// As for fields that cannot be read.
+pub(crate) fn delegated_key(head: &Head, keys: &DelegationKeys) -> Result<Vec<u8>, StorageError> {
+    Fields::of(head).map(|fields| delegation::signing_key(head, &fields, keys))
+}
+
 fn check_signature(texts: &[String], signature: &str, keys: &AccountKeys) -> Result<(), StorageError> {
     let Ok(given) = STANDARD.decode(signature) else {
         return Err(failed("The signature is not Base64."));

@@ -108,7 +108,7 @@ fn refuse_demanded_scope(head: &Head) -> Result<(), StorageError> {
 }
 
 fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(**name)) {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
         Some(name) => Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name)),
         None => Ok(()),
     }
@@ -152,7 +152,8 @@ mod tests {
         assert_eq!((at.container.as_str(), at.blob.as_str()), ("$root", "a b/é"));
         assert_eq!(blob_code("/dev/Upper/b", &[]), Some(ErrorCode::InvalidResourceName));
         assert_eq!(blob_code("/dev/con/%01", &[]), Some(ErrorCode::InvalidUri));
-        let container = container(&testing::head(ServiceKind::Blob, "PUT", "/dev/con", &[])).unwrap();
+        let container =
+            container(&testing::head(ServiceKind::Blob, "PUT", "/dev/con?restype=container", &[])).unwrap();
         assert_eq!(container.container.as_str(), "con");
     }
 

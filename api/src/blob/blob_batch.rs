@@ -150,6 +150,7 @@ impl Part {
         });
         reply::set(&mut response, header::X_MS_REQUEST_ID, common.id);
         reply::set(&mut response, header::X_MS_VERSION, common.version);
+        reply::set(&mut response, header::SERVER, ServiceKind::Blob.server());
         if let Some(id) = self.client_request_id.filter(|id| id.to_str().is_ok()) {
             response.headers_mut().insert(header::X_MS_CLIENT_REQUEST_ID, id);
         }

@@ -6,7 +6,6 @@
 //!
 //! A copy of a block blob has all bytes and not the blocks of its source: the list of committed blocks of a copy is empty.
 
-use crate::auth::Gate;
 use crate::blob::headers;
 use crate::blob::source::Source;
 use crate::body::Body;
@@ -39,9 +38,7 @@ pub(super) use put_page_from_url::PutPageFromUrl;
 /// What copies need besides the store.
 #[derive(Clone)]
 pub(crate) struct Copying {
-    /// Who may read a source of our own.
-    pub(crate) gate: Arc<Gate>,
-    /// All other sources.
+    /// Sources on other servers.
     pub(crate) sources: Arc<dyn Sources>,
     /// Ids of copies.
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -78,6 +75,17 @@ impl TagOption {
             },
             Some(other) => Err(StorageError::invalid_header(name, other)),
         }
+    }
+}
+
+/// Refuses headers that ask for something that another kind of copy does. What they ask for must not be taken for done.
+///
+/// # Errors
+/// `UnsupportedHeader`.
+fn refuse_unheeded(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
+    match names.iter().find(|name| head.headers.contains_key(name)) {
+        Some(name) => Err(StorageError::new(ErrorCode::UnsupportedHeader).with("HeaderName", *name)),
+        None => Ok(()),
     }
 }
 

@@ -6,7 +6,9 @@ use crate::body::Body;
 use crate::checksum::md5_header;
 use crate::error::StorageError;
 use crate::head::Head;
+use crate::header::answer;
 use crate::{checksum, etag, header, time};
+use http::header::IntoHeaderName;
 use http::{HeaderMap, HeaderValue, Response};
 use storage_engine::blob::{ContentHeaders, PublicAccess, Stamp};
 use storage_engine::clock::Timestamp;
@@ -17,14 +19,14 @@ pub(super) use properties::{copy_word, kind_name, lease_words, set_lease, set_po
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
 /// Sets a header. A value that no header can have is left out.
-pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+pub(super) fn set(headers: &mut HeaderMap, name: impl IntoHeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
 /// Sets a header, unless the value is empty.
-pub(super) fn set_some(headers: &mut HeaderMap, name: &'static str, value: &str) {
+pub(super) fn set_some(headers: &mut HeaderMap, name: impl IntoHeaderName, value: &str) {
     if !value.is_empty() {
         set(headers, name, value);
     }
@@ -45,20 +47,20 @@ pub(super) fn stamped(stamp: Stamp) -> Response<Body> {
 /// An XML document as an answer.
 pub(super) fn document(xml: String) -> Response<Body> {
     let mut response = Response::new(Body::full(xml));
-    set(response.headers_mut(), header::CONTENT_TYPE, "application/xml");
+    set(response.headers_mut(), answer::CONTENT_TYPE, "application/xml");
     response
 }
 
 /// `ETag` and `Last-Modified`.
 pub(super) fn set_stamp(headers: &mut HeaderMap, stamp: Stamp) {
-    set(headers, header::ETAG, &etag::quoted(stamp.etag));
-    set(headers, header::LAST_MODIFIED, &time::rfc1123(stamp.modified));
+    set(headers, answer::ETAG, &etag::quoted(stamp.etag));
+    set(headers, answer::LAST_MODIFIED, &time::rfc1123(stamp.modified));
 }
 
 /// What a write of content or metadata says of the encryption, unless it knows of one
 /// ([`encryption::set`](crate::encryption::set)).
 pub(super) fn set_written_encrypted(headers: &mut HeaderMap) {
-    set(headers, header::X_MS_REQUEST_SERVER_ENCRYPTED, "false");
+    set(headers, answer::X_MS_REQUEST_SERVER_ENCRYPTED, "false");
 }
 
 /// An answer to a write of content or metadata: the version that it made, also by its id.
@@ -72,7 +74,7 @@ pub(super) fn written(stamp: Stamp) -> Response<Body> {
 /// The id of a version, if there is one.
 pub(super) fn set_version_id(headers: &mut HeaderMap, version: Option<Timestamp>) {
     if let Some(version) = version {
-        set(headers, header::X_MS_VERSION_ID, &time::iso8601(version));
+        set(headers, answer::X_MS_VERSION_ID, &time::iso8601(version));
     }
 }
 
@@ -80,8 +82,8 @@ pub(super) fn set_version_id(headers: &mut HeaderMap, version: Option<Timestamp>
 pub(super) fn set_public_access(headers: &mut HeaderMap, access: PublicAccess) {
     match access {
         PublicAccess::None => {}
-        PublicAccess::Blob => set(headers, header::X_MS_BLOB_PUBLIC_ACCESS, "blob"),
-        PublicAccess::Container => set(headers, header::X_MS_BLOB_PUBLIC_ACCESS, "container"),
+        PublicAccess::Blob => set(headers, answer::X_MS_BLOB_PUBLIC_ACCESS, "blob"),
+        PublicAccess::Container => set(headers, answer::X_MS_BLOB_PUBLIC_ACCESS, "container"),
     }
 }
 
@@ -99,7 +101,7 @@ pub(super) fn public_access(head: &Head) -> Result<PublicAccess, StorageError> {
 }
 
 /// Sets an MD5, if there is one.
-pub(super) fn set_md5(headers: &mut HeaderMap, name: &'static str, md5: Option<checksum::Md5Sum>) {
+pub(super) fn set_md5(headers: &mut HeaderMap, name: impl IntoHeaderName, md5: Option<checksum::Md5Sum>) {
     if let Some(md5) = md5 {
         set(headers, name, &checksum::md5_text(md5));
     }

@@ -1,10 +1,7 @@
 //! The map of the Blob service: one line, one logged operation.
 
 use super::BlobService;
-use super::account::{
-    GetAccountInformation, GetBlobServiceProperties, GetBlobServiceStats, GetUserDelegationKey,
-    ListContainers, PreflightBlobRequest, SetBlobServiceProperties,
-};
+use super::account::{GetAccountInformation, ListContainers};
 use super::append::{AppendBlobSeal, AppendBlock, PutAppendBlob};
 use super::blob::{
     DeleteBlob, DeleteImmutabilityPolicy, GetBlob, GetBlobMetadata, GetBlobProperties, GetBlobTags,
@@ -15,7 +12,7 @@ use super::blob_batch::{BATCH_BYTES_MAX, BlobBatch};
 use super::block::{GetBlockList, PutBlock, PutBlockList};
 use super::container::{
     CreateContainer, DeleteContainer, GetContainerAcl, GetContainerMetadata, GetContainerProperties,
-    LeaseContainer, ListBlobs, RestoreContainer, SetContainerAcl, SetContainerMetadata,
+    LeaseContainer, ListBlobs, RenameContainer, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
 use super::copy::{
     AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
@@ -30,23 +27,30 @@ use crate::content::{APPEND_BYTES_MAX, BLOB_BYTES_MAX, BLOCK_BYTES_MAX, PAGES_BY
 use crate::header;
 use crate::operation::Guard::{Has, HasQuery, Is, IsNot, Lacks, LacksQuery};
 use crate::operation::{Access, Guard, Row};
-use crate::service::DOCUMENT_BYTES_MAX;
+use crate::service::{
+    DOCUMENT_BYTES_MAX, GetServiceProperties, GetServiceStats, GetUserDelegationKey, KEY_INFO_BYTES_MAX,
+    PreflightRequest, SetServiceProperties,
+};
 use crate::structured::FRAMING_BYTES_MAX;
 use crate::target::Level;
 
 /// A list of 50,000 ids of 64 bytes, each in its tags on a line of its own.
 const BLOCK_LIST_BYTES_MAX: u64 = 8 << 20;
 
-/// What a delegation key is asked for.
-const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
-
 /// Past states are never changed so: what is addressed is the blob as it is.
 const CURRENT: &[Guard] = &[LacksQuery("snapshot"), LacksQuery("versionid")];
+
+/// As [`CURRENT`], with what else must hold.
+macro_rules! current {
+    ($($guard:expr),+ $(,)?) => {
+        &[LacksQuery("snapshot"), LacksQuery("versionid"), $($guard),+]
+    };
+}
 
 /// The action of a lease, on the blob as it is.
 macro_rules! leases {
     ($action:literal) => {
-        &[LacksQuery("snapshot"), LacksQuery("versionid"), Is(header::X_MS_LEASE_ACTION, $action)]
+        current![Is(header::X_MS_LEASE_ACTION, $action)]
     };
 }
 
@@ -54,13 +58,13 @@ macro_rules! leases {
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListContainers>("ListContainers", "GET", Level::Service, Access::List, 200).comp("list"),
-    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
+    Row::new::<GetUserDelegationKey<BlobService>>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200)
         .restype("service")
         .comp("userdelegationkey")
         .body(BodyKind::Whole(KEY_INFO_BYTES_MAX)),
-    Row::new::<SetBlobServiceProperties>("SetBlobServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
-    Row::new::<GetBlobServiceProperties>("GetBlobServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
-    Row::new::<GetBlobServiceStats>("GetBlobServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<SetServiceProperties<BlobService>>("SetBlobServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
+    Row::new::<GetServiceProperties<BlobService>>("GetBlobServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetServiceStats<BlobService>>("GetBlobServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Service, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "HEAD", Level::Service, Access::Known, 200).restype("account").comp("properties"),
     Row::new::<GetAccountInformation>("GetAccountInformation", "GET", Level::Container, Access::Known, 200).restype("account").comp("properties"),
@@ -73,10 +77,10 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<BlobBatch>("BlobBatch", "POST", Level::Container, Access::Batch, 202).restype("container").comp("batch").body(BodyKind::Whole(BATCH_BYTES_MAX)),
     Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Service, Access::Filter, 200).comp("blobs"),
     Row::new::<FindBlobsByTags>("FindBlobsByTags", "GET", Level::Container, Access::Filter, 200).restype("container").comp("blobs"),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
-    Row::new::<PreflightBlobRequest>("PreflightBlobRequest", "OPTIONS", Level::Website, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Container, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Blob, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<BlobService>>("PreflightBlobRequest", "OPTIONS", Level::Website, Access::Open, 200).any_query(),
     Row::new::<GetWebContent>("GetWebContent", "GET", Level::Website, Access::Open, 200).any_query(),
     Row::new::<GetWebContent>("GetWebContent", "HEAD", Level::Website, Access::Open, 200).any_query(),
 
@@ -91,6 +95,7 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<SetContainerAcl>("SetContainerAcl", "PUT", Level::Container, Access::Policies, 200).restype("container").comp("acl").body(BodyKind::Whole(DOCUMENT_BYTES_MAX)),
     Row::new::<DeleteContainer>("DeleteContainer", "DELETE", Level::Container, Access::Delete, 202).restype("container"),
     Row::new::<RestoreContainer>("RestoreContainer", "PUT", Level::Container, Access::Write, 201).restype("container").comp("undelete"),
+    Row::new::<RenameContainer>("RenameContainer", "PUT", Level::Container, Access::Write, 200).restype("container").comp("rename"),
     Row::new::<LeaseContainer<Acquire>>("AcquireContainerLease", "PUT", Level::Container, Access::Write, 201).restype("container").comp("lease").when(leases!("acquire")),
     Row::new::<LeaseContainer<Renew>>("RenewContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("renew")),
     Row::new::<LeaseContainer<Change>>("ChangeContainerLease", "PUT", Level::Container, Access::Write, 200).restype("container").comp("lease").when(leases!("change")),
@@ -99,15 +104,15 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<ListBlobs>("ListBlobs", "GET", Level::Container, Access::List, 200).restype("container").comp("list"),
 
     Row::new::<PutBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[
+        .when(current![
             Lacks(header::X_MS_COPY_SOURCE),
             Is(header::X_MS_BLOB_TYPE, "BlockBlob"),
         ])
         .body(BodyKind::Stream(BLOB_BYTES_MAX + FRAMING_BYTES_MAX)),
     Row::new::<PutAppendBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "AppendBlob")]),
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "AppendBlob")]),
     Row::new::<PutPageBlob>("PutBlob", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "PageBlob")]),
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "PageBlob")]),
     Row::new::<GetBlob>("GetBlob", "GET", Level::Blob, Access::Read, 200),
     Row::new::<GetBlobProperties>("GetBlobProperties", "HEAD", Level::Blob, Access::Read, 200),
     Row::new::<GetBlobMetadata>("GetBlobMetadata", "GET", Level::Blob, Access::Read, 200).comp("metadata"),
@@ -143,26 +148,27 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
 
     Row::new::<PutBlock>("PutBlock", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .when(current![Lacks(header::X_MS_COPY_SOURCE)])
         .body(BodyKind::Stream(BLOCK_BYTES_MAX + FRAMING_BYTES_MAX)),
     Row::new::<PutBlockList>("PutBlockList", "PUT", Level::Blob, Access::Write, 201)
         .comp("blocklist")
+        .when(CURRENT)
         .body(BodyKind::Whole(BLOCK_LIST_BYTES_MAX)),
     Row::new::<GetBlockList>("GetBlockList", "GET", Level::Blob, Access::Read, 200).comp("blocklist"),
 
     Row::new::<AppendBlock>("AppendBlock", "PUT", Level::Blob, Access::Append, 201)
         .comp("appendblock")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE)])
+        .when(current![Lacks(header::X_MS_COPY_SOURCE)])
         .body(BodyKind::Stream(APPEND_BYTES_MAX + FRAMING_BYTES_MAX)),
-    Row::new::<AppendBlobSeal>("AppendBlobSeal", "PUT", Level::Blob, Access::Write, 200).comp("seal"),
+    Row::new::<AppendBlobSeal>("AppendBlobSeal", "PUT", Level::Blob, Access::Write, 200).comp("seal").when(CURRENT),
 
     Row::new::<PutPage>("PutPage", "PUT", Level::Blob, Access::Write, 201)
         .comp("page")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")])
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")])
         .body(BodyKind::Stream(PAGES_BYTES_MAX + FRAMING_BYTES_MAX)),
     Row::new::<ClearPage>("ClearPage", "PUT", Level::Blob, Access::Write, 201)
         .comp("page")
-        .when(&[Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "clear")]),
+        .when(current![Lacks(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "clear")]),
     Row::new::<GetPageRanges>("GetPageRanges", "GET", Level::Blob, Access::Read, 200)
         .comp("pagelist")
         .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Lacks(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
@@ -174,31 +180,31 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
         .when(&[LacksQuery("versionid"), LacksQuery("prevsnapshot"), Has(header::X_MS_PREVIOUS_SNAPSHOT_URL)]),
 
     Row::new::<CopyBlob>("CopyBlob", "PUT", Level::Blob, Access::Create, 202)
-        .when(&[
+        .when(current![
             Has(header::X_MS_COPY_SOURCE),
             IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
             IsNot(header::X_MS_REQUIRES_SYNC, "true"),
         ]),
     Row::new::<CopyBlobFromUrl>("CopyBlobFromUrl", "PUT", Level::Blob, Access::Create, 202)
-        .when(&[
+        .when(current![
             Has(header::X_MS_COPY_SOURCE),
             IsNot(header::X_MS_BLOB_TYPE, "BlockBlob"),
             Is(header::X_MS_REQUIRES_SYNC, "true"),
         ]),
     Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
         .comp("copy")
-        .when(&[Is(header::X_MS_COPY_ACTION, "abort")]),
+        .when(current![Is(header::X_MS_COPY_ACTION, "abort")]),
     Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
-        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
+        .when(current![Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
     Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)
         .comp("block")
-        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+        .when(current![Has(header::X_MS_COPY_SOURCE)]),
     Row::new::<AppendBlockFromUrl>("AppendBlockFromUrl", "PUT", Level::Blob, Access::Append, 201)
         .comp("appendblock")
-        .when(&[Has(header::X_MS_COPY_SOURCE)]),
+        .when(current![Has(header::X_MS_COPY_SOURCE)]),
     Row::new::<PutPageFromUrl>("PutPageFromUrl", "PUT", Level::Blob, Access::Write, 201)
         .comp("page")
-        .when(&[Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
+        .when(current![Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_PAGE_WRITE, "update")]),
 ];
 
 #[cfg(test)]

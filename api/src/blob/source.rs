@@ -101,7 +101,7 @@ impl SourceRequest {
     /// # Errors
     /// `InvalidHeaderValue` for what is no address of the web; `NotImplemented` for a source under a key of the client's.
     pub(super) fn decode(head: &Head) -> Result<Self, StorageError> {
-        if let Some(name) = SOURCE_KEYS.iter().find(|name| head.headers.contains_key(**name)) {
+        if let Some(name) = SOURCE_KEYS.iter().find(|name| head.headers.contains_key(name)) {
             return Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name));
         }
         let text = head.required(header::X_MS_COPY_SOURCE)?;
@@ -233,7 +233,7 @@ impl SourceRequest {
         if asks_more || !blob {
             return Err(StorageError::new(ErrorCode::InvalidUri));
         }
-        let gate = &service.copying.gate;
+        let gate = &service.gate;
         head.caller = match self.lender_for(&head) {
             Some(caller) => caller,
             None => gate.enter(&head, Some(asked(Access::Read, None))).await?,

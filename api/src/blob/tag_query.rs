@@ -46,15 +46,15 @@ pub(super) fn parse(text: &str, containers: bool) -> Result<TagQuery, StorageErr
     loop {
         let comparison = Comparison::take(&mut rest).map_err(refuse)?;
         if comparison.name == "@container" && !comparison.quoted {
-            if !containers || container.is_some() || comparison.comparison != TagComparison::Equal {
+            if !containers || container.is_some() || comparison.operator != TagComparison::Equal {
                 return Err(refuse("A container is named once, by '=', and not in a container."));
             }
             let name = ContainerName::parse(&comparison.value);
             container = Some(name.map_err(|_| refuse("The container's name is none."))?);
         } else {
             names.insert(comparison.name.clone());
-            let Comparison { name: key, comparison, value, .. } = comparison;
-            let one = TagExpression::Compare { key, comparison, value };
+            let Comparison { name: key, operator, value, .. } = comparison;
+            let one = TagExpression::Compare { key, comparison: operator, value };
             expression = Some(match expression {
                 None => one,
                 Some(before) => TagExpression::And(Box::new(before), Box::new(one)),
@@ -73,7 +73,7 @@ pub(super) fn parse(text: &str, containers: bool) -> Result<TagQuery, StorageErr
 struct Comparison {
     name: String,
     quoted: bool,
-    comparison: TagComparison,
+    operator: TagComparison,
     value: String,
 }
 
@@ -88,13 +88,13 @@ impl Comparison {
             return Err("The name of a tag is expected.");
         }
         *rest = rest.trim_start();
-        let comparison = take_operator(rest).ok_or("An operator is expected: =, >, >=, < or <=.")?;
+        let operator = take_operator(rest).ok_or("An operator is expected: =, >, >=, < or <=.")?;
         *rest = rest.trim_start();
         let value = take_quoted(rest, '\'')?;
         if !value.chars().all(is_permitted) {
             return Err("The value is none that a tag can have.");
         }
-        Ok(Self { name, quoted, comparison, value })
+        Ok(Self { name, quoted, operator, value })
     }
 }
 

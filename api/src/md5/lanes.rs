@@ -86,6 +86,19 @@ struct Waiting {
     open: bool,
 }
 
+impl Waiting {
+    /// Whether threads that are awake have a lane for every stream that waits. Each of them looks before it sleeps.
+    fn has_lanes_for_all(&self) -> bool {
+        self.lanes.len() <= self.free.iter().sum()
+    }
+
+    fn set_free(&mut self, index: usize, lanes: usize) {
+        if let Some(free) = self.free.get_mut(index) {
+            *free = lanes;
+        }
+    }
+}
+
 impl Line {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -96,7 +109,7 @@ impl Line {
         let mut waiting = self.waiting();
         if waiting.open {
             waiting.lanes.push_back(lane);
-            let enough = waiting.lanes.len() <= waiting.free.iter().sum();
+            let enough = waiting.has_lanes_for_all();
             drop(waiting);
             if !enough {
                 self.arrived.notify_one();
@@ -117,13 +130,15 @@ impl Line {
             if !waiting.open {
                 return false;
             }
-            let taken = (LANES - lanes.len()).min(waiting.lanes.len());
-            lanes.extend(waiting.lanes.drain(..taken));
-            let free = if lanes.is_empty() { 0 } else { LANES - lanes.len() };
-            if let Some(of_this_thread) = waiting.free.get_mut(index) {
-                *of_this_thread = free;
+            let idle = lanes.is_empty();
+            if idle {
+                waiting.set_free(index, 0);
             }
-            if !lanes.is_empty() {
+            // One that has just started, or woke for nothing, leaves to the others what they look for next.
+            if !idle || !waiting.has_lanes_for_all() {
+                let taken = (LANES - lanes.len()).min(waiting.lanes.len());
+                lanes.extend(waiting.lanes.drain(..taken));
+                waiting.set_free(index, LANES - lanes.len());
                 return true;
             }
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@
 use super::SubRequest;
 use crate::auth::Caller;
 use crate::error::StorageError;
-use crate::head::{Head, hide_secrets, meant_method};
+use crate::head::{Head, Headers, hide_secrets, meant_method};
 use crate::header;
 use crate::odata::invalid;
 use crate::query::Query;
@@ -17,7 +17,9 @@ use crate::target::Target;
 pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
     let (path, query) = path_and_query(outer, &request.url);
     let host = outer.headers.get(header::HOST);
+    let query = Query::parse(query)?;
     let target = Target::parse(outer.target.service, host.and_then(|host| host.to_str().ok()), &path)?;
+    let target = target.in_query(&query);
     if target.account != outer.target.account {
         return Err(invalid("All parts of a batch must be about one account."));
     }
@@ -26,12 +28,13 @@ pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageErr
         headers.insert(header::HOST, host.clone());
     }
     hide_secrets(&mut headers);
+    let headers = Headers::from(headers);
     Ok(Head {
         method: meant_method(&target, &request.method, &headers)?,
         sent_method: request.method,
         target,
         account: outer.account.clone(),
-        query: Query::parse(query)?,
+        query,
         path,
         headers,
         version: outer.version,

@@ -89,8 +89,9 @@ fn text(head: &Head, document: &[u8]) -> Result<Bytes, StorageError> {
         return Err(StorageError::new(ErrorCode::InvalidXmlDocument));
     }
     let missing = || StorageError::new(ErrorCode::MissingRequiredXmlNode).with("XmlNodeName", "MessageText");
-    let node = root.children.into_iter().find(|child| child.name == "MessageText").ok_or_else(missing)?;
-    if !node.children.is_empty() || !crate::xml::representable(&node.text) {
+    let mut nodes = root.children.into_iter().filter(|child| child.name == "MessageText");
+    let node = nodes.next().ok_or_else(missing)?;
+    if nodes.next().is_some() || !node.children.is_empty() || !crate::xml::representable(&node.text) {
         return Err(StorageError::new(ErrorCode::InvalidXmlDocument));
     }
     let limit = if head.version < LARGE_MESSAGES { OLD_MESSAGE_BYTES_MAX } else { MESSAGE_BYTES_MAX };

@@ -1,38 +1,35 @@
 //! The map of the Queue service: one line, one logged operation.
 
 use super::QueueService;
-use super::account::{
-    GetQueueServiceProperties, GetQueueServiceStats, GetUserDelegationKey, ListQueues, PreflightQueueRequest,
-    SetQueueServiceProperties,
-};
+use super::account::ListQueues;
 use super::message::{
     ClearMessages, DOCUMENT_BYTES_MAX, DeleteMessage, GetMessages, PeekMessages, PutMessage, UpdateMessage,
 };
-use super::queue::{CreateQueue, DeleteQueue, GetQueueAcl, GetQueueMetadata, SetQueueAcl, SetQueueMetadata};
+use super::queue::{CreateQueue, DeleteQueue, GetQueueMetadata, SetQueueMetadata};
 use crate::body::BodyKind::Whole;
 use crate::operation::Guard::{IsNotQuery, IsQuery};
 use crate::operation::{Access, Row};
-use crate::service;
+use crate::service::{
+    self, GetAcl, GetServiceProperties, GetServiceStats, GetUserDelegationKey, KEY_INFO_BYTES_MAX,
+    PreflightRequest, SetAcl, SetServiceProperties,
+};
 use crate::target::Level;
-
-/// What a delegation key is asked for.
-const KEY_INFO_BYTES_MAX: u64 = 64 << 10;
 
 /// All operations of the service.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<QueueService>] = &[
     Row::new::<ListQueues>("ListQueues", "GET", Level::Service, Access::List, 200).comp("list"),
-    Row::new::<GetUserDelegationKey>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200).restype("service").comp("userdelegationkey").body(Whole(KEY_INFO_BYTES_MAX)),
-    Row::new::<SetQueueServiceProperties>("SetQueueServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
-    Row::new::<GetQueueServiceProperties>("GetQueueServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
-    Row::new::<GetQueueServiceStats>("GetQueueServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
-    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
-    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Queue, Access::Open, 200).any_query(),
-    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Messages, Access::Open, 200).any_query(),
-    Row::new::<PreflightQueueRequest>("PreflightQueueRequest", "OPTIONS", Level::Message, Access::Open, 200).any_query(),
-    Row::new::<GetQueueAcl>("GetQueueAcl", "GET", Level::Queue, Access::Policies, 200).comp("acl"),
-    Row::new::<GetQueueAcl>("GetQueueAcl", "HEAD", Level::Queue, Access::Policies, 200).comp("acl"),
-    Row::new::<SetQueueAcl>("SetQueueAcl", "PUT", Level::Queue, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetUserDelegationKey<QueueService>>("GetUserDelegationKey", "POST", Level::Service, Access::DelegationKey, 200).restype("service").comp("userdelegationkey").body(Whole(KEY_INFO_BYTES_MAX)),
+    Row::new::<SetServiceProperties<QueueService>>("SetQueueServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetServiceProperties<QueueService>>("GetQueueServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetServiceStats<QueueService>>("GetQueueServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<PreflightRequest<QueueService>>("PreflightQueueRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<QueueService>>("PreflightQueueRequest", "OPTIONS", Level::Queue, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<QueueService>>("PreflightQueueRequest", "OPTIONS", Level::Messages, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<QueueService>>("PreflightQueueRequest", "OPTIONS", Level::Message, Access::Open, 200).any_query(),
+    Row::new::<GetAcl<QueueService>>("GetQueueAcl", "GET", Level::Queue, Access::Policies, 200).comp("acl"),
+    Row::new::<GetAcl<QueueService>>("GetQueueAcl", "HEAD", Level::Queue, Access::Policies, 200).comp("acl"),
+    Row::new::<SetAcl<QueueService>>("SetQueueAcl", "PUT", Level::Queue, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
     Row::new::<CreateQueue>("CreateQueue", "PUT", Level::Queue, Access::Create, 201),
     Row::new::<DeleteQueue>("DeleteQueue", "DELETE", Level::Queue, Access::Delete, 204),
     Row::new::<GetQueueMetadata>("GetQueueMetadata", "GET", Level::Queue, Access::Read, 200).comp("metadata"),

@@ -5,8 +5,11 @@
 
 use super::{invalid_document, invalid_node, missing_node, only};
 use crate::error::StorageError;
+use crate::head::Head;
 use crate::time;
 use crate::xml::{self, Element, XmlWriter};
+use std::future::Future;
+use storage_engine::EngineError;
 use storage_engine::clock::Timestamp;
 use storage_engine::policy::{POLICIES_MAX, StoredPolicy};
 
@@ -18,6 +21,40 @@ pub(crate) const CONTAINER_LETTERS: &str = "racwdxyltmeopif";
 pub(crate) const QUEUE_LETTERS: &str = "raup";
 /// What may be allowed in a table.
 pub(crate) const TABLE_LETTERS: &str = "raud";
+
+/// A service whose resources have stored access policies and nothing else in their access control list. A container's has
+/// more, so the Blob service is none.
+pub(crate) trait PolicyHolder: Sync + 'static {
+    /// What a resource is addressed by.
+    type Address: Send + Sync;
+    /// What may be allowed in a resource.
+    const LETTERS: &'static str;
+
+    /// The resource of the address.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn address(head: &Head) -> Result<Self::Address, StorageError>;
+
+    /// The policies of a resource.
+    ///
+    /// # Errors
+    /// As the engine's verb.
+    fn policies(
+        &self,
+        at: &Self::Address,
+    ) -> impl Future<Output = Result<Vec<StoredPolicy>, EngineError>> + Send;
+
+    /// Replaces them.
+    ///
+    /// # Errors
+    /// As the engine's verb.
+    fn set_policies(
+        &self,
+        at: &Self::Address,
+        policies: Vec<StoredPolicy>,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
 
 /// Reads a document; `letters` are those that permissions may have.
 ///

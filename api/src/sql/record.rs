@@ -55,8 +55,7 @@ impl Record {
         let Some((first, rest)) = path.split_first() else { return Ok(Value::Missing) };
         match (self, first) {
             (Self::Delimited(fields, names), Step::Member { name, exact }) => {
-                let named = names.as_ref().and_then(|names| names.find(name, *exact));
-                if let Some(index) = named {
+                if let Some(index) = names.as_ref().and_then(|names| names.find(name, *exact)) {
                     return Ok(fields.get(index).map_or(Value::Missing, lossy));
                 }
                 let Some(ordinal) = ordinal(name) else { return Ok(Value::Missing) };

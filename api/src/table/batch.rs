@@ -6,9 +6,7 @@
 
 use super::TableService;
 use super::change::{EntityChange, Outcome};
-use super::entity::{
-    DeleteEntity, InsertEntity, InsertOrMergeEntity, InsertOrReplaceEntity, MergeEntity, UpdateEntity,
-};
+use super::entity::{DeleteEntity, InsertEntity, Merge, Replace, Seen, Whatever, WriteEntity};
 use super::operations::OPERATIONS;
 use crate::auth::permit;
 use crate::body::Payload;
@@ -88,10 +86,10 @@ fn decode(outer: &Head, request: SubRequest) -> Result<EntityChange, StorageErro
     permit::admit(row.asked(ServiceKind::Table), &mut head)?;
     match row.name {
         "InsertEntity" => InsertEntity::decode(&head, body),
-        "UpdateEntity" => UpdateEntity::decode(&head, body),
-        "MergeEntity" => MergeEntity::decode(&head, body),
-        "InsertOrReplaceEntity" => InsertOrReplaceEntity::decode(&head, body),
-        "InsertOrMergeEntity" => InsertOrMergeEntity::decode(&head, body),
+        "UpdateEntity" => WriteEntity::<Replace, Seen>::decode(&head, body),
+        "MergeEntity" => WriteEntity::<Merge, Seen>::decode(&head, body),
+        "InsertOrReplaceEntity" => WriteEntity::<Replace, Whatever>::decode(&head, body),
+        "InsertOrMergeEntity" => WriteEntity::<Merge, Whatever>::decode(&head, body),
         "DeleteEntity" => DeleteEntity::decode(&head, body),
         _ => Err(invalid("A change set may only have changes of entities.")),
     }

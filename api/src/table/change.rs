@@ -9,6 +9,7 @@ use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::header;
+use crate::header::answer;
 use crate::odata::json::{Frame, read_entity, write_entity};
 use crate::odata::{self, invalid, tag};
 use crate::reply;
@@ -139,8 +140,8 @@ impl Changed {
             Outcome::Written => reply::status(StatusCode::NO_CONTENT),
             Outcome::Inserted(inserted) => inserted.encode(self.version),
         };
-        reply::set(&mut response, header::ETAG, &tag::print(self.version));
-        reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+        reply::set(&mut response, answer::ETAG, &tag::print(self.version));
+        reply::set(&mut response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
         response
     }
 }
@@ -165,11 +166,11 @@ impl Inserted {
 
 /// Adds what is told of anything that was made: where it is, and whether the client's preference was kept.
 pub(super) fn made(response: &mut http::Response<Body>, url: &str, preference: Option<Preference>) {
-    reply::set(response, header::LOCATION, url);
-    reply::set(response, header::DATA_SERVICE_ID, url);
-    reply::set(response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+    reply::set(response, answer::LOCATION, url);
+    reply::set(response, answer::DATA_SERVICE_ID, url);
+    reply::set(response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
     if let Some(preference) = preference {
-        reply::set(response, header::PREFERENCE_APPLIED, preference.name());
+        reply::set(response, answer::PREFERENCE_APPLIED, preference.name());
     }
 }
 

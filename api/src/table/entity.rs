@@ -3,20 +3,14 @@
 mod delete_entity;
 mod get_entity;
 mod insert_entity;
-mod insert_or_merge_entity;
-mod insert_or_replace_entity;
-mod merge_entity;
 mod query_entities;
-mod update_entity;
+mod write_entity;
 
 pub(super) use delete_entity::DeleteEntity;
 pub(super) use get_entity::GetEntity;
 pub(super) use insert_entity::InsertEntity;
-pub(super) use insert_or_merge_entity::InsertOrMergeEntity;
-pub(super) use insert_or_replace_entity::InsertOrReplaceEntity;
-pub(super) use merge_entity::MergeEntity;
 pub(super) use query_entities::QueryEntities;
-pub(super) use update_entity::UpdateEntity;
+pub(super) use write_entity::{Merge, Replace, Seen, Whatever, WriteEntity};
 
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;

@@ -1,21 +1,19 @@
 //! The map of the Table service: one line, one logged operation.
 
 use super::TableService;
-use super::account::{
-    BATCH_BYTES_MAX, EntityGroupTransaction, GetTableServiceProperties, GetTableServiceStats,
-    PreflightTableRequest, QueryTables, SetTableServiceProperties,
-};
+use super::account::{BATCH_BYTES_MAX, EntityGroupTransaction, QueryTables};
 use super::change::DOCUMENT_BYTES_MAX;
 use super::entity::{
-    DeleteEntity, GetEntity, InsertEntity, InsertOrMergeEntity, InsertOrReplaceEntity, MergeEntity,
-    QueryEntities, UpdateEntity,
+    DeleteEntity, GetEntity, InsertEntity, Merge, QueryEntities, Replace, Seen, Whatever, WriteEntity,
 };
-use super::table::{CreateTable, DeleteTable, GetTable, GetTableAcl, SetTableAcl};
+use super::table::{CreateTable, DeleteTable, GetTable};
 use crate::body::BodyKind::{self, Whole};
 use crate::header::IF_MATCH;
 use crate::operation::Guard::{Has, Lacks};
 use crate::operation::{Access, Row};
-use crate::service;
+use crate::service::{
+    self, GetAcl, GetServiceProperties, GetServiceStats, PreflightRequest, SetAcl, SetServiceProperties,
+};
 use crate::target::Level;
 
 /// The document of a table to be made.
@@ -26,18 +24,18 @@ const ENTITY: BodyKind = Whole(DOCUMENT_BYTES_MAX);
 /// All operations of the service.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Row<TableService>] = &[
-    Row::new::<SetTableServiceProperties>("SetTableServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
-    Row::new::<GetTableServiceProperties>("GetTableServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
-    Row::new::<GetTableServiceStats>("GetTableServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
-    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
-    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Tables, Access::Open, 200).any_query(),
-    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::TableItem, Access::Open, 200).any_query(),
-    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Table, Access::Open, 200).any_query(),
-    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Entity, Access::Open, 200).any_query(),
-    Row::new::<PreflightTableRequest>("PreflightTableRequest", "OPTIONS", Level::Batch, Access::Open, 200).any_query(),
-    Row::new::<GetTableAcl>("GetTableAcl", "GET", Level::Table, Access::Policies, 200).comp("acl"),
-    Row::new::<GetTableAcl>("GetTableAcl", "HEAD", Level::Table, Access::Policies, 200).comp("acl"),
-    Row::new::<SetTableAcl>("SetTableAcl", "PUT", Level::Table, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<SetServiceProperties<TableService>>("SetTableServiceProperties", "PUT", Level::Service, Access::Write, 202).restype("service").comp("properties").body(Whole(service::DOCUMENT_BYTES_MAX)),
+    Row::new::<GetServiceProperties<TableService>>("GetTableServiceProperties", "GET", Level::Service, Access::Read, 200).restype("service").comp("properties"),
+    Row::new::<GetServiceStats<TableService>>("GetTableServiceStats", "GET", Level::Service, Access::Read, 200).restype("service").comp("stats"),
+    Row::new::<PreflightRequest<TableService>>("PreflightTableRequest", "OPTIONS", Level::Service, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<TableService>>("PreflightTableRequest", "OPTIONS", Level::Tables, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<TableService>>("PreflightTableRequest", "OPTIONS", Level::TableItem, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<TableService>>("PreflightTableRequest", "OPTIONS", Level::Table, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<TableService>>("PreflightTableRequest", "OPTIONS", Level::Entity, Access::Open, 200).any_query(),
+    Row::new::<PreflightRequest<TableService>>("PreflightTableRequest", "OPTIONS", Level::Batch, Access::Open, 200).any_query(),
+    Row::new::<GetAcl<TableService>>("GetTableAcl", "GET", Level::Table, Access::Policies, 200).comp("acl"),
+    Row::new::<GetAcl<TableService>>("GetTableAcl", "HEAD", Level::Table, Access::Policies, 200).comp("acl"),
+    Row::new::<SetAcl<TableService>>("SetTableAcl", "PUT", Level::Table, Access::Policies, 204).comp("acl").body(Whole(service::DOCUMENT_BYTES_MAX)),
     Row::new::<QueryTables>("QueryTables", "GET", Level::Tables, Access::List, 200),
     Row::new::<QueryTables>("QueryTables", "HEAD", Level::Tables, Access::List, 200),
     Row::new::<GetTable>("QueryTable", "GET", Level::TableItem, Access::List, 200),
@@ -49,12 +47,12 @@ pub static OPERATIONS: &[Row<TableService>] = &[
     Row::new::<GetEntity>("QueryEntity", "GET", Level::Entity, Access::Read, 200),
     Row::new::<GetEntity>("QueryEntity", "HEAD", Level::Entity, Access::Read, 200),
     Row::new::<InsertEntity>("InsertEntity", "POST", Level::Table, Access::Add, 201).body(ENTITY),
-    Row::new::<UpdateEntity>("UpdateEntity", "PUT", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
-    Row::new::<InsertOrReplaceEntity>("InsertOrReplaceEntity", "PUT", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
-    Row::new::<MergeEntity>("MergeEntity", "MERGE", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
-    Row::new::<MergeEntity>("MergeEntity", "PATCH", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
-    Row::new::<InsertOrMergeEntity>("InsertOrMergeEntity", "MERGE", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
-    Row::new::<InsertOrMergeEntity>("InsertOrMergeEntity", "PATCH", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
+    Row::new::<WriteEntity<Replace, Seen>>("UpdateEntity", "PUT", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
+    Row::new::<WriteEntity<Replace, Whatever>>("InsertOrReplaceEntity", "PUT", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
+    Row::new::<WriteEntity<Merge, Seen>>("MergeEntity", "MERGE", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
+    Row::new::<WriteEntity<Merge, Seen>>("MergeEntity", "PATCH", Level::Entity, Access::Update, 204).when(&[Has(IF_MATCH)]).body(ENTITY),
+    Row::new::<WriteEntity<Merge, Whatever>>("InsertOrMergeEntity", "MERGE", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
+    Row::new::<WriteEntity<Merge, Whatever>>("InsertOrMergeEntity", "PATCH", Level::Entity, Access::Upsert, 204).when(&[Lacks(IF_MATCH)]).body(ENTITY),
     Row::new::<DeleteEntity>("DeleteEntity", "DELETE", Level::Entity, Access::Delete, 204).when(&[Has(IF_MATCH)]),
     Row::new::<EntityGroupTransaction>("EntityGroupTransaction", "POST", Level::Batch, Access::Batch, 202).body(Whole(BATCH_BYTES_MAX)),
 ];

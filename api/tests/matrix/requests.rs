@@ -82,7 +82,7 @@ impl Fact {
         let mut query: Vec<(&'static str, String)> = Vec::new();
         query.extend(self.restype.map(|restype| ("restype", restype.to_owned())));
         query.extend(self.comp.map(|comp| ("comp", comp.to_owned())));
-        let mut headers = vec![("host", host), ("x-ms-version", crate::sign::VERSION.to_owned())];
+        let mut headers = vec![("host", host), ("x-ms-version", super::sign::VERSION.to_owned())];
         for guard in self.guards {
             match *guard {
                 Guard::Has(name) => headers.push((name, header_value(name).to_owned())),

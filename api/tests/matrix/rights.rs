@@ -32,6 +32,11 @@ pub(crate) const REFUSALS: [&str; 10] = [
     "PublicAccessNotPermitted",
 ];
 
+/// The first refusal, of what is judged in this order.
+pub(crate) fn first(refusals: &[Refusal]) -> Refusal {
+    refusals.iter().copied().flatten().next()
+}
+
 /// Letters that a signature may have.
 pub(crate) const LETTERS: &str = "racwdxyltfiup";
 

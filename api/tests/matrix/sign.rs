@@ -40,9 +40,9 @@ pub(crate) struct Delegation {
 fn query(fields: &[(&str, &str)], signature: &str) -> String {
     let escaped = |text: &str| text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
     let fields = fields.iter().filter(|(_, value)| !value.is_empty());
-    let mut query: String = fields.map(|(name, value)| format!("{name}={value}&")).collect();
-    query.push_str(&format!("sig={}", escaped(signature)));
-    query
+    let mut query: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
+    query.push(format!("sig={}", escaped(signature)));
+    query.join("&")
 }
 
 /// An account's signature. Page "Create an account SAS".
@@ -113,14 +113,15 @@ fn terms_of(terms: &Terms) -> Vec<(&'static str, &str)> {
 pub(crate) fn service(terms: &Terms, shape: &Shape, key: &[u8]) -> String {
     let Terms { letters, start, expiry, addresses, protocol, policy } = terms;
     let Shape { kind, canonical, at, keys: [first, first_row, last, last_row], .. } = shape;
-    let mut text =
-        format!("{letters}\n{start}\n{expiry}\n{canonical}\n{policy}\n{addresses}\n{protocol}\n{VERSION}");
-    text += &match *kind {
+    let more = match *kind {
         "q" => String::new(),
         "t" => format!("\n{first}\n{first_row}\n{last}\n{last_row}"),
         // The encryption scope, and five headers of the answer.
         kind => format!("\n{kind}\n{at}\n\n\n\n\n\n"),
     };
+    let text = format!(
+        "{letters}\n{start}\n{expiry}\n{canonical}\n{policy}\n{addresses}\n{protocol}\n{VERSION}{more}"
+    );
     query(&[terms_of(terms), shape.fields()].concat(), &mac(key, &text))
 }
 
@@ -184,11 +185,12 @@ pub(crate) fn string_to_sign(
         .filter(|name| name.starts_with("x-ms-"))
         .collect();
     names.sort_unstable();
-    let headers: String = names.iter().map(|name| format!("{name}:{}\n", value(name))).collect();
+    let headers: String = names.iter().flat_map(|name| [name, ":", value(name), "\n"]).collect();
     if lite {
         return format!("{method}\n\n{}\n\n{headers}{path}{comp}", value("content-type"));
     }
-    let query: String = pairs.iter().map(|(name, value)| format!("\n{name}:{}", decoded(value))).collect();
+    let query: Vec<_> = pairs.iter().map(|(name, value)| format!("\n{name}:{}", decoded(value))).collect();
+    let query = query.concat();
     let (kind, matched) = (value("content-type"), value("if-match"));
     format!("{method}\n\n\n\n\n{kind}\n\n\n{matched}\n\n\n\n{headers}{path}{query}")
 }

@@ -171,7 +171,11 @@ impl World {
         let request = request.map(|()| Body::full(body.to_owned()));
         let answer = self.runtime.block_on(self.front.handle(service, arrival, request));
         let (parts, body) = answer.into_parts();
-        let body = self.runtime.block_on(body.collect()).map(|body| body.to_bytes()).unwrap_or_default();
+        let body = self
+            .runtime
+            .block_on(body.collect())
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         let code = parts.headers.get("x-ms-error-code").map_or("", |code| code.to_str().unwrap());
         Answer {
             operation: *self.last.0.lock().unwrap(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::{Clock, ManualClock};
+use crate::lifecycle::{Actions, LifecycleRule};
 use crate::meta::memory::MemoryMeta;
 use crate::name::{ContainerName, QueueName, TableName};
 use crate::settings::{Service, ServiceSettings};
@@ -26,21 +27,22 @@ fn store() -> (Arc<MemoryMeta>, AccountStore) {
 
 fn over(meta: &Arc<MemoryMeta>) -> AccountStore {
     let settings = SettingsStore::new(Arc::<MemoryMeta>::clone(meta));
-    AccountStore::new(Arc::<MemoryMeta>::clone(meta), settings)
+    let lifecycle = LifecycleStore::new(Arc::<MemoryMeta>::clone(meta));
+    AccountStore::new(Arc::<MemoryMeta>::clone(meta), settings, lifecycle)
 }
 
 /// Makes a container, a queue and a table in the account, and more containers.
 fn fill(meta: &Arc<MemoryMeta>, account: &AccountName, containers: usize) {
-    let mut scopes = vec![
-        catalog::scope(account, Kind::Queue, QueueName::parse("queue").unwrap().as_str()),
-        catalog::scope(account, Kind::Table, &TableName::parse("Table").unwrap().folded()),
+    let mut keys = vec![
+        catalog::key(account, Kind::Queue, QueueName::parse("queue").unwrap().as_str()),
+        catalog::key(account, Kind::Table, &TableName::parse("Table").unwrap().folded()),
     ];
     for number in 0..containers {
         let container = ContainerName::parse(&format!("container{number}")).unwrap();
-        scopes.push(catalog::scope(account, Kind::Container, container.as_str()));
+        keys.push(catalog::key(account, Kind::Container, container.as_str()));
     }
-    for scope in scopes {
-        let key = scope.clone();
+    for key in keys {
+        let scope = key.scope();
         let verb = move |transaction: &mut dyn Transaction| {
             let id = transaction.now().ticks();
             catalog::write(transaction, &key, id, b"");
@@ -114,14 +116,14 @@ fn what_could_be_restored_and_what_was_set_do_not_reappear() {
     let account = name("account");
     block_on(accounts.create(&account, keys(1), false)).unwrap();
     fill(&meta, &account, 2);
-    let scope = catalog::scope(&account, Kind::Container, "container0");
-    let buried = scope.clone();
+    let key = catalog::key(&account, Kind::Container, "container0");
+    let buried = key.clone();
     let bury = move |transaction: &mut dyn Transaction| {
         let entry = catalog::find(transaction, &buried)?.unwrap();
         catalog::bury(transaction, &buried, entry.id, b"");
         Ok(entry.id)
     };
-    let id = block_on(meta::commit(&*meta, scope.clone(), None, bury)).unwrap();
+    let id = block_on(meta::commit(&*meta, key.scope(), None, bury)).unwrap();
     let versioning = |settings: &mut ServiceSettings| settings.blob.management.versioning = true;
     block_on(accounts.settings.change(&account, Service::Blob, versioning)).unwrap();
     assert!(block_on(accounts.settings.get(&account, Service::Blob)).unwrap().blob.management.versioning);
@@ -129,11 +131,34 @@ fn what_could_be_restored_and_what_was_set_do_not_reappear() {
     assert_eq!(names_of(&meta, &account), 0);
     let remains = meta.read_now(|view| catalog::remains(view, 100)).unwrap();
     assert_eq!(remains.len(), 4);
-    assert!(remains.iter().any(|remains| (&remains.scope, remains.id) == (&scope, id)));
+    assert!(remains.iter().any(|remains| (&remains.name, remains.id) == (&key, id)));
     while sweep_once(&*meta, 1000).unwrap() > 0 {}
     block_on(accounts.create(&account, keys(1), false)).unwrap();
     let settings = block_on(accounts.settings.get(&account, Service::Blob)).unwrap();
     assert_eq!(*settings, ServiceSettings::default());
+}
+
+#[test]
+fn rules_for_the_blobs_of_an_account_are_not_those_of_the_next_one_of_its_name() {
+    let (_, accounts) = store();
+    let account = name("account");
+    block_on(accounts.create(&account, keys(1), false)).unwrap();
+    let rule = LifecycleRule {
+        name: "all".to_owned(),
+        enabled: true,
+        block_blobs: true,
+        append_blobs: true,
+        prefixes: Vec::new(),
+        tags: Vec::new(),
+        base: Actions::default(),
+        snapshots: Actions::default(),
+        versions: Actions::default(),
+    };
+    block_on(accounts.lifecycle.set(&account, vec![rule])).unwrap();
+    let told = accounts.lifecycle.changes();
+    block_on(accounts.delete(&account, Content::IsDeleted)).unwrap();
+    assert_eq!(block_on(accounts.lifecycle.get(&account)).unwrap(), None);
+    assert!(accounts.lifecycle.changes() > told, "a walk that is under way does not go on by them");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! out takes it away. A verb of their own on a record of their own would make *Get Container Properties*, which
 //! tells anonymous access, read two records.
 
-use super::container::{find, find_to_write, scope};
+use super::container::{find, find_to_write, key};
 use super::lease::{self, LeaseId, Leased};
 use super::record::{self, ContainerRecord};
 use super::{BlobStore, Conditions, PublicAccess, Stamp};
@@ -37,9 +37,9 @@ impl BlobStore {
         name: &ContainerName,
         lease: Option<LeaseId>,
     ) -> Result<ContainerAccess> {
-        let (scope, now) = (scope(account, name), self.clock.now());
+        let (key, now) = (key(account, name), self.clock.now());
         let read = meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            let (_, record) = find(view, &scope)?;
+            let (_, record) = find(view, &key)?;
             lease::check_read(record.lease, lease, now, Leased::Container)?;
             let ContainerRecord { stamp, public_access, policies, .. } = record;
             Ok(ContainerAccess { stamp, public_access, policies })
@@ -73,13 +73,13 @@ impl BlobStore {
         policies: Vec<StoredPolicy>,
         conditions: Conditions,
     ) -> Result<Stamp> {
-        let scope = scope(account, name);
-        let commit = meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            let (id, former) = find_to_write(transaction, &scope, &conditions)?;
+        let key = key(account, name);
+        let commit = meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
+            let (id, former) = find_to_write(transaction, &key, &conditions)?;
             lease::check_read(former.lease, conditions.lease, transaction.now(), Leased::Container)?;
             let stamp = record::stamp(transaction);
             let record = ContainerRecord { stamp, public_access, policies: policies.clone(), ..former };
-            catalog::write(transaction, &scope, id, &record.encode());
+            catalog::write(transaction, &key, id, &record.encode());
             Ok(stamp)
         });
         commit.await

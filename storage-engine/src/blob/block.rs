@@ -1,6 +1,12 @@
 //! Blocks: staged one by one, made a blob's content by a list.
+//!
+//! Staged blocks that nobody makes a blob of are over a week after the last of them came, and are not there for anybody
+//! from then on. The background takes them away: the first block of a name enters the mark in the index of what is due
+//! ([`super::due`]), and when that time has come and other blocks came meanwhile, it is entered again. So a block costs no entry of
+//! its own, and a blob that is made soon leaves none behind.
 
 use super::content::{self, Piece};
+use super::due::{self, Due};
 use super::guard;
 use super::lease::{self, LeaseId, Leased};
 use super::place::{Place, Route, State};
@@ -98,7 +104,11 @@ fn stage(
         return Err(EngineError::BlobKindMismatch);
     }
     let id_bytes = u64::try_from(id.as_bytes().len()).unwrap_or(u64::MAX);
-    let mark = staging(transaction, place)?;
+    let mark = staging(transaction, place, now)?;
+    if mark.is_none() {
+        // Those that are over must not be taken for this one's company.
+        write::drop_staged(transaction, place, &BTreeSet::new())?;
+    }
     let expected = match mark {
         Some(mark) => Some(mark.id_bytes),
         None => committed_id_bytes(transaction, place, base.as_ref())?,
@@ -120,9 +130,42 @@ fn stage(
         transaction.keep(*chunk);
     }
     transaction.put(Family::Staged, &key, &block.encode());
-    let mark = StagingRecord { modified: now, id_bytes, blocks };
-    transaction.put(Family::Blob, &place.state(State::Staging), &mark.encode());
+    let due = mark.and_then(|mark| mark.due);
+    put_mark(transaction, place, StagingRecord { modified: now, id_bytes, blocks, due });
     Ok(())
+}
+
+/// Writes the mark, and sees to it that it is looked at.
+fn put_mark(transaction: &mut dyn Transaction, place: &Place, mark: StagingRecord) {
+    let due = mark.due.unwrap_or_else(|| {
+        let ends = mark.ends();
+        look_at(place, ends).enter(transaction);
+        ends
+    });
+    let mark = StagingRecord { due: Some(due), ..mark };
+    transaction.put(Family::Blob, &place.state(State::Staging), &mark.encode());
+}
+
+/// The entry by which the mark is looked at.
+fn look_at(place: &Place, at: Timestamp) -> Due {
+    Due { at, kind: due::Kind::State, key: place.state(State::Staging), container: place.container.clone() }
+}
+
+/// Drops the blocks staged for a name if they are over; else they are looked at again when they will be.
+pub(super) fn drop_abandoned(transaction: &mut dyn Transaction, place: &Place, due: &Due) -> Result<()> {
+    due.strike(transaction);
+    match mark(transaction, place)? {
+        Some(mark) if mark.ends() <= transaction.now() => {
+            write::drop_staged(transaction, place, &BTreeSet::new())
+        }
+        Some(mark) => {
+            // Another entry than this one, if this one was put off.
+            mark.due.into_iter().for_each(|due| look_at(place, due).strike(transaction));
+            put_mark(transaction, place, StagingRecord { due: None, ..mark });
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 fn commit(
@@ -143,7 +186,7 @@ fn commit(
         Some(former) => content::pieces(transaction, place, former.form)?,
         None => Vec::new(),
     };
-    let staged: HashMap<_, _> = staged_if_any(transaction, place)?.into_iter().collect();
+    let staged: HashMap<_, _> = staged_if_any(transaction, place, transaction.now())?.into_iter().collect();
     let committed: HashMap<_, _> =
         blocks(&old).into_iter().map(|(block, record)| (block.id, record)).collect();
     let of_former = former.as_ref().and_then(|former| former.properties.encryption.as_deref());
@@ -194,7 +237,7 @@ fn take_over(
 ) -> Result<()> {
     state::retire_deleted(transaction, place, BlobKind::Block)?;
     let Some(former) = former else { return Ok(()) };
-    let fate = state::fate(former, protection, transaction.now());
+    let fate = state::fate(transaction, place, former, protection)?;
     let goes = fate == Fate::Gone && content::is_sole(transaction, place, former.form)?;
     if !goes {
         let shared = old.iter().filter_map(Piece::chunk).filter(|chunk| used.contains(chunk)).collect();
@@ -239,7 +282,7 @@ fn list(
 ) -> Result<BlockList> {
     let record = state::find(view, place, which, now)?.map(|(_, record)| record);
     let staged = match which {
-        Which::Base => staged_if_any(view, place)?,
+        Which::Base => staged_if_any(view, place, now)?,
         Which::Snapshot(_) | Which::Version(_) => Vec::new(),
     };
     match &record {
@@ -289,16 +332,21 @@ fn committed_id_bytes(view: &dyn View, place: &Place, base: Option<&BlobRecord>)
     })
 }
 
-/// The mark that blocks are staged, if there are some.
-fn staging(view: &dyn View, place: &Place) -> Result<Option<StagingRecord>> {
+/// The mark that blocks are staged, if there are some and they are not over.
+fn staging(view: &dyn View, place: &Place, now: Timestamp) -> Result<Option<StagingRecord>> {
+    Ok(mark(view, place)?.filter(|mark| now < mark.ends()))
+}
+
+/// The mark, if there is one.
+fn mark(view: &dyn View, place: &Place) -> Result<Option<StagingRecord>> {
     view.get(Family::Blob, &place.state(State::Staging))?
         .map(|value| StagingRecord::decode(&value))
         .transpose()
 }
 
 /// The blocks staged for a name, by id.
-fn staged_if_any(view: &dyn View, place: &Place) -> Result<Vec<(BlockId, BlockRecord)>> {
-    if staging(view, place)?.is_none() {
+fn staged_if_any(view: &dyn View, place: &Place, now: Timestamp) -> Result<Vec<(BlockId, BlockRecord)>> {
+    if staging(view, place, now)?.is_none() {
         return Ok(Vec::new());
     }
     staged_blocks(view, &place.scope.0)
@@ -310,7 +358,7 @@ pub(super) fn take_staged(
     transaction: &mut dyn Transaction,
     place: &Place,
 ) -> Result<Vec<(BlockId, BlockRecord)>> {
-    if staging(transaction, place)?.is_none() {
+    if mark(transaction, place)?.is_none() {
         return Ok(Vec::new());
     }
     take_all_staged(transaction, place)
@@ -324,6 +372,9 @@ pub(super) fn take_all_staged(
     let staged = staged_blocks(transaction, &place.scope.0)?;
     for (id, _) in &staged {
         transaction.delete(Family::Staged, &place.staged(id));
+    }
+    if let Some(due) = mark(transaction, place)?.and_then(|mark| mark.due) {
+        look_at(place, due).strike(transaction);
     }
     transaction.delete(Family::Blob, &place.state(State::Staging));
     Ok(staged)
@@ -344,9 +395,10 @@ fn staged_blocks(view: &dyn View, scope: &[u8]) -> Result<Vec<(BlockId, BlockRec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::EtagMatch;
     use crate::blob::fixture::{Fixture, block_id};
+    use crate::blob::{EtagMatch, Include, ListBlobs};
     use futures_executor::block_on;
+    use std::time::Duration;
 
     fn latest(ids: &[&str]) -> Vec<BlockChoice> {
         ids.iter().map(|id| BlockChoice::Latest(block_id(id))).collect()
@@ -488,7 +540,7 @@ mod tests {
         let route = store.meta.read_now(|view| Route::find(view, &store.at("blob"))).unwrap();
         let full = u64::try_from(STAGED_BLOCKS_MAX).unwrap();
         block_on(meta::commit(store.meta.as_ref(), route.place.scope.clone(), None, move |transaction| {
-            let mark = StagingRecord { modified: transaction.now(), id_bytes: 1, blocks: full };
+            let mark = StagingRecord { modified: transaction.now(), id_bytes: 1, blocks: full, due: None };
             transaction.put(Family::Blob, &route.place.state(State::Staging), &mark.encode());
             Ok(())
         }))
@@ -517,5 +569,61 @@ mod tests {
         let staged = block_on(store.blobs.stage_block(&at, block_id("1"), store.inline(b"x"), None));
         assert!(staged.is_err());
         assert_eq!(store.records(Family::Staged), 0);
+    }
+
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+
+    fn is_listed(store: &Fixture) -> bool {
+        let include = Include { uncommitted: true, ..Include::default() };
+        let list = ListBlobs { include, limit: 10, ..ListBlobs::default() };
+        let page = block_on(store.blobs.list(&store.account, &store.container, list)).unwrap();
+        !page.entries.is_empty()
+    }
+
+    #[test]
+    fn staged_blocks_are_over_a_week_after_the_last_one_and_then_go_by_themselves() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"first").unwrap();
+        store.clock.advance(WEEK / 2);
+        store.stage("blob", "2", b"second").unwrap();
+        store.clock.advance(WEEK / 2 + Duration::from_secs(1));
+        assert_eq!(block_on(store.blobs.tidy_once(10)).unwrap(), 1, "looked at, and again later");
+        assert_eq!((block_list(&store).staged.len(), is_listed(&store)), (2, true));
+        store.clock.advance(WEEK / 2);
+        // Before anybody has tidied up.
+        let at = store.at("blob");
+        let list = block_on(store.blobs.block_list(&at, Which::Base, Conditions::default()));
+        assert!(matches!(list, Err(EngineError::BlobNotFound)));
+        assert!(!is_listed(&store));
+        assert!(matches!(commit(&store, latest(&["1"])), Err(EngineError::BlockMissing)));
+        store.check_chunks();
+        assert_eq!(block_on(store.blobs.tidy_once(10)).unwrap(), 1);
+        for family in [Family::Staged, Family::Blob, Family::Due, Family::Chunk] {
+            assert_eq!(store.records(family), 0, "{family:?}");
+        }
+        assert!(store.chunks.alive().is_empty());
+    }
+
+    #[test]
+    fn a_block_that_comes_after_the_others_are_over_is_alone() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"over").unwrap();
+        store.clock.advance(WEEK + Duration::from_secs(1));
+        store.stage("blob", "22", b"of another length").unwrap();
+        assert_eq!(block_list(&store).staged.len(), 1);
+        assert!(matches!(commit(&store, latest(&["1"])), Err(EngineError::BlockMissing)));
+        while block_on(store.blobs.tidy_once(10)).unwrap() > 0 {}
+        assert_eq!(block_list(&store).staged.len(), 1);
+        store.check_chunks();
+    }
+
+    #[test]
+    fn blocks_that_became_a_blob_leave_nothing_to_be_looked_at() {
+        let store = Fixture::new();
+        store.stage("blob", "1", b"first").unwrap();
+        commit(&store, latest(&["1"])).unwrap();
+        assert_eq!(store.records(Family::Due), 0);
+        store.clock.advance(WEEK * 2);
+        assert_eq!(store.read("blob").unwrap(), b"first");
     }
 }

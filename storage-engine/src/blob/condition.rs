@@ -39,6 +39,8 @@ impl EtagMatch {
 pub struct Conditions {
     /// The id of the lease under which the request comes.
     pub lease: Option<LeaseId>,
+    /// Whether a lease under which the blob is replaced must be one without end.
+    pub lease_without_end: bool,
     /// The customer's key that the request brings. Asked for where content or metadata is read or
     /// added to, and not where a blob is made, deleted, or changed in what is not encrypted.
     pub customer_key: Option<CustomerKey>,

@@ -9,10 +9,10 @@ use super::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
 use super::properties::Deletion;
 use super::record::{self, ContainerRecord};
 use super::{BlobStore, Conditions, Container, ListContainers, NewContainer, Page, Stamp};
-use crate::catalog::{self, Entry, Kind};
+use crate::catalog::{self, Entry, Key, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
-use crate::meta::{self, Scope, Transaction, View, Weight};
+use crate::meta::{self, Transaction, View, Weight};
 use crate::name::{AccountName, ContainerName, Metadata};
 
 impl BlobStore {
@@ -23,14 +23,14 @@ impl BlobStore {
         name: &ContainerName,
         new: NewContainer,
     ) -> Result<Stamp> {
-        let scope = scope(account, name);
-        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            if catalog::find(transaction, &scope)?.is_some() {
+        let key = key(account, name);
+        meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
+            if catalog::find(transaction, &key)?.is_some() {
                 return Err(EngineError::ContainerExists);
             }
             let stamp = record::stamp(transaction);
             let record = ContainerRecord::made(stamp, new.clone());
-            catalog::write(transaction, &scope, stamp.modified.ticks(), &record.encode());
+            catalog::write(transaction, &key, stamp.modified.ticks(), &record.encode());
             Ok(stamp)
         })
         .await
@@ -46,9 +46,9 @@ impl BlobStore {
         name: &ContainerName,
         lease: Option<LeaseId>,
     ) -> Result<Container> {
-        let (scope, name, now) = (scope(account, name), name.clone(), self.clock.now());
+        let (key, name, now) = (key(account, name), name.clone(), self.clock.now());
         meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            let (_, record) = find(view, &scope)?;
+            let (_, record) = find(view, &key)?;
             lease::check_read(record.lease, lease, now, Leased::Container)?;
             Ok(record.named(name.clone()))
         })
@@ -63,15 +63,15 @@ impl BlobStore {
         metadata: Metadata,
         conditions: Conditions,
     ) -> Result<Stamp> {
-        let scope = scope(account, name);
-        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            let (id, mut record) = find(transaction, &scope)?;
+        let key = key(account, name);
+        meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
+            let (id, mut record) = find(transaction, &key)?;
             let now = transaction.now();
             lease::check_read(record.lease, conditions.lease, now, Leased::Container)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             record.stamp = record::stamp(transaction);
             record.metadata.clone_from(&metadata);
-            catalog::write(transaction, &scope, id, &record.encode());
+            catalog::write(transaction, &key, id, &record.encode());
             Ok(record.stamp)
         })
         .await
@@ -85,13 +85,13 @@ impl BlobStore {
         request: LeaseRequest,
         conditions: Conditions,
     ) -> Result<(Stamp, LeaseOutcome)> {
-        let scope = scope(account, name);
-        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            let (id, mut record) = find(transaction, &scope)?;
+        let key = key(account, name);
+        meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
+            let (id, mut record) = find(transaction, &key)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             let (next, outcome) = lease::step(record.lease, request, transaction.now())?;
             record.lease = next;
-            catalog::write(transaction, &scope, id, &record.encode());
+            catalog::write(transaction, &key, id, &record.encode());
             Ok((record.stamp, outcome))
         })
         .await
@@ -106,15 +106,15 @@ impl BlobStore {
         conditions: Conditions,
         retention_days: Option<u32>,
     ) -> Result<()> {
-        let scope = scope(account, name);
-        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            let (id, record) = find(transaction, &scope)?;
+        let key = key(account, name);
+        meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
+            let (id, record) = find(transaction, &key)?;
             let now = transaction.now();
             lease::check_write(record.lease, conditions.lease, now, Leased::Container)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             match retention_days {
-                None => catalog::remove(transaction, &scope, id),
-                Some(days) => bury(transaction, &scope, (id, record), Deletion::now(now, days)),
+                None => catalog::remove(transaction, &key, id),
+                Some(days) => bury(transaction, &key, (id, record), Deletion::now(now, days)),
             }
             Ok(())
         })
@@ -131,12 +131,12 @@ impl BlobStore {
         name: &ContainerName,
         deleted_version: u64,
     ) -> Result<Stamp> {
-        let scope = scope(account, name);
-        meta::commit(self.meta.as_ref(), scope.clone(), None, move |transaction| {
-            if catalog::find(transaction, &scope)?.is_some() {
+        let key = key(account, name);
+        meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
+            if catalog::find(transaction, &key)?.is_some() {
                 return Err(EngineError::ContainerExists);
             }
-            let entry = catalog::buried(transaction, &scope, deleted_version)?;
+            let entry = catalog::buried(transaction, &key, deleted_version)?;
             let entry = entry.ok_or(EngineError::DeletedContainerNotFound)?;
             let mut record = ContainerRecord::decode(&entry.payload)?;
             let deletion =
@@ -144,9 +144,9 @@ impl BlobStore {
             if deletion.is_over(transaction.now()) {
                 return Err(EngineError::DeletedContainerNotFound);
             }
-            catalog::unearth(transaction, &scope, entry.id);
-            due(&scope, entry.id, deletion).strike(transaction);
-            catalog::write(transaction, &scope, entry.id, &record.encode());
+            catalog::unearth(transaction, &key, entry.id);
+            due(&key, entry.id, deletion).strike(transaction);
+            catalog::write(transaction, &key, entry.id, &record.encode());
             Ok(record.stamp)
         })
         .await
@@ -167,29 +167,29 @@ impl BlobStore {
 
 fn bury(
     transaction: &mut dyn Transaction,
-    scope: &Scope,
+    name: &Key,
     (id, record): (u64, ContainerRecord),
     deletion: Deletion,
 ) {
     let deleted = ContainerRecord { deletion: Some(deletion), lease: lease::Lease::None, ..record };
-    catalog::bury(transaction, scope, id, &deleted.encode());
-    due(scope, id, deletion).enter(transaction);
+    catalog::bury(transaction, name, id, &deleted.encode());
+    due(name, id, deletion).enter(transaction);
 }
 
-fn due(scope: &Scope, id: u64, deletion: Deletion) -> Due {
-    let key = catalog::buried_key(scope, id);
-    Due { at: deletion.purge, kind: DueKind::Container, key, container: scope.clone() }
+fn due(name: &Key, id: u64, deletion: Deletion) -> Due {
+    let key = catalog::buried_key(name, id);
+    Due { at: deletion.purge, kind: DueKind::Container, key, container: name.clone() }
 }
 
 /// Gives a deleted container that is over to the sweep, and strikes the entry.
 pub(super) fn purge(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     due.strike(transaction);
-    let Some((scope, id)) = catalog::split_buried_key(&due.key) else { return Ok(()) };
-    let Some(entry) = catalog::buried(transaction, &scope, id)? else { return Ok(()) };
+    let Some((name, id)) = catalog::split_buried_key(&due.key) else { return Ok(()) };
+    let Some(entry) = catalog::buried(transaction, &name, id)? else { return Ok(()) };
     let deletion = ContainerRecord::decode(&entry.payload)?.deletion;
     if deletion.is_none_or(|deletion| deletion.is_over(transaction.now())) {
-        catalog::unearth(transaction, &scope, id);
-        catalog::discard(transaction, &scope, id);
+        catalog::unearth(transaction, &name, id);
+        catalog::discard(transaction, &name, id);
     }
     Ok(())
 }
@@ -228,27 +228,27 @@ fn page(
 /// The key behind the container that a token names: its name, and for a deleted one a line with its id.
 fn key_behind(account: &AccountName, after: &str) -> Vec<u8> {
     let (name, id) = after.split_once('\n').unwrap_or((after, ""));
-    let scope = catalog::scope(account, Kind::Container, name);
-    let last = u64::from_str_radix(id, 16).ok().map(|id| catalog::buried_key(&scope, id));
+    let name = catalog::key(account, Kind::Container, name);
+    let last = u64::from_str_radix(id, 16).ok().map(|id| catalog::buried_key(&name, id));
     // No key goes on behind a zero byte at its end.
-    [last.unwrap_or_else(|| scope.0.to_vec()), vec![0]].concat()
+    [last.unwrap_or_else(|| name.0.to_vec()), vec![0]].concat()
 }
 
-pub(super) fn scope(account: &AccountName, name: &ContainerName) -> Scope {
-    catalog::scope(account, Kind::Container, name.as_str())
+pub(super) fn key(account: &AccountName, name: &ContainerName) -> Key {
+    catalog::key(account, Kind::Container, name.as_str())
 }
 
-pub(super) fn find(view: &dyn View, scope: &Scope) -> Result<(u64, ContainerRecord)> {
-    let Entry { id, payload } = catalog::find(view, scope)?.ok_or(EngineError::ContainerNotFound)?;
+pub(super) fn find(view: &dyn View, key: &Key) -> Result<(u64, ContainerRecord)> {
+    let Entry { id, payload } = catalog::find(view, key)?.ok_or(EngineError::ContainerNotFound)?;
     Ok((id, ContainerRecord::decode(&payload)?))
 }
 
 pub(super) fn find_to_write(
     transaction: &dyn Transaction,
-    scope: &Scope,
+    key: &Key,
     conditions: &Conditions,
 ) -> Result<(u64, ContainerRecord)> {
-    let (id, record) = find(transaction, scope)?;
+    let (id, record) = find(transaction, key)?;
     conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
     Ok((id, record))
 }

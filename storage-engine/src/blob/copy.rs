@@ -14,7 +14,7 @@ use crate::blob::{LeaseId, Leased};
 use crate::chunk::{Content, Staged};
 use crate::clock::Etag;
 use crate::error::{EngineError, Result};
-use crate::meta::{self, Transaction, Weight};
+use crate::meta::{self, Transaction, View, Weight};
 use crate::seal::{EncryptionKey, Framing};
 
 /// How a copy ended.
@@ -66,9 +66,31 @@ impl BlobStore {
     /// The store's.
     pub(crate) async fn fail_interrupted_copies(&self) -> Result<()> {
         for due in meta::read(self.meta.as_ref(), Weight::Scan, due::copies).await? {
-            self.tidy(due, give_up_interrupted).await?;
+            match self.tidy(due, give_up_interrupted).await {
+                // One blob that cannot be read is no reason not to open the store.
+                Err(EngineError::Corrupt { what }) => {
+                    tracing::error!(what, "a copy that was interrupted cannot be ended");
+                }
+                other => other.map(drop)?,
+            }
         }
         Ok(())
+    }
+
+    /// Ends a pending copy as failed, for `why`, wherever its destination is. For a mover of bytes who was told that the container is
+    /// not there: it may have another name now, or may be restored, and its blob must not wait for bytes that nobody brings. Looks
+    /// through all that is due, so it is not for every day.
+    ///
+    /// # Errors
+    /// [`EngineError::NoCopyPending`] if there is no such copy.
+    pub async fn fail_copy(&self, id: u128, why: String) -> Result<()> {
+        let destination = meta::read(self.meta.as_ref(), Weight::Scan, move |view| destination(view, id));
+        let place = destination.await?.ok_or(EngineError::NoCopyPending)?;
+        let end = CopyEnd::Failed(why);
+        meta::commit(self.meta.as_ref(), place.scope.clone(), None, move |transaction| {
+            finish(transaction, &place, id, None, &end).map(drop)
+        })
+        .await
     }
 
     /// Calls a pending copy off: an empty blob remains. *Abort Copy Blob*.
@@ -90,6 +112,20 @@ impl BlobStore {
         })
         .await
     }
+}
+
+/// Where the blob is to which the copy of this id is under way.
+fn destination(view: &dyn View, id: u128) -> Result<Option<Place>> {
+    for due in due::copies(view)? {
+        let (scope, _) = place::split_blob_key(&due.key)?;
+        let place = Place::of_scope(due.container, scope);
+        let record = state::get(view, &place, State::Base)?;
+        let copy = record.and_then(|record| record.properties.copy);
+        if copy.is_some_and(|copy| copy.id == id && copy.status == CopyStatus::Pending) {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }
 
 /// Ends a copy that has taken too long. To be run in the entry's scope.
@@ -235,6 +271,26 @@ mod tests {
         assert!(matches!(block_on(late), Err(EngineError::NoCopyPending)));
         assert_eq!(block_on(store.blobs.tidy_once(100)).unwrap(), 0);
         store.check_chunks();
+    }
+
+    #[test]
+    fn a_copy_whose_container_has_another_name_fails_where_its_blob_is_now() {
+        let mut store = Fixture::new();
+        let at = begin(&store, 7);
+        let renamed = crate::name::ContainerName::parse("renamed").unwrap();
+        block_on(store.blobs.rename_container(&store.account, &store.container, &renamed, None)).unwrap();
+        let lost = block_on(store.blobs.finish_copy(&at, 7, None, CopyEnd::Success));
+        assert!(matches!(lost, Err(EngineError::ContainerNotFound)));
+        store.container = renamed;
+        assert_eq!(status(&store).0, CopyStatus::Pending);
+        let other = block_on(store.blobs.fail_copy(8, "why".to_owned()));
+        assert!(matches!(other, Err(EngineError::NoCopyPending)));
+        block_on(store.blobs.fail_copy(7, "why".to_owned())).unwrap();
+        assert_eq!(status(&store).0, CopyStatus::Failed);
+        store.put("blob", store.inline(b"x")).unwrap();
+        let again = block_on(store.blobs.fail_copy(7, "why".to_owned()));
+        assert!(matches!(again, Err(EngineError::NoCopyPending)));
+        assert_eq!(store.records(crate::meta::Family::Due), 0);
     }
 
     #[test]

@@ -122,7 +122,8 @@ fn delete_base(
 ) -> Result<()> {
     let now = transaction.now();
     if protection.versioning {
-        state::retire(transaction, place, former, Fate::Version(state::version_id(former)));
+        let id = state::version_id(transaction, place, former)?;
+        state::retire(transaction, place, former, Fate::Version(id));
         return Ok(());
     }
     let Some(days) = protection.delete_retention_days else {

@@ -13,7 +13,8 @@
 use super::place::{self, Place, State};
 use super::properties::CopyStatus;
 use super::record::BlobRecord;
-use super::{state, volume};
+use super::{block, state, volume};
+use crate::catalog::Key;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
@@ -26,7 +27,7 @@ const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A blob, snapshot or version that expires, was deleted, or leaves the archive.
+    /// A blob, snapshot or version that expires, was deleted, or leaves the archive; or staged blocks.
     State,
     /// A container that was deleted.
     Container,
@@ -66,8 +67,8 @@ pub(super) struct Due {
     pub(super) kind: Kind,
     /// The key of its record.
     pub(super) key: Vec<u8>,
-    /// The container's name in the catalogue.
-    pub(super) container: Scope,
+    /// The container's key in the catalogue; for a blob's, perhaps one that it had before it was renamed.
+    pub(super) container: Key,
 }
 
 impl Due {
@@ -89,7 +90,7 @@ impl Due {
         let mut pieces = KeyReader::new(key);
         let at = Timestamp::from_ticks(pieces.u64()?);
         let kind = Kind::of(pieces.u8()?).ok_or_else(|| EngineError::corrupt("an entry of what is due"))?;
-        Ok(Self { at, kind, key: pieces.rest().to_vec(), container: Scope(value.to_vec().into()) })
+        Ok(Self { at, kind, key: pieces.rest().to_vec(), container: Key(value.to_vec().into()) })
     }
 
     /// The scope of its record: that of the verb that looks at it.
@@ -97,7 +98,7 @@ impl Due {
         match self.kind {
             Kind::State | Kind::Copy => place::split_blob_key(&self.key).map(|(scope, _)| scope),
             Kind::Volume => volume::split_key(&self.key).map(|(scope, _)| scope),
-            Kind::Container => Ok(self.container.clone()),
+            Kind::Container => Ok(self.container.scope()),
         }
     }
 }
@@ -119,10 +120,7 @@ pub(super) fn deadline_of(record: &BlobRecord) -> Option<Timestamp> {
 pub(super) fn copies(view: &dyn View) -> Result<Vec<Due>> {
     let mut found = Vec::new();
     view.scan(Family::Due, &[], None, &mut |key, value| {
-        let due = Due::decode(key, value)?;
-        if due.kind == Kind::Copy {
-            found.push(due);
-        }
+        found.extend(readable(key, value).filter(|due| due.kind == Kind::Copy));
         Ok(Step::Next)
     })?;
     Ok(found)
@@ -136,10 +134,17 @@ pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<D
         if found.len() >= limit {
             return Ok(Step::Stop);
         }
-        found.push(Due::decode(key, value)?);
+        found.extend(readable(key, value));
         Ok(Step::Next)
     })?;
     Ok(found)
+}
+
+/// The entry, unless it is damaged: it was a hint, and the others are none the worse for it.
+fn readable(key: &[u8], value: &[u8]) -> Option<Due> {
+    Due::decode(key, value)
+        .inspect_err(|error| tracing::error!(%error, "what is due cannot be told from an entry"))
+        .ok()
 }
 
 /// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
@@ -147,10 +152,10 @@ pub(super) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<D
 pub(super) fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let (scope, state) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
-    due.strike(transaction);
     if matches!(state, State::Staging) {
-        return Ok(());
+        return block::drop_abandoned(transaction, &place, due);
     }
+    due.strike(transaction);
     let now = transaction.now();
     let Some(record) = state::get(transaction, &place, state)? else { return Ok(()) };
     if !record.properties.exists(now) {

@@ -36,7 +36,7 @@ impl BlobStore {
     pub async fn sealing(&self, at: &BlobAddress, wish: EncryptionWish) -> Result<Sealing> {
         let at = at.clone();
         let find = move |view: &dyn View| {
-            let (_, container) = container::find(view, &container::scope(&at.account, &at.container))?;
+            let (_, container) = container::find(view, &container::key(&at.account, &at.container))?;
             let default = Some(container.encryption_scope.as_str()).filter(|name| !name.is_empty());
             if container.deny_scope_override {
                 let other = wish.scope.as_deref().is_some_and(|scope| Some(scope) != default);

@@ -6,7 +6,7 @@
 //! of its first tag.
 //!
 //! Entries are sorted by container first, so a search of a whole account goes from container to container: at the end
-//! of one's range it jumps to the next one's. Where a page ends is the key of its last entry, behind the account;
+//! of one's range it jumps to the next one's. A container that was renamed since an entry was written is asked for by its id. Where a page ends is the key of its last entry, behind the account;
 //! a forged one is some other place among the account's entries.
 
 use super::place::{self, State};
@@ -14,11 +14,11 @@ use super::record::BlobRecord;
 use super::tag_index::{self, ID_BYTES};
 use super::tags::{TagComparison, TagExpression, Tags};
 use super::{BlobStore, Page};
-use crate::catalog::{self, Kind};
+use crate::catalog::{self, Key, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader, successor};
-use crate::meta::{self, Family, Scope, Step, View, Weight};
+use crate::meta::{self, Family, Step, View, Weight};
 use crate::name::{AccountName, BlobName, ContainerName};
 use std::collections::HashMap;
 
@@ -65,13 +65,12 @@ impl BlobStore {
     pub async fn find_by_tags(&self, account: &AccountName, find: FindBlobs) -> Result<Page<FoundBlob>> {
         let (account, now) = (account.clone(), self.clock.now());
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
-            let mut id = Vec::new();
+            let mut id = None;
             if let Some(container) = &find.container {
-                let scope = catalog::scope(&account, Kind::Container, container.as_str());
-                let container = catalog::find(view, &scope)?.ok_or(EngineError::ContainerNotFound)?;
-                id = container.id.to_be_bytes().to_vec();
+                let key = catalog::key(&account, Kind::Container, container.as_str());
+                id = Some(catalog::find(view, &key)?.ok_or(EngineError::ContainerNotFound)?.id);
             }
-            Search::new(&account, &id, &find, now).page(view)
+            Search::new(&account, id, &find, now).page(view)
         })
         .await
     }
@@ -141,19 +140,21 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(account: &AccountName, container_id: &[u8], find: &'a FindBlobs, now: Timestamp) -> Self {
-        let scope = catalog::scope(account, Kind::Container, "");
-        let account = tag_index::account_of(&scope.0).to_vec();
-        let beginning = tag_index::beginning(&account, container_id);
+    fn new(account: &AccountName, id: Option<u64>, find: &'a FindBlobs, now: Timestamp) -> Self {
+        let key = catalog::key(account, Kind::Container, "");
+        let account = tag_index::account_of(&key.0).to_vec();
+        let id_bytes = id.map(|id| id.to_be_bytes().to_vec()).unwrap_or_default();
+        let beginning = tag_index::beginning(&account, &id_bytes);
         let range = Range::of(&find.expression);
         let page = Page { entries: Vec::new(), next: None };
-        Self { find, now, account, beginning, range, containers: HashMap::new(), passed: 0, page }
+        let containers = id.map(|id| (id, find.container.clone())).into_iter().collect();
+        Self { find, now, account, beginning, range, containers, passed: 0, page }
     }
 
     fn page(mut self, view: &dyn View) -> Result<Page<FoundBlob>> {
         let end = successor(&self.beginning);
         let after = self.find.after.as_ref().map(|after| [self.account.as_slice(), after, &[0]].concat());
-        let from = after.unwrap_or_default().max(self.beginning.clone());
+        let from = after.unwrap_or_default().max(self.beginning.clone()).max(tag_index::first(&self.account));
         if end.as_ref().is_none_or(|end| from < *end) {
             let mut last = Vec::new();
             view.scan(Family::Tag, &from, end.as_deref(), &mut |key, value| {
@@ -218,12 +219,17 @@ impl<'a> Search<'a> {
         Ok(Some(FoundBlob { container, blob: name, version: blob.version, current, tags: blob.tags }))
     }
 
-    fn container(&mut self, view: &dyn View, id: u64, name: &[u8]) -> Result<Option<ContainerName>> {
+    /// The name of the container with this id, which had the key `former` when an entry was written.
+    fn container(&mut self, view: &dyn View, id: u64, former: &[u8]) -> Result<Option<ContainerName>> {
         if let Some(known) = self.containers.get(&id) {
             return Ok(known.clone());
         }
-        let there = catalog::find(view, &Scope(name.to_vec().into()))?.is_some_and(|entry| entry.id == id);
-        let name = catalog::name_of(name).and_then(|name| ContainerName::parse(name).ok()).filter(|_| there);
+        let mut name = name_if_there(view, &Key(former.to_vec().into()), id)?;
+        if name.is_none() {
+            for key in tag_index::names(view, &self.account, id)? {
+                name = name.or(name_if_there(view, &key, id)?);
+            }
+        }
         self.containers.insert(id, name.clone());
         Ok(name)
     }
@@ -232,4 +238,10 @@ impl<'a> Search<'a> {
         self.page.next = Some(last.get(self.account.len()..).unwrap_or_default().to_vec());
         Step::Stop
     }
+}
+
+/// The name of this key, if that is where the container with this id is.
+fn name_if_there(view: &dyn View, key: &Key, id: u64) -> Result<Option<ContainerName>> {
+    let there = catalog::find(view, key)?.is_some_and(|entry| entry.id == id);
+    Ok(catalog::name_of(&key.0).and_then(|name| ContainerName::parse(name).ok()).filter(|_| there))
 }

@@ -38,6 +38,9 @@ pub(super) fn to_replace(
     no_copy(&former.properties)?;
     former.properties.lease =
         lease::check_write(former.properties.lease, conditions.lease, now, Leased::Blob)?;
+    if conditions.lease_without_end && conditions.lease.is_some() && !former.properties.lease.is_infinite() {
+        return Err(EngineError::Lease(LeaseError::InfiniteDurationRequired));
+    }
     conditions.check_tags(&former.properties.tags)?;
     conditions.check_write(Some(former.version()))?;
     if !former.properties.kind.same(kind) && state::has_snapshots(transaction, place, now)? {

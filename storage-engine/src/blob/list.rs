@@ -7,7 +7,7 @@
 //! one then looks again at what it passes over of the name.
 
 use super::place::{self, State};
-use super::record::BlobRecord;
+use super::record::{BlobRecord, StagingRecord};
 use super::{BlobEntry, BlobStore, ListBlobs, Page};
 use crate::catalog::{self, Kind};
 use crate::clock::Timestamp;
@@ -34,7 +34,7 @@ impl BlobStore {
         container: &ContainerName,
         list: ListBlobs,
     ) -> Result<Page<BlobEntry>> {
-        let container = catalog::scope(account, Kind::Container, container.as_str());
+        let container = catalog::key(account, Kind::Container, container.as_str());
         let now = self.clock.now();
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
             let container = catalog::find(view, &container)?.ok_or(EngineError::ContainerNotFound)?;
@@ -157,7 +157,8 @@ impl<'a> Walk<'a> {
             State::Base => true,
             State::Deleted => include.deleted || self.list.only_deleted,
             State::Staging => {
-                let shown = include.uncommitted && !self.has_base && !self.list.only_deleted;
+                let asked = include.uncommitted && !self.has_base && !self.list.only_deleted;
+                let shown = asked && self.now < StagingRecord::decode(value)?.ends();
                 return if shown { Ok(Some(BlobEntry::Uncommitted(self.blob_name()?))) } else { Ok(None) };
             }
         };
@@ -410,9 +411,9 @@ mod tests {
             }
         }
         let list = ListBlobs { delimiter: Some("/".to_owned()), limit: 10, ..ListBlobs::default() };
-        let scope = catalog::scope(&store.account, Kind::Container, store.container.as_str());
+        let key = catalog::key(&store.account, Kind::Container, store.container.as_str());
         let visited = store.meta.read_now(|view| {
-            let id = catalog::find(view, &scope)?.unwrap().id;
+            let id = catalog::find(view, &key)?.unwrap().id;
             let counting = Counting(view, Cell::new(0));
             assert_eq!(Walk::new(id, &list, store.clock.now()).page(&counting)?.entries.len(), 3);
             Ok(counting.1.get())

@@ -84,12 +84,21 @@ impl Name {
         }
         let Some(mut former) = self.base.take() else { return };
         if protection.versioning || former.version.is_some() {
-            let id = former.version.unwrap_or(Timestamp::from_ticks(former.etag));
+            let id = self.version_id(&former);
             former.version = Some(id);
             self.past.insert((id, true), (former, None));
         } else if let Some(days) = protection.delete_retention_days {
             self.past.insert((now, false), (former, Some((now, now.after(DAY * days)))));
         }
+    }
+
+    /// By what the blob is known as a former version.
+    fn version_id(&self, blob: &Blob) -> Timestamp {
+        let mut id = blob.version.unwrap_or(Timestamp::from_ticks(blob.etag));
+        while self.past.contains_key(&(id, true)) {
+            id = Timestamp::from_ticks(id.ticks() - 1);
+        }
+        id
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -321,19 +330,19 @@ impl Run {
         let set = self.store.blobs.set_metadata(&at, given, Conditions::default(), self.protection);
         let outcome = block_on(set);
         let entry = self.names.get_mut(name).unwrap();
-        let Some(base) = &mut entry.base else {
+        let Some(base) = &entry.base else {
             assert!(matches!(outcome, Err(EngineError::BlobNotFound)));
             return;
         };
         let stamp = outcome.unwrap();
+        let mut made = Blob { metadata, etag: stamp.etag.0, ..base.clone() };
         if self.protection.versioning {
-            let id = base.version.unwrap_or(Timestamp::from_ticks(base.etag));
-            let past = Blob { version: Some(id), ..base.clone() };
-            entry.past.insert((id, true), (past, None));
-            base.version = Some(Timestamp::from_ticks(stamp.etag.0));
+            let former = base.clone();
+            let id = entry.version_id(&former);
+            entry.past.insert((id, true), (Blob { version: Some(id), ..former }, None));
+            made.version = Some(Timestamp::from_ticks(stamp.etag.0));
         }
-        base.metadata = metadata;
-        base.etag = stamp.etag.0;
+        entry.base = Some(made);
     }
 
     fn snapshot(&mut self, name: &'static str) {
@@ -347,11 +356,12 @@ impl Run {
         };
         let snapshot = outcome.unwrap();
         assert_eq!(snapshot.stamp.etag.0, base.etag);
-        entry.past.insert((snapshot.id, false), (Blob { version: None, ..base.clone() }, None));
+        let former = base.clone();
+        entry.past.insert((snapshot.id, false), (Blob { version: None, ..former.clone() }, None));
         if self.protection.versioning {
-            let id = base.version.unwrap_or(Timestamp::from_ticks(base.etag));
-            entry.past.insert((id, true), (Blob { version: Some(id), ..base.clone() }, None));
             base.version = Some(snapshot.id);
+            let id = entry.version_id(&former);
+            entry.past.insert((id, true), (Blob { version: Some(id), ..former }, None));
         }
     }
 
@@ -411,7 +421,7 @@ impl Run {
         let kind = entry.base.as_ref().unwrap().kind;
         if protection.versioning {
             let mut former = entry.base.take().unwrap();
-            let id = former.version.unwrap_or(Timestamp::from_ticks(former.etag));
+            let id = entry.version_id(&former);
             former.version = Some(id);
             entry.past.insert((id, true), (former, None));
         } else if kept.is_some() {

@@ -22,7 +22,7 @@
 //! still has the `ETag` that it had before the volume's snapshot was taken; otherwise it is taken again.
 
 use super::place::Place;
-use super::record::Form;
+use super::record::{Form, VolumeRecord};
 use super::volume::ABANDONED_AFTER;
 use super::{BlobAddress, BlobStore, state, volume};
 use crate::clock::{Entropy, Etag, Timestamp};
@@ -110,12 +110,7 @@ fn unmark(
         _ => None,
     });
     let (Some(marked), Some(epoch)) = (marked, epoch) else { return Ok(volume.is_none()) };
-    let mut record = volume::find(transaction, place, marked.volume)?.ok_or(EngineError::BlobNotFound)?;
-    let marks = record.marks.len();
-    record.marks.retain(|mark| *mark != marked.mark);
-    if record.marks.len() == marks {
-        return Err(EngineError::BlobNotFound);
-    }
+    let mut record = take_mark(transaction, place, marked)?;
     let etag = base.map(|base| base.properties.etag);
     let fits = volume == Some(marked.volume) && (!strict || etag == Some(marked.etag));
     if !fits {
@@ -125,6 +120,24 @@ fn unmark(
     }
     volume::write(transaction, place, marked.volume, &record);
     Ok(fits)
+}
+
+/// Takes the note off, and dooms the snapshot.
+fn doom(transaction: &mut dyn Transaction, place: &Place, marked: Marked, epoch: Epoch) -> Result<()> {
+    let mut record = take_mark(transaction, place, marked)?;
+    record.doomed.push(epoch);
+    let now = transaction.now();
+    volume::look_at(transaction, place, marked.volume, now);
+    volume::write(transaction, place, marked.volume, &record);
+    Ok(())
+}
+
+/// The record of the volume without the note; not found if that was taken off already.
+fn take_mark(transaction: &dyn Transaction, place: &Place, marked: Marked) -> Result<VolumeRecord> {
+    let mut record = volume::find(transaction, place, marked.volume)?.ok_or(EngineError::BlobNotFound)?;
+    let marks = record.marks.len();
+    record.marks.retain(|mark| *mark != marked.mark);
+    if record.marks.len() < marks { Ok(record) } else { Err(EngineError::BlobNotFound) }
 }
 
 /// The state of a volume that a record names.
@@ -189,14 +202,8 @@ impl BlobStore {
     {
         let verb = Arc::new(verb);
         for attempt in 0.. {
-            let marking = self.change(
-                at,
-                None,
-                move |transaction, place| {
-                    if wanted { mark(transaction, place) } else { Ok(None) }
-                },
-            );
-            let marked = if self.has_pages() { marking.await? } else { None };
+            let marking = self.change(at, None, |transaction, place| mark(transaction, place));
+            let marked = if wanted && self.has_pages() { marking.await? } else { None };
             let epoch = match marked {
                 Some(marked) => Some(self.pages()?.store.snapshot(marked.volume).await?),
                 None => None,
@@ -206,11 +213,28 @@ impl BlobStore {
                 let fits = unmark(transaction, place, marked, epoch, attempt < ATTEMPTS_MAX)?;
                 if fits || !wanted { verb(transaction, place, epoch).map(Some) } else { Ok(None) }
             });
-            if let Some(done) = done.await? {
-                return Ok(done);
+            match done.await {
+                Ok(None) => {}
+                Ok(Some(done)) => return Ok(done),
+                Err(error) => {
+                    self.forget_snapshot(at, marked, epoch).await;
+                    return Err(error);
+                }
             }
         }
         Err(EngineError::Closed)
+    }
+
+    /// Gives a snapshot up that was taken for a verb that was refused. Left to the background, a client that asks for
+    /// what it is refused again and again would have gathered a great many by then.
+    async fn forget_snapshot(&self, at: &BlobAddress, marked: Option<Marked>, epoch: Option<Epoch>) {
+        let (Some(marked), Some(epoch)) = (marked, epoch) else { return };
+        let forgetting =
+            self.change(at, None, move |transaction, place| doom(transaction, place, marked, epoch));
+        // The background finds what is left of it in any case.
+        if let Err(error) = forgetting.await {
+            tracing::debug!(%error, "a snapshot that nobody wants is left to the background");
+        }
     }
 
     /// The floor of page blobs.

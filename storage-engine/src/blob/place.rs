@@ -23,7 +23,7 @@
 //! The number of a page is there because its offset alone does not make it unique: a block may be empty.
 
 use super::BlobAddress;
-use crate::catalog::{self, Kind};
+use crate::catalog::{self, Key, Kind};
 use crate::chunk::ChunkRef;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -90,19 +90,19 @@ impl State {
 pub(crate) struct Place {
     /// The scope of verbs on the blob.
     pub(crate) scope: Scope,
-    /// The container's name in the catalogue.
-    pub(crate) container: Scope,
+    /// The container's key in the catalogue.
+    pub(crate) container: Key,
 }
 
 impl Place {
     /// The place of `blob` in the container that has this name and id.
-    pub(crate) fn new(container: &Scope, id: u64, blob: &BlobName) -> Self {
+    pub(crate) fn new(container: &Key, id: u64, blob: &BlobName) -> Self {
         let scope = Scope(KeyBuilder::new().u64(id).text(blob.as_str()).finish().into());
         Self { scope, container: container.clone() }
     }
 
     /// The place with this scope, in the container of this name.
-    pub(crate) const fn of_scope(container: Scope, scope: Scope) -> Self {
+    pub(crate) const fn of_scope(container: Key, scope: Scope) -> Self {
         Self { scope, container }
     }
 
@@ -149,7 +149,7 @@ impl Place {
 /// A blob's place, and the catalogue entry that led to it.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
-    container: Scope,
+    container: Key,
     id: u64,
     /// Where it leads.
     pub(super) place: Place,
@@ -158,7 +158,7 @@ pub(super) struct Route {
 impl Route {
     /// Finds the container and in it the blob's place, whether or not there is a blob.
     pub(super) fn find(view: &dyn View, at: &BlobAddress) -> Result<Self> {
-        let container = catalog::scope(&at.account, Kind::Container, at.container.as_str());
+        let container = catalog::key(&at.account, Kind::Container, at.container.as_str());
         let id = container_id(view, &container)?;
         let place = Place::new(&container, id, &at.blob);
         Ok(Self { container, id, place })
@@ -176,7 +176,7 @@ impl Route {
     }
 }
 
-fn container_id(view: &dyn View, container: &Scope) -> Result<u64> {
+fn container_id(view: &dyn View, container: &Key) -> Result<u64> {
     Ok(catalog::find(view, container)?.ok_or(EngineError::ContainerNotFound)?.id)
 }
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn place(container: u64, name: &str) -> Place {
-        Place::new(&Scope("account\0\u{1}container\0".into()), container, &BlobName::parse(name).unwrap())
+        Place::new(&Key("account\0\u{1}container\0".into()), container, &BlobName::parse(name).unwrap())
     }
 
     #[test]

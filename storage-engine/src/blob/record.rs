@@ -4,7 +4,7 @@
 //! |---|---|
 //! | container | etag, modified, access, metadata; from version 2: what [`ContainerRecord`] has besides |
 //! | blob | etag, created, modified, length, headers, metadata, where its content is; from version 2: what else it has ([`super::codec`]) |
-//! | mark | when a block was staged last, bytes of a block id, number of staged blocks |
+//! | mark | when a block was staged last, bytes of a block id, number of staged blocks; from version 2: when they are looked at |
 //! | staged block | length, chunks |
 //! | volume | whether it is leaving, when it was born, how many records name it, snapshots being taken, snapshots to be deleted |
 //!
@@ -26,6 +26,7 @@ use crate::meta::record::{Decoder, Encoder};
 use crate::name::{ContainerName, Metadata};
 use crate::page::{Epoch, VolumeId};
 use crate::policy::{self, StoredPolicy};
+use std::time::Duration;
 
 /// The newest version of the records of blobs and of containers.
 const VERSION: u8 = 2;
@@ -141,21 +142,37 @@ pub(crate) struct StagingRecord {
     pub(crate) id_bytes: u64,
     /// How many there are.
     pub(crate) blocks: u64,
+    /// When the background looks whether they are over. Nobody looks at those of a record of version 1, which had no
+    /// such time, until another block comes to them.
+    pub(crate) due: Option<Timestamp>,
 }
 
+/// How long staged blocks are kept from when the last of them came (page "Put Block": a week).
+const STAGED_KEPT: Duration = Duration::from_hours(7 * 24);
+/// The version of a mark.
+const MARK_VERSION: u8 = 2;
+
 impl StagingRecord {
+    /// When the blocks are over, if none comes any more.
+    pub(super) fn ends(&self) -> Timestamp {
+        self.modified.after(STAGED_KEPT)
+    }
+
     pub(super) fn encode(self) -> Vec<u8> {
-        let mut fields = Encoder::new(PLAIN_VERSION);
+        let mut fields = Encoder::new(MARK_VERSION);
         fields.timestamp(self.modified).varint(self.id_bytes).varint(self.blocks);
+        fields.option(self.due, |fields, due| {
+            fields.timestamp(due);
+        });
         fields.finish()
     }
 
     pub(super) fn decode(value: &[u8]) -> Result<Self> {
-        let (_, mut fields) = Decoder::versioned("staging mark", PLAIN_VERSION, value)?;
-        let record =
-            Self { modified: fields.timestamp()?, id_bytes: fields.varint()?, blocks: fields.varint()? };
+        let (version, mut fields) = Decoder::versioned("staging mark", MARK_VERSION, value)?;
+        let (modified, id_bytes, blocks) = (fields.timestamp()?, fields.varint()?, fields.varint()?);
+        let due = if version < MARK_VERSION { None } else { fields.option(Decoder::timestamp)? };
         fields.finish()?;
-        Ok(record)
+        Ok(Self { modified, id_bytes, blocks, due })
     }
 }
 
@@ -239,6 +256,9 @@ impl VolumeRecord {
     }
 }
 
+/// A field of containers' records in which nothing has ever stood.
+const RESERVED: bool = false;
+
 /// What the catalogue keeps about a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ContainerRecord {
@@ -253,8 +273,6 @@ pub(super) struct ContainerRecord {
     pub(super) encryption_scope: String,
     /// Whether no other scope may be given.
     pub(super) deny_scope_override: bool,
-    /// Whether blobs may have immutability policies of their own.
-    pub(super) versions_immutable: bool,
 }
 
 impl ContainerRecord {
@@ -271,7 +289,7 @@ impl ContainerRecord {
         fields.option(self.deletion, |fields, deletion| {
             fields.timestamp(deletion.at).timestamp(deletion.purge);
         });
-        fields.str(&self.encryption_scope).flag(self.deny_scope_override).flag(self.versions_immutable);
+        fields.str(&self.encryption_scope).flag(self.deny_scope_override).flag(RESERVED);
         policy::encode(&mut fields, &self.policies);
         fields.finish()
     }
@@ -292,7 +310,7 @@ impl ContainerRecord {
                 .option(|fields| Ok(Deletion { at: fields.timestamp()?, purge: fields.timestamp()? }))?;
             fields.str()?.clone_into(&mut record.encryption_scope);
             record.deny_scope_override = fields.flag()?;
-            record.versions_immutable = fields.flag()?;
+            fields.flag()?;
             record.policies = policy::decode(&mut fields)?;
         }
         fields.finish()?;
@@ -301,19 +319,8 @@ impl ContainerRecord {
 
     /// A container as it is made.
     pub(super) fn made(stamp: Stamp, new: NewContainer) -> Self {
-        let NewContainer {
-            metadata,
-            public_access,
-            encryption_scope,
-            deny_scope_override,
-            versions_immutable,
-        } = new;
-        Self {
-            encryption_scope,
-            deny_scope_override,
-            versions_immutable,
-            ..Self::new(stamp, metadata, public_access)
-        }
+        let NewContainer { metadata, public_access, encryption_scope, deny_scope_override } = new;
+        Self { encryption_scope, deny_scope_override, ..Self::new(stamp, metadata, public_access) }
     }
 
     /// A container without anything unusual.
@@ -326,7 +333,6 @@ impl ContainerRecord {
             deletion: None,
             encryption_scope: String::new(),
             deny_scope_override: false,
-            versions_immutable: false,
             policies: Vec::new(),
         }
     }
@@ -340,7 +346,6 @@ impl ContainerRecord {
             deletion: self.deletion,
             encryption_scope: self.encryption_scope,
             deny_scope_override: self.deny_scope_override,
-            versions_immutable: self.versions_immutable,
             ..Container::new(name, self.stamp.etag, self.stamp.modified)
         }
     }
@@ -473,7 +478,6 @@ mod tests {
                 deletion: Some(Deletion { at: now, purge: now }),
                 encryption_scope: "scope".to_owned(),
                 deny_scope_override: access == 0,
-                versions_immutable: access == 1,
                 policies: some_policies(),
                 ..plain
             };
@@ -491,8 +495,13 @@ mod tests {
             prop_assert_eq!(BlockRecord::decode(&block.encode()).unwrap(), block.clone());
             let block = BlockRecord { key: None, ..block };
             prop_assert_eq!(BlockRecord::decode(&block.encode()).unwrap(), block);
-            let mark = StagingRecord { modified: Timestamp::from_ticks(modified), id_bytes: 64, blocks: length };
+            let modified = Timestamp::from_ticks(modified);
+            let mark = StagingRecord { modified, id_bytes: 64, blocks: length, due: Some(modified) };
             prop_assert_eq!(StagingRecord::decode(&mark.encode()).unwrap(), mark);
+            let mut fields = Encoder::new(1);
+            fields.timestamp(modified).varint(64).varint(length);
+            let first = StagingRecord::decode(&fields.finish()).unwrap();
+            prop_assert_eq!(first, StagingRecord { due: None, ..mark });
         }
 
         #[test]

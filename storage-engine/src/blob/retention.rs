@@ -3,6 +3,9 @@
 //! A round takes what the index [`super::due`] says is due, soonest first, and does each in a verb of its scope.
 //! An entry is struck only when what it was for is done, or needs no doing; so stopped anywhere, the next round does
 //! the rest. Nothing here decides what anybody sees: a verb or read judges by the clock.
+//!
+//! What cannot be done, because a record is damaged or the page store has failed, is put off for an hour. So it is not in the
+//! way of what stands behind it in the index, which would otherwise never have its turn.
 
 use super::due::{self, Due, Kind};
 use super::journal::{self, Deed};
@@ -15,6 +18,10 @@ use crate::meta::key::successor;
 use crate::meta::{self, Family, Step, Transaction, View, Weight};
 use crate::page::{Epoch, VolumeId};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// For how long what cannot be done is put off.
+const PUT_OFF: Duration = Duration::from_hours(1);
 
 impl BlobStore {
     /// Does at most `limit` of what is due, and gives how much was looked at: 0 when nothing is.
@@ -27,14 +34,34 @@ impl BlobStore {
             meta::read(self.meta.as_ref(), Weight::Scan, move |view| due::due(view, now, limit)).await?;
         let mut done = 0;
         for due in due {
-            done += usize::from(match due.kind {
-                Kind::State => self.tidy(due, settle_state).await?,
-                Kind::Container => self.tidy(due, container::purge).await?,
-                Kind::Volume => self.tidy_volume(due).await?,
-                Kind::Copy => self.tidy(due, copy::give_up_late).await?,
+            let looked_at = match due.kind {
+                Kind::State => self.tidy(due.clone(), settle_state).await,
+                Kind::Container => self.tidy(due.clone(), container::purge).await,
+                Kind::Volume => self.tidy_volume(due.clone()).await,
+                Kind::Copy => self.tidy(due.clone(), copy::give_up_late).await,
+            };
+            done += usize::from(match looked_at {
+                Ok(looked_at) => looked_at,
+                Err(error @ (EngineError::Closed | EngineError::NoSpace)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, kind = ?due.kind, "what is due cannot be done now and is put off");
+                    self.put_off(due).await?
+                }
             });
         }
         Ok(done)
+    }
+
+    /// Enters what could not be done at a later time.
+    async fn put_off(&self, due: Due) -> Result<bool> {
+        // Without a record that can be found, the container will do: entries of an index belong to no scope.
+        let scope = due.scope().unwrap_or_else(|_| due.container.scope());
+        let verb = move |transaction: &mut dyn Transaction| {
+            due.strike(transaction);
+            Due { at: transaction.now().after(PUT_OFF), ..due.clone() }.enter(transaction);
+            Ok(true)
+        };
+        meta::commit(self.meta.as_ref(), scope, None, verb).await
     }
 
     pub(super) async fn tidy(

@@ -141,23 +141,34 @@ pub(super) enum Fate {
     Gone,
 }
 
-/// What becomes of `former` when it is overwritten at `now`.
+/// What becomes of `former` when it is overwritten now.
 ///
 /// A state that has a version's id is kept also when versioning has been turned off since: it was promised then.
-pub(super) fn fate(former: &BlobRecord, protection: Protection, now: Timestamp) -> Fate {
+pub(super) fn fate(
+    transaction: &dyn Transaction,
+    place: &Place,
+    former: &BlobRecord,
+    protection: Protection,
+) -> Result<Fate> {
     if protection.versioning || former.properties.version.is_some() {
-        return Fate::Version(version_id(former));
+        return version_id(transaction, place, former).map(Fate::Version);
     }
-    match protection.delete_retention_days {
-        Some(days) => Fate::DeletedSnapshot(Deletion::now(now, days)),
+    Ok(match protection.delete_retention_days {
+        Some(days) => Fate::DeletedSnapshot(Deletion::now(transaction.now(), days)),
         None => Fate::Gone,
-    }
+    })
 }
 
 /// The id under which a blob becomes a former version. One that was written without versioning has its `ETag`,
-/// which is the time of its last write and no other's.
-pub(super) fn version_id(record: &BlobRecord) -> Timestamp {
-    record.properties.version.unwrap_or(Timestamp::from_ticks(record.properties.etag.0))
+/// which is the time of its last write. A version may have that id already: of a blob that had it, became a version with
+/// a snapshot, which makes no new `ETag`, and lost its own id when it was deleted and restored without versioning. Then
+/// it is the last moment before that is free: one in the future may be given to somebody else.
+pub(super) fn version_id(view: &dyn View, place: &Place, record: &BlobRecord) -> Result<Timestamp> {
+    let mut id = record.properties.version.unwrap_or(Timestamp::from_ticks(record.properties.etag.0));
+    while view.get(Family::Blob, &place.state(State::Version(id)))?.is_some() {
+        id = Timestamp::from_ticks(id.ticks().saturating_sub(1));
+    }
+    Ok(id)
 }
 
 /// Moves the record of the blob, which is about to be replaced, where its fate wants it, with its content; whose

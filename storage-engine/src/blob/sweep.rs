@@ -5,16 +5,17 @@ use super::due::Due;
 use super::place::{self, Place, State};
 use super::record::{BlobRecord, Form, VolumeRecord};
 use super::{block, content, state, tag_index, volume};
+use crate::catalog::Key;
 use crate::error::Result;
 use crate::meta::key::successor;
 use crate::meta::{Family, Scope, Step, Transaction};
 
 /// Deletes all records of a blob name and frees the chunks that they name. Asks the records what is there and
-/// not the blob, so that snapshots and whatever else has the name's scope goes too. `container` is the name in the
+/// not the blob, so that snapshots and whatever else has the name's scope goes too. `container` is the key in the
 /// catalogue that the container had.
 ///
 /// Only records of volumes stay, as leaving: the background deletes the volumes first.
-pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Scope, scope: &Scope) -> Result<()> {
+pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Key, scope: &Scope) -> Result<()> {
     let place = Place::of_scope(container.clone(), scope.clone());
     let pieces = content::take_all(transaction, &scope.0)?;
     let staged = block::take_all_staged(transaction, &place)?;
@@ -51,4 +52,9 @@ pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Scope, scope:
         }
     }
     Ok(())
+}
+
+/// Deletes what is kept about a container beside what it holds, after all of that is gone. `name` and `id` are those that it had.
+pub(crate) fn forget(transaction: &mut dyn Transaction, name: &Key, id: u64) {
+    tag_index::strike_name(transaction, name, id);
 }

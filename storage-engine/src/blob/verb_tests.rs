@@ -1,6 +1,8 @@
 //! What the model of all states leaves out: leases, holds, tiers, expiry, pages that differ, containers that come back.
 
 use super::fixture::Fixture;
+use super::place::{Route, State};
+use super::record::VolumeRecord;
 use super::{
     Alteration, AppendConditions, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry, FindBlobs,
     ImmutabilityPolicy, LeaseError, LeaseId, LeaseRequest, Leased, ListContainers, NewBlob, NewContainer,
@@ -9,7 +11,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::error::EngineError;
-use crate::meta::Family;
+use crate::meta::{self, Family};
+use crate::page::PageStore;
 use crate::seal::CustomerKey;
 use bytes::Bytes;
 use futures_executor::block_on;
@@ -230,6 +233,28 @@ fn below_all() -> SequenceConditions {
 }
 
 #[test]
+fn what_wants_a_lease_without_end_is_not_done_under_one_that_ends() {
+    let store = Fixture::new();
+    let (at, blobs) = (store.at("blob"), &store.blobs);
+    store.put("blob", store.inline(b"x")).unwrap();
+    let acquire = |seconds| {
+        let request = LeaseRequest::Acquire { id: A, seconds };
+        block_on(blobs.lease(&at, request, any())).unwrap();
+    };
+    let put = |lease| {
+        let conditions = Conditions { lease, lease_without_end: true, ..any() };
+        block_on(blobs.put_block_blob(&at, NewBlob::default(), store.inline(b"y"), conditions, KEEP))
+    };
+    put(None).unwrap();
+    acquire(Some(60));
+    let required = LeaseError::InfiniteDurationRequired;
+    assert!(matches!(put(Some(A)), Err(EngineError::Lease(error)) if error == required));
+    assert!(matches!(put(None), Err(EngineError::Lease(LeaseError::IdMissing))));
+    acquire(None);
+    put(Some(A)).unwrap();
+}
+
+#[test]
 fn what_is_not_done_of_a_page_blob_is_taken_back() {
     let store = Fixture::new();
     let (at, blobs) = (store.at("disk"), &store.blobs);
@@ -336,4 +361,83 @@ fn a_container_s_lease_guards_its_deletion_only() {
     let new = NewContainer { encryption_scope: "scope".to_owned(), ..NewContainer::default() };
     block_on(blobs.create_container(account, name, new)).unwrap();
     assert_eq!(block_on(blobs.container(account, name, None)).unwrap().encryption_scope, "scope");
+}
+
+#[test]
+fn what_is_due_and_damaged_is_not_in_the_way_of_the_rest() {
+    let store = Fixture::new();
+    for name in ["a", "b"] {
+        store.put(name, store.inline(b"x")).unwrap();
+        let expiry = Expiry::AfterNow(Duration::from_secs(1));
+        block_on(store.blobs.set_expiry(&store.at(name), expiry, any())).unwrap();
+    }
+    let place = store.meta.read_now(|view| Route::find(view, &store.at("a"))).unwrap().place;
+    let (key, scope) = (place.state(State::Base), place.scope);
+    let spoil = move |transaction: &mut dyn meta::Transaction| {
+        transaction.put(Family::Blob, &key, &[0xFF]);
+        Ok(())
+    };
+    block_on(meta::commit(store.meta.as_ref(), scope, None, spoil)).unwrap();
+    store.clock.advance(Duration::from_secs(2));
+    assert_eq!(block_on(store.blobs.tidy_once(1)).unwrap(), 1);
+    assert_eq!(block_on(store.blobs.tidy_once(1)).unwrap(), 1);
+    assert_eq!(block_on(store.blobs.tidy_once(1)).unwrap(), 0, "put off");
+    assert_eq!((store.records(Family::Blob), store.records(Family::Due)), (1, 1));
+    store.clock.advance(Duration::from_mins(61));
+    assert_eq!(block_on(store.blobs.tidy_once(1)).unwrap(), 1, "tried again");
+}
+
+#[test]
+fn a_snapshot_of_pages_that_is_refused_leaves_nothing_that_waits_to_be_abandoned() {
+    let store = Fixture::new();
+    let at = store.at("pages");
+    let new = NewBlob::default();
+    block_on(store.blobs.create_page_blob(&at, new, (4096, 0), any(), Protection::default())).unwrap();
+    let never = Conditions { if_match: vec![super::EtagMatch::Never], ..any() };
+    for _ in 0..3 {
+        let refused = block_on(store.blobs.snapshot(&at, None, never.clone(), Protection::default()));
+        assert!(matches!(refused, Err(EngineError::PreconditionFailed)));
+    }
+    store.clock.advance(Duration::from_secs(1));
+    while block_on(store.blobs.tidy_once(10)).unwrap() > 0 {}
+    let place = store.meta.read_now(|view| Route::find(view, &at)).unwrap().place;
+    let volumes = store.meta.read_now(|view| {
+        let mut volumes = Vec::new();
+        view.scan(Family::VolumeOwner, &place.scope.0, None, &mut |key, value| {
+            volumes.push((super::volume::split_key(key)?.1, VolumeRecord::decode(value)?));
+            Ok(meta::Step::Next)
+        })?;
+        Ok(volumes)
+    });
+    let volumes = volumes.unwrap();
+    let [(volume, record)] = volumes.as_slice() else { panic!("{volumes:?}") };
+    assert_eq!((record.marks.len(), record.doomed.len()), (0, 0));
+    assert_eq!(block_on(store.pages.inspect(*volume)).unwrap().snapshots, []);
+}
+
+#[test]
+fn no_former_version_takes_the_place_of_another() {
+    let store = Fixture::new();
+    let at = store.at("blob");
+    let versions = Protection { versioning: true, ..Protection::default() };
+    let put = |bytes: &[u8], protection| {
+        let content = store.chunked(bytes, 3);
+        block_on(store.blobs.put_block_blob(&at, NewBlob::default(), content, any(), protection)).unwrap()
+    };
+    let first = put(b"first", versions).version.unwrap();
+    block_on(store.blobs.snapshot(&at, None, any(), versions)).unwrap();
+    block_on(store.blobs.delete(&at, DeleteSnapshots::Include, any(), KEEP)).unwrap();
+    block_on(store.blobs.undelete(&at)).unwrap();
+    // Its `ETag` is still that of the first version.
+    put(b"second", versions);
+    let named = Which::Version(first);
+    let read = block_on(store.blobs.read(&at, named, None, any())).unwrap();
+    assert_eq!(super::fixture::read_all(read).unwrap(), b"first");
+    block_on(store.blobs.delete_past(&at, named, false, any(), versions)).unwrap();
+    store.check_chunks();
+    store.delete_container();
+    store.sweep();
+    store.clock.advance(Duration::from_hours(48));
+    while block_on(store.blobs.tidy_once(10)).unwrap() > 0 {}
+    assert!(store.chunks.alive().is_empty());
 }

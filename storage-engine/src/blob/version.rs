@@ -111,7 +111,7 @@ fn keep_version(
     epoch: Option<Epoch>,
 ) -> Result<()> {
     content::share(transaction, place, former.form)?;
-    let id = state::version_id(former);
+    let id = state::version_id(transaction, place, former)?;
     state::store(transaction, place, State::Base, Some(former), None);
     let mut past = as_past(former, epoch)?;
     past.properties.version = Some(id);

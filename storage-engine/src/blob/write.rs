@@ -126,7 +126,7 @@ pub(super) fn retire(
 ) -> Result<()> {
     state::retire_deleted(transaction, place, kind)?;
     let Some(former) = former else { return Ok(()) };
-    let fate = state::fate(former, protection, transaction.now());
+    let fate = state::fate(transaction, place, former, protection)?;
     state::retire(transaction, place, former, fate);
     if fate == Fate::Gone {
         content::release(transaction, place, former.form)?;

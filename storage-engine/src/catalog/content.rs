@@ -6,7 +6,7 @@
 //! Between the two a queue may have been cleared or deleted and created again; the caller then begins anew,
 //! and a write never lands under an id that nobody sees any more.
 
-use super::Entry;
+use super::{Entry, Key};
 use crate::error::{EngineError, Result};
 use crate::meta::{self, MetaStore, Scope, Transaction, Weight};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ pub(crate) fn scope_of(id: u64) -> Scope {
 }
 
 /// The id to which `name` points now, or the error `missing`.
-pub(crate) async fn find_id(meta: &dyn MetaStore, name: &Scope, missing: EngineError) -> Result<u64> {
+pub(crate) async fn find_id(meta: &dyn MetaStore, name: &Key, missing: EngineError) -> Result<u64> {
     let name = name.clone();
     let entry = meta::read(meta, Weight::Point, move |view| super::find(view, &name)).await?;
     entry.map(|entry| entry.id).ok_or(missing)
@@ -29,7 +29,7 @@ pub(crate) async fn find_id(meta: &dyn MetaStore, name: &Scope, missing: EngineE
 /// `missing` if the name is gone, the verb's own, or the store's.
 pub(crate) async fn commit_under<T, F>(
     meta: &dyn MetaStore,
-    name: &Scope,
+    name: &Key,
     id: u64,
     scope: Scope,
     missing: EngineError,

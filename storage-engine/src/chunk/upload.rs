@@ -115,11 +115,13 @@ impl Upload {
         self.written += bytes.len() as u64;
         self.crc.update(&bytes);
         let Some(sealer) = &mut self.sealer else { return self.gather_stored(bytes) };
-        let mut sealed = Vec::new();
-        if let Err(error) = sealer.push(&bytes, &mut sealed) {
+        let mut units = Vec::new();
+        if let Err(error) = sealer.push(&bytes, &mut units) {
             self.failed.get_or_insert(error);
         }
-        sealed.into_iter().for_each(|unit| self.gather_stored(unit));
+        for unit in units {
+            self.gather_stored(unit);
+        }
     }
 
     /// Seals what has not filled a unit. Doing so again does nothing.

@@ -117,6 +117,7 @@ struct State {
     plan: Plan,
     steps: u64,
     crashed: bool,
+    out_of_handles: bool,
     reads: u64,
     files: BTreeMap<u64, Image>,
     folders: BTreeSet<PathBuf>,
@@ -143,6 +144,11 @@ impl State {
 
     fn alive(&self) -> io::Result<()> {
         if self.crashed { Err(io::Error::other("the power is off")) } else { Ok(()) }
+    }
+
+    /// Whether a file can be opened.
+    fn handle(&self) -> io::Result<()> {
+        if self.out_of_handles { Err(rustix::io::Errno::MFILE.into()) } else { Ok(()) }
     }
 
     fn named(&self, path: &Path) -> io::Result<u64> {
@@ -195,6 +201,11 @@ impl FaultyDisk {
         self.lock().crashed
     }
 
+    /// Says whether the process has as many files open as it may.
+    pub fn run_out_of_handles(&self, out: bool) {
+        self.lock().out_of_handles = out;
+    }
+
     /// Cuts the power if it is still on, and gives what survived, on a disk without faults.
     #[must_use]
     pub fn reopen(&self) -> Self {
@@ -228,6 +239,7 @@ impl Disk for FaultyDisk {
         if state.named(path).is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        state.handle()?;
         state.step()?;
         let id = state.files.last_key_value().map_or(0, |(id, _)| id + 1);
         state.files.insert(id, Image::default());
@@ -237,7 +249,10 @@ impl Disk for FaultyDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let id = self.lock().named(path)?;
+        let state = self.lock();
+        let id = state.named(path)?;
+        state.handle()?;
+        drop(state);
         Ok(self.file(id))
     }
 

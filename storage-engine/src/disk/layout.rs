@@ -7,6 +7,7 @@
 //! server/              not the engine's: certificates and the admin token of the program around it
 //! pages/               volumes (see `page::local`)
 //! closed               present when the last process closed the folder in order (see `engine`)
+//! newest               up to when records were durable when somebody last looked (see `newest`)
 //! ```
 //!
 //! A folder without a marker is set up only if it is empty: pointing the program at somebody's home by mistake

@@ -15,9 +15,11 @@ use super::{Disk, DiskFile, Space};
 use bytes::Bytes;
 use rustix::fs::{FallocateFlags, FlockOperation};
 use rustix::io::{Errno, ReadWriteFlags};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most parts that the kernel takes in one call (`IOV_MAX`).
 const PARTS_MAX: usize = 1024;
@@ -26,8 +28,11 @@ const PARTS_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct LocalDisk {
     root: PathBuf,
-    /// Holds the lock; never read.
-    _folder: File,
+    /// Holds the lock.
+    folder: File,
+    /// Folders below it that were made or found with [`Disk::create_dir`]. Held open, so that syncing one never fails
+    /// for want of a descriptor.
+    folders: Mutex<HashMap<PathBuf, Arc<File>>>,
 }
 
 impl LocalDisk {
@@ -40,7 +45,7 @@ impl LocalDisk {
         create_folders(Path::new(""), root)?;
         let folder = open_folder(root)?;
         match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root: root.to_path_buf(), _folder: folder }),
+            Ok(()) => Ok(Self { root: root.to_path_buf(), folder, folders: Mutex::default() }),
             Err(Errno::WOULDBLOCK) => Err(io::Error::new(
                 ErrorKind::ResourceBusy,
                 format!("the folder {} is in use by another Linarite process", root.display()),
@@ -74,7 +79,10 @@ impl Disk for LocalDisk {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        create_folders(&self.root, path)
+        create_folders(&self.root, path)?;
+        let folder = Arc::new(open_folder(&self.root.join(path))?);
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf(), folder);
+        Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -90,7 +98,14 @@ impl Disk for LocalDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        open_folder(&self.root.join(path))?.sync_all()
+        if path.as_os_str().is_empty() {
+            return self.folder.sync_all();
+        }
+        let held = self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(path).map(Arc::clone);
+        match held {
+            Some(folder) => folder.sync_all(),
+            None => open_folder(&self.root.join(path))?.sync_all(),
+        }
     }
 
     fn space(&self) -> io::Result<Space> {

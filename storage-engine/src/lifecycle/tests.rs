@@ -9,6 +9,7 @@ fn day(number: u64) -> Timestamp {
     Timestamp::from_unix_seconds(1_700_000_000 + number * DAY)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an optional field is what it is for")]
 fn age(since: Since, days: u32) -> Option<Age> {
     Some(Age { since, days, tier_changed_days: None })
 }
@@ -37,6 +38,7 @@ fn judged(rules: &[LifecycleRule], properties: &BlobProperties, now: Timestamp) 
     lifecycle.judge(Subject { container: "logs", name: "2026/a", properties }, now, true)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an optional field is what it is for")]
 fn in_tier(tier: Tier, changed: u64) -> Option<AccessTier> {
     Some(AccessTier { tier, changed: Some(day(changed)), rehydration: None })
 }

@@ -79,8 +79,8 @@ impl KeyBuilder {
         self.text_start(piece).u8(END)
     }
 
-    /// Adds a text without its end mark: what all keys whose text begins so have in common. See
-    /// [`text_prefix`].
+    /// Adds a text without its end mark: what all keys whose text begins so have in common. Followed by other pieces
+    /// only by mistake.
     #[must_use]
     pub fn text_start(mut self, piece: &str) -> Self {
         self.0.reserve(piece.len() + 1);
@@ -112,11 +112,6 @@ impl KeyBuilder {
     pub fn finish(self) -> Vec<u8> {
         self.0
     }
-}
-
-/// The encoded beginning of all texts that begin with `text`. Followed by other pieces only by mistake.
-pub fn text_prefix(text: &str) -> Vec<u8> {
-    KeyBuilder::new().text_start(text).finish()
 }
 
 /// The first key behind all keys that begin with `prefix`; `None` if there is none, which no prefix that
@@ -321,7 +316,8 @@ mod tests {
 
         #[test]
         fn a_text_prefix_is_shared_by_exactly_the_texts_that_begin_so(start in texts(), text in texts()) {
-            prop_assert_eq!(text_key(&text).starts_with(&text_prefix(&start)), text.starts_with(&start));
+            let prefix = KeyBuilder::new().text_start(&start).finish();
+            prop_assert_eq!(text_key(&text).starts_with(&prefix), text.starts_with(&start));
         }
 
         #[test]

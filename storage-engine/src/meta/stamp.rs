@@ -32,16 +32,7 @@ impl Stamps {
 
     /// Goes on behind the newest stamp in `committed`.
     pub(super) fn open(clock: Arc<dyn Clock>, committed: &dyn View) -> Result<Self> {
-        let newest = match committed.get(Family::System, KEY)? {
-            Some(record) => {
-                let (_, mut fields) = Decoder::versioned(KIND, VERSION, &record)?;
-                let newest = fields.timestamp()?;
-                fields.finish()?;
-                newest
-            }
-            None => Timestamp::from_ticks(0),
-        };
-        Ok(Self { clock, newest })
+        Ok(Self { clock, newest: newest(committed)? })
     }
 
     /// The next stamp.
@@ -57,4 +48,16 @@ impl Stamps {
         fields.timestamp(self.newest);
         writes.set(Family::System, KEY, Some(fields.finish().into()));
     }
+}
+
+/// The newest stamp in `committed`; the first moment of all in an empty store.
+///
+/// # Errors
+/// The view's, or [`crate::EngineError::Corrupt`].
+pub(crate) fn newest(committed: &dyn View) -> Result<Timestamp> {
+    let Some(record) = committed.get(Family::System, KEY)? else { return Ok(Timestamp::from_ticks(0)) };
+    let (_, mut fields) = Decoder::versioned(KIND, VERSION, &record)?;
+    let newest = fields.timestamp()?;
+    fields.finish()?;
+    Ok(newest)
 }

@@ -15,7 +15,7 @@ use super::active::ActiveQueues;
 use super::{MessageId, message, record};
 use crate::catalog::content::scope_of;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
 use crate::meta::{self, Family, MetaStore, Step, Transaction, Weight};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,10 +44,11 @@ pub(super) async fn expire_active(
             let verb = move |transaction: &mut dyn Transaction| {
                 message::expire(transaction, queue, &active, EXPIRED_MAX)
             };
-            let looked_at = meta::commit(meta, scope_of(queue), None, verb).await?;
-            expired += looked_at;
-            if looked_at == 0 {
-                break;
+            match meta::commit(meta, scope_of(queue), None, verb).await {
+                // Of a row that is damaged, the verbs that want it tell; other queues' messages expire all the same.
+                Ok(0) | Err(EngineError::Corrupt { .. }) => break,
+                Ok(looked_at) => expired += looked_at,
+                Err(error) => return Err(error),
             }
         }
     }

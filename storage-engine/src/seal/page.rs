@@ -34,7 +34,9 @@ impl PageCipher {
     /// Encrypts whole pages, of which the first begins at `offset` in the volume.
     pub(crate) fn seal(&self, offset: u64, parts: &[Bytes]) -> Bytes {
         let mut pages = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-        parts.iter().for_each(|part| pages.extend_from_slice(part));
+        for part in parts {
+            pages.extend_from_slice(part);
+        }
         for (page, number) in pages.chunks_exact_mut(PAGE_BYTES).zip(first_page(offset)..) {
             self.0.encrypt_sector(page, get_tweak_default(number));
         }

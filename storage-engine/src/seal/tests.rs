@@ -140,11 +140,11 @@ fn pages_are_sealed_by_place_and_those_never_written_stay_zeros() {
 
 #[test]
 fn pages_are_those_of_the_standard() {
+    use aes::cipher::KeyInit;
     // The first vector of IEEE 1619 for XTS-AES-256 (vector 10), of one sector of 512 bytes.
     let hex = |text: &str| -> Vec<u8> {
         (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     };
-    use aes::cipher::KeyInit;
     let one =
         aes::Aes256::new_from_slice(&hex("2718281828459045235360287471352662497757247093699959574966967627"));
     let two =

@@ -37,7 +37,8 @@ fn a_change_is_seen_at_once_and_leaves_everything_else_alone() {
     block_on(store.change(&acc, Service::Blob, |settings| settings.cors.push(origin("http://a")))).unwrap();
     assert_eq!(get("acc", Service::Blob).cors, [origin("http://a")]);
     let management = BlobManagement { versioning: true, ..BlobManagement::default() };
-    block_on(store.manage_blobs(&acc, management)).unwrap();
+    let manage = move |settings: &mut ServiceSettings| settings.blob.management = management;
+    block_on(store.change(&acc, Service::Blob, manage)).unwrap();
     let settings = get("acc", Service::Blob);
     assert_eq!((settings.cors.len(), settings.blob.management), (1, management));
     for (name, service) in [("acc", Service::Queue), ("acc", Service::Table), ("acc1", Service::Blob)] {

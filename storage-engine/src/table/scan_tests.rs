@@ -71,7 +71,7 @@ fn cost(bench: &Bench, filter: Option<Filter>, limit: usize) -> (usize, usize) {
     let (mut found, mut read) = (0, 0);
     loop {
         let page = bench.meta.read_now(|view| {
-            let name = crate::table::name_scope(&bench.at);
+            let name = crate::table::name_key(&bench.at);
             let table = catalog::find(view, &name)?.ok_or(EngineError::TableNotFound)?.id;
             let counted = Counted { view, rows: Cell::new(0) };
             let page = select(&counted, table, &query)?;

@@ -3,6 +3,7 @@
 use crate::dice::Dice;
 use crate::model::{Facts, Model, Told};
 use crate::store::{Held, Records, Store};
+use crate::trouble::{Case, Counts, Trouble};
 use crate::verb::Verb;
 use std::time::Duration;
 use storage_engine::clock::Clock;
@@ -14,51 +15,6 @@ const TURNS: usize = 36;
 /// Verbs after the fault.
 const TURNS_LATER: usize = 5;
 
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    None,
-    /// At a step of the disk.
-    Disk(Fault, u64),
-    /// At a commit, which survives or does not.
-    Commit(u64, bool),
-}
-
-impl Trouble {
-    /// How it is asked for in `LINARITE_FAULT`.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Disk(Fault::Crash, _) => "crash",
-            Self::Disk(Fault::Io, _) => "io",
-            Self::Disk(Fault::Full, _) => "full",
-            Self::Commit(_, true) => "commit-kept",
-            Self::Commit(_, false) => "commit-lost",
-        }
-    }
-
-    const fn step(self) -> u64 {
-        match self {
-            Self::None => 0,
-            Self::Disk(_, step) | Self::Commit(step, _) => step,
-        }
-    }
-}
-
-/// A scenario and its trouble.
-#[derive(Debug)]
-pub(crate) struct Case {
-    pub(crate) seed: u64,
-    pub(crate) trouble: Trouble,
-}
-
-/// How often a run could have met trouble.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Counts {
-    pub(crate) steps: u64,
-    pub(crate) commits: u64,
-}
-
 /// What a scenario has come to.
 struct Progress {
     /// All that was acknowledged.
@@ -67,24 +23,10 @@ struct Progress {
     after: Option<Model>,
 }
 
-impl Drop for Case {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let (fault, step) = (self.trouble.name(), self.trouble.step());
-            eprintln!("replay with LINARITE_SEED={} LINARITE_STEP={step} LINARITE_FAULT={fault}", self.seed);
-        }
-    }
-}
-
 impl Case {
     /// Runs the scenario into its trouble, opens what is left, and compares.
     pub(crate) fn run(&self) -> Counts {
-        let mix = self.seed.wrapping_mul(1_000_003) ^ self.trouble.step();
-        let plan = match self.trouble {
-            Trouble::Disk(fault, step) => Plan::at(step, fault, mix),
-            Trouble::None | Trouble::Commit(..) => Plan::at(u64::MAX, Fault::Crash, mix),
-        };
-        let (disk, records) = (FaultyDisk::new(plan), Records::new());
+        let (disk, records) = (FaultyDisk::new(self.plan()), Records::new());
         if let Trouble::Commit(commit, survives) = self.trouble {
             records.meta.crash_at(commit, survives);
         }
@@ -92,10 +34,10 @@ impl Case {
         let opened = Store::open(&disk, &records, self.seed);
         match &opened {
             Ok(store) => self.act(store, &records, &mut progress),
-            Err(error) => self.check_failure(error),
+            Err(error) => self.trouble.check_caused(error),
         }
         let counts = Counts { steps: disk.steps(), commits: records.meta.commits() };
-        let mut dice = Dice::new(mix);
+        let mut dice = Dice::new(self.mix());
         let (disk, records) = Self::cut_power(&disk, &records, &mut dice);
         drop(opened);
         Self::check_what_is_left(&disk, &records, progress, &mut dice);
@@ -115,7 +57,7 @@ impl Case {
                 outcome = perform(store, records, &verb, progress);
             }
             if let Err(error) = &outcome {
-                self.check_failure(error);
+                self.trouble.check_caused(error);
                 self.check_poison(store, progress, error);
                 // The process may live on for long enough to do harm.
                 if dice.once_in(2) {
@@ -133,16 +75,6 @@ impl Case {
             same(&progress.model, &store.observe());
             store.check_space(records, progress.model.chunk_bytes());
         }
-    }
-
-    fn check_failure(&self, error: &EngineError) {
-        let expected = match self.trouble {
-            Trouble::None => false,
-            Trouble::Commit(..) => matches!(error, EngineError::Closed),
-            Trouble::Disk(Fault::Full, _) => matches!(error, EngineError::NoSpace | EngineError::Disk(_)),
-            Trouble::Disk(..) => matches!(error, EngineError::Disk(_)),
-        };
-        assert!(expected, "{error:?} because of {:?}", self.trouble);
     }
 
     /// A disk that has failed takes no more writes, and still gives what it has.

@@ -2,6 +2,7 @@
 
 use crate::dice::Dice;
 use crate::model::{AREA, Act, Image, Model, PAGES, WINDOWS, fill_all, range, value};
+use crate::trouble::{Case, Counts, Trouble};
 use futures_executor::block_on;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -18,52 +19,6 @@ const VOLUME: VolumeId = VolumeId(77);
 const ACTS: u32 = 40;
 /// Acts after the fault.
 const ACTS_LATER: u32 = 8;
-
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    None,
-    /// At a step of the disk.
-    Disk(Fault, u64),
-    /// At a commit, which survives or does not.
-    Commit(u64, bool),
-}
-
-impl Trouble {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Disk(Fault::Crash, _) => "crash",
-            Self::Disk(Fault::Io, _) => "io",
-            Self::Disk(Fault::Full, _) => "full",
-            Self::Commit(_, true) => "commit-kept",
-            Self::Commit(_, false) => "commit-lost",
-        }
-    }
-
-    const fn step(self) -> u64 {
-        match self {
-            Self::None => 0,
-            Self::Disk(_, step) | Self::Commit(step, _) => step,
-        }
-    }
-}
-
-/// A scenario and its trouble.
-#[derive(Debug)]
-pub(crate) struct Case {
-    pub(crate) seed: u64,
-    pub(crate) trouble: Trouble,
-}
-
-impl Drop for Case {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let (fault, step) = (self.trouble.name(), self.trouble.step());
-            eprintln!("replay with LINARITE_SEED={} LINARITE_STEP={step} LINARITE_FAULT={fault}", self.seed);
-        }
-    }
-}
 
 /// What is left by a power cut: the ground to open on.
 struct Ground {
@@ -87,15 +42,10 @@ impl Ground {
 }
 
 impl Case {
-    /// Runs the scenario into its trouble, opens what is left, and compares. Gives the steps and the commits.
-    pub(crate) fn run(&self) -> (u64, u64) {
-        let mix = self.seed.wrapping_mul(1_000_003) ^ self.trouble.step();
-        let plan = match self.trouble {
-            Trouble::Disk(fault, step) => Plan::at(step, fault, mix),
-            Trouble::None | Trouble::Commit(..) => Plan::at(u64::MAX, Fault::Crash, mix),
-        };
+    /// Runs the scenario into its trouble, opens what is left, and compares.
+    pub(crate) fn run(&self) -> Counts {
         let meta = MemoryMeta::new(Arc::new(ManualClock::default()));
-        let ground = Ground { disk: FaultyDisk::new(plan), meta };
+        let ground = Ground { disk: FaultyDisk::new(self.plan()), meta };
         if let Trouble::Commit(commit, survives) = self.trouble {
             ground.meta.crash_at(commit, survives);
         }
@@ -107,11 +57,11 @@ impl Case {
                     created = true;
                     cut_short = self.act(store, &mut model);
                 }
-                Err(error) => self.check_failure(&error),
+                Err(error) => self.trouble.check_caused(&error),
             }
         }
-        let counts = (ground.disk.steps(), ground.meta.commits());
-        let mut dice = Dice::new(mix);
+        let counts = Counts { steps: ground.disk.steps(), commits: ground.meta.commits() };
+        let mut dice = Dice::new(self.mix());
         let left = self.cut_power(&ground, &mut dice);
         drop(opened);
         self.check_what_is_left(&left, model, created, cut_short.as_ref(), &mut dice);
@@ -132,7 +82,7 @@ impl Case {
                 outcome = perform(store, model, &act);
             }
             if let Err(error) = outcome {
-                self.check_failure(&error);
+                self.trouble.check_caused(&error);
                 if matches!(error, EngineError::Disk(_)) && store.check().is_err() {
                     let again = perform(store, &mut model.clone(), &Act::Flush);
                     assert!(matches!(again, Err(EngineError::Disk(_))), "no sync after a failure: {again:?}");
@@ -144,16 +94,6 @@ impl Case {
             check_all(store, model);
         }
         None
-    }
-
-    fn check_failure(&self, error: &EngineError) {
-        let expected = match self.trouble {
-            Trouble::None => false,
-            Trouble::Commit(..) => matches!(error, EngineError::Closed),
-            Trouble::Disk(Fault::Full, _) => matches!(error, EngineError::NoSpace | EngineError::Disk(_)),
-            Trouble::Disk(..) => matches!(error, EngineError::Disk(_)),
-        };
-        assert!(expected, "{error:?} because of {:?}", self.trouble);
     }
 
     /// What is left when the power goes, perhaps with another fault and another cut while the store opens.

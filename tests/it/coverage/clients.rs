@@ -64,7 +64,8 @@ pub(crate) fn check(node: &Node, from: usize, suite: &str) {
         let seen: BTreeSet<String> = node.log(from).iter().filter_map(|line| succeeded(line)).collect();
         let missing: Vec<_> = claimed.iter().filter(|operation| !seen.contains(**operation)).collect();
         if missing.is_empty() {
-            let text: String = seen.iter().map(|operation| format!("{operation} {suite}\n")).collect();
+            let lines: Vec<_> = seen.iter().map(|operation| format!("{operation} {suite}")).collect();
+            let text = lines.join("\n") + "\n";
             std::fs::create_dir_all(sightings()).expect("the build folder can be written");
             let file = sightings().join(suite.replace(' ', "-"));
             std::fs::write(file, text).expect("the build folder can be written");
@@ -80,7 +81,7 @@ fn hints(operation: &str) -> Vec<String> {
     let files = std::fs::read_dir(sightings()).into_iter().flatten().flatten();
     let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
     let begin = format!("{operation} ");
-    texts.flat_map(|text| text.lines().find(|line| line.starts_with(&begin)).map(str::to_owned)).collect()
+    texts.filter_map(|text| text.lines().find(|line| line.starts_with(&begin)).map(str::to_owned)).collect()
 }
 
 /// Adds lines to the list and sorts it behind its comments.

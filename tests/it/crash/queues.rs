@@ -152,7 +152,8 @@ impl QueueWriter {
             let Some(receipt) = known.pop_receipt else { continue };
             let answer = client.call(&self.update_request(&id, &receipt, 0, None));
             match (&self.in_flight, answer.status, answer.code().as_str()) {
-                (_, 204, _) => {}
+                // The get may have taken any of the messages that were visible.
+                (_, 204, _) | (Some(InFlight::Get), 400, "PopReceiptMismatch") => {}
                 (Some(InFlight::Delete { id: deleted }), 404, "MessageNotFound") if *deleted == id => {
                     self.model.remove(&id);
                 }
@@ -162,8 +163,6 @@ impl QueueWriter {
                     let text = text.clone();
                     self.model.insert(id, Known { text, pop_receipt: None });
                 }
-                // The get may have taken any of the messages that were visible.
-                (Some(InFlight::Get), 400, "PopReceiptMismatch") => {}
                 (in_flight, status, code) => {
                     panic!("{}: message {id} answers {status} {code}; in flight {in_flight:?}", self.queue)
                 }

@@ -270,3 +270,35 @@ fn every_operation_has_a_requirement_and_no_line_stands_twice() {
         assert!(line.3.account.iter().chain(line.3.resource).all(|set| known.contains(Letters::of(set))));
     }
 }
+
+/// Lets everybody do anything in one container.
+struct InOne(&'static str);
+
+impl Roles for InOne {
+    fn allows(&self, _: &Identity, _: &AccountName, _: Asked, resource: &Resource) -> bool {
+        matches!(resource, Resource::Container(name) if name == self.0)
+    }
+}
+
+#[test]
+fn who_may_write_one_container_may_not_give_its_name_to_another() {
+    let rename = |owned, from: &str, to: &str| {
+        let identity = Identity { object: "o".into(), tenant: "t".into() };
+        let caller = Caller::new(Principal::Identity(identity), Some(Arc::new(InOne(owned))));
+        let url = format!("/acc/{to}?restype=container&comp=rename");
+        judged(Blob, "PUT", &url, &[("x-ms-source-container-name", from)], caller)
+    };
+    let refused = Err(ErrorCode::AuthorizationPermissionMismatch);
+    assert_eq!(rename("own", "secret", "own"), refused);
+    assert_eq!(rename("own", "own", "other"), refused);
+    assert_eq!(rename("own", "own", "own"), Ok(false));
+    let signed = |letters| {
+        let url = "/acc/new?restype=container&comp=rename";
+        judged(Blob, "PUT", url, &[("x-ms-source-container-name", "old")], by(account("b", "c", letters)))
+    };
+    assert_eq!(signed("w"), Ok(false));
+    assert_eq!(signed("crdl"), refused);
+    let url = "/acc/con?restype=container&comp=rename";
+    let resource = judged(Blob, "PUT", url, &[("x-ms-source-container-name", "old")], by(container(LETTERS)));
+    assert_eq!(resource, Err(ErrorCode::AuthorizationFailure));
+}

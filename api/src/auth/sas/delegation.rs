@@ -74,7 +74,7 @@ fn check_key_times(head: &Head, fields: &Fields<'_>) -> Result<(), StorageError>
 }
 
 /// The key that the user was given, made again.
-fn signing_key(head: &Head, fields: &Fields<'_>, keys: &DelegationKeys) -> Vec<u8> {
+pub(super) fn signing_key(head: &Head, fields: &Fields<'_>, keys: &DelegationKeys) -> Vec<u8> {
     let facts = KeyFacts {
         account: head.account.as_str(),
         object: fields.text("skoid"),

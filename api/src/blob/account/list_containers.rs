@@ -109,9 +109,12 @@ fn entry(xml: &mut XmlWriter, container: &Container, metadata: bool, now: Timest
     }
     xml.text("HasImmutabilityPolicy", "false");
     xml.text("HasLegalHold", "false");
-    if container.versions_immutable {
-        xml.text("ImmutableStorageWithVersioningEnabled", "true");
+    if !container.encryption_scope.is_empty() {
+        xml.text("DefaultEncryptionScope", &container.encryption_scope);
+        xml.text("DenyEncryptionScopeOverride", if container.deny_scope_override { "true" } else { "false" });
     }
+    // Of policies and holds see `get_container_properties`.
+    xml.text("ImmutableStorageWithVersioningEnabled", "true");
     if let Some(deletion) = container.deletion {
         xml.text("DeletedTime", &time::rfc1123(deletion.at));
         xml.text("RemainingRetentionDays", &deletion.days_left(now).to_string());
@@ -165,7 +168,8 @@ mod tests {
             <Containers><Container><Name>con</Name><Properties>\
             <Last-Modified>Thu, 01 Jan 1970 00:00:00 GMT</Last-Modified><Etag>&quot;0x1&quot;</Etag>\
             <LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>\
-            <HasImmutabilityPolicy>false</HasImmutabilityPolicy><HasLegalHold>false</HasLegalHold></Properties>\
+            <HasImmutabilityPolicy>false</HasImmutabilityPolicy><HasLegalHold>false</HasLegalHold>\
+            <ImmutableStorageWithVersioningEnabled>true</ImmutableStorageWithVersioningEnabled></Properties>\
             <Metadata><k>v</k></Metadata></Container></Containers><NextMarker>Y29u</NextMarker></EnumerationResults>";
         assert!(std::str::from_utf8(&body).unwrap().ends_with(expected), "{body:?}");
     }

@@ -6,6 +6,7 @@ use crate::body::{Body, Payload};
 use crate::content::{self, Framed};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
+use crate::header::answer;
 use crate::operation::Operation;
 use crate::{checksum, condition, header, range, structured};
 use md5::{Digest as _, Md5};
@@ -101,21 +102,21 @@ impl Operation for GetBlob {
         }
         let map = answer.headers_mut();
         headers::set_properties(map, &properties, now);
-        headers::set(map, header::CONTENT_LENGTH, &content.length.to_string());
+        headers::set(map, answer::CONTENT_LENGTH, &content.length.to_string());
         match range {
-            None => headers::set_md5(map, header::CONTENT_MD5, properties.headers.md5),
+            None => headers::set_md5(map, answer::CONTENT_MD5, properties.headers.md5),
             Some((first, bytes)) => {
                 let range = range::content_range(first, bytes, properties.length);
-                headers::set(map, header::CONTENT_RANGE, &range);
-                headers::set_md5(map, header::X_MS_BLOB_CONTENT_MD5, properties.headers.md5);
+                headers::set(map, answer::CONTENT_RANGE, &range);
+                headers::set_md5(map, answer::X_MS_BLOB_CONTENT_MD5, properties.headers.md5);
             }
         }
         if let Some((name, value)) = checksum {
             headers::set(map, name, &value);
         }
         if let Some(structured) = structured {
-            headers::set(map, header::X_MS_STRUCTURED_BODY, &structured);
-            headers::set(map, header::X_MS_STRUCTURED_CONTENT_LENGTH, &length.to_string());
+            headers::set(map, answer::X_MS_STRUCTURED_BODY, &structured);
+            headers::set(map, answer::X_MS_STRUCTURED_CONTENT_LENGTH, &length.to_string());
         }
         answer
     }

@@ -64,7 +64,7 @@ impl Operation for PutBlockList {
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         service.track_access(&at, None).await;
-        Ok(Response { stamp, checksum, encryption })
+        Ok(Response { stamp, encryption, checksum })
     }
 
     fn encode(response: Response) -> http::Response<Body> {

@@ -3,6 +3,7 @@
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
+use crate::condition;
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
@@ -26,6 +27,7 @@ impl Operation for CreateContainer {
     type Response = Stamp;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        condition::none(head)?;
         Ok(Request {
             at: address::new_container(head)?,
             metadata: metadata::read(&head.headers)?,
@@ -37,13 +39,7 @@ impl Operation for CreateContainer {
     async fn execute(service: &BlobService, request: Request) -> Result<Stamp, StorageError> {
         let Request { at, metadata, public_access, encryption_scope } = request;
         let (encryption_scope, deny_scope_override) = encryption_scope.unwrap_or_default();
-        let new = NewContainer {
-            metadata,
-            public_access,
-            encryption_scope,
-            deny_scope_override,
-            ..NewContainer::default()
-        };
+        let new = NewContainer { metadata, public_access, encryption_scope, deny_scope_override };
         let refused = |error| StorageError::from_engine(error, Intent::Write);
         service.store.check_scope(&at.account, &new.encryption_scope).await.map_err(refused)?;
         service.store.create_container(&at.account, &at.container, new).await.map_err(refused)
@@ -80,21 +76,28 @@ mod tests {
 
     #[test]
     fn a_container_has_a_valid_name_and_metadata() {
-        let request = decode("/dev/con", &[("x-ms-meta-k", "v")]).unwrap();
+        let request = decode("/dev/con?restype=container", &[("x-ms-meta-k", "v")]).unwrap();
         assert_eq!(request.at.container.as_str(), "con");
         assert_eq!(request.metadata, [("k".to_owned(), "v".to_owned())]);
-        assert_eq!(decode("/dev/Con", &[]).err(), Some(ErrorCode::InvalidResourceName));
+        assert_eq!(decode("/dev/Con?restype=container", &[]).err(), Some(ErrorCode::InvalidResourceName));
+        let long = format!("/dev/{}?restype=container", "a".repeat(64));
+        assert_eq!(decode(&long, &[]).err(), Some(ErrorCode::OutOfRangeInput));
+        let refused = decode("/dev/con?restype=container", &[("if-none-match", "*")]);
+        assert_eq!(refused.err(), Some(ErrorCode::ConditionHeadersNotSupported));
     }
 
     #[test]
     fn anonymous_access_is_one_of_two_words_or_none() {
         let access = |value| {
-            let request = decode("/dev/con", &[("x-ms-blob-public-access", value)]);
+            let request = decode("/dev/con?restype=container", &[("x-ms-blob-public-access", value)]);
             request.map(|request| request.public_access)
         };
         assert_eq!(access("container"), Ok(PublicAccess::Container));
         assert_eq!(access("blob"), Ok(PublicAccess::Blob));
         assert_eq!(access("everybody"), Err(ErrorCode::InvalidHeaderValue));
-        assert_eq!(decode("/dev/con", &[]).map(|request| request.public_access), Ok(PublicAccess::None));
+        assert_eq!(
+            decode("/dev/con?restype=container", &[]).map(|request| request.public_access),
+            Ok(PublicAccess::None)
+        );
     }
 }

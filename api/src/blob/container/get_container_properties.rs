@@ -1,4 +1,10 @@
 //! *Get Container Properties*, by GET and by HEAD.
+//!
+//! # What is said of immutability
+//! `has-immutability-policy` and `has-legal-hold` are about policies and holds of the *container*, which the vendor sets through its
+//! resource manager and which blobs' own policies and holds do not count for. There are none here, so both are false, whatever
+//! the blobs have; and no scan of them is needed. That versions may have policies of their own is a setting there, and always
+//! so here: it is told as it is, so that a client that asks before it sets one is not kept from it.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};
@@ -47,8 +53,7 @@ impl Operation for GetContainerProperties {
         }
         headers::set(map, header::X_MS_HAS_IMMUTABILITY_POLICY, "false");
         headers::set(map, header::X_MS_HAS_LEGAL_HOLD, "false");
-        let immutable = if container.versions_immutable { "true" } else { "false" };
-        headers::set(map, header::X_MS_IMMUTABLE_STORAGE_WITH_VERSIONING_ENABLED, immutable);
+        headers::set(map, header::X_MS_IMMUTABLE_STORAGE_WITH_VERSIONING_ENABLED, "true");
         response
     }
 }
@@ -81,5 +86,6 @@ mod tests {
             (get("x-ms-blob-public-access"), get("x-ms-has-legal-hold")),
             (Some("blob"), Some("false"))
         );
+        assert_eq!(get("x-ms-immutable-storage-with-versioning-enabled"), Some("true"));
     }
 }

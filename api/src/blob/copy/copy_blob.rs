@@ -4,9 +4,12 @@
 //! being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied before the answer, and
 //! the destination changes in one verb. All else is pending: the destination is replaced by an empty blob, which other
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
+//!
+//! As a copy may take longer than any lease that ends, a destination that is leased must be leased for ever, however soon the copy is
+//! done: whether a copy is short is not for the client to guess.
 
 use super::transfer::{Promise, Transfer};
-use super::{Gifts, TagOption, accepted};
+use super::{Gifts, TagOption, accepted, refuse_unheeded};
 use crate::blob::source::{Source, SourceRequest, broken_off};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
@@ -49,6 +52,9 @@ impl Operation for CopyBlob {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        head.flag(header::X_MS_REQUIRES_SYNC)?;
+        refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SOURCE_CONTENT_MD5])?;
+        refuse_unheeded(head, &[header::X_MS_COPY_SOURCE_TAG_OPTION])?;
         // Only sources in the archive would leave it by this, and those are refused.
         if let Some(word) = head.text(header::X_MS_REHYDRATE_PRIORITY)?
             && !["standard", "high"].iter().any(|known| word.eq_ignore_ascii_case(known))
@@ -62,7 +68,7 @@ impl Operation for CopyBlob {
             new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,
             seal,
             source: SourceRequest::decode(head)?.lent_by(head),
-            conditions: condition::of_write(head)?,
+            conditions: Conditions { lease_without_end: true, ..condition::of_write(head)? },
             received: head.received,
         })
     }
@@ -108,9 +114,8 @@ impl Operation for CopyBlob {
 /// `InvalidBlobType` for sealing what is no append blob.
 fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageError> {
     match (kind, seal) {
-        (kind, None) => Ok(kind),
         (BlobKind::Append { blocks, .. }, Some(sealed)) => Ok(BlobKind::Append { blocks, sealed }),
-        (kind, Some(false)) => Ok(kind),
+        (kind, None | Some(false)) => Ok(kind),
         (_, Some(true)) => Err(StorageError::new(ErrorCode::InvalidBlobType)),
     }
 }

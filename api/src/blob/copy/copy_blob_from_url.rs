@@ -1,6 +1,6 @@
 //! *Copy Blob From URL*: a copy that is done when it is answered, of block blobs of at most 256 MiB.
 
-use super::{Gifts, TagOption, accepted};
+use super::{Gifts, TagOption, accepted, refuse_unheeded};
 use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
@@ -43,6 +43,7 @@ impl Operation for CopyBlobFromUrl {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SEAL_BLOB])?;
         let tags = TagOption::read(head)?;
         Ok(Request {
             at: address::blob_from_source(head)?,

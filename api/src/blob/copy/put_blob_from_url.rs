@@ -2,7 +2,7 @@
 //! blob comes of it. The source's HTTP headers and metadata come along unless the request gives its own, or says that
 //! it does not want them. No state of a copy is kept: the blob is as if it had been written.
 
-use super::{Gifts, TagOption};
+use super::{Gifts, TagOption, refuse_unheeded};
 use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
@@ -37,6 +37,7 @@ impl Operation for PutBlobFromUrl {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SEAL_BLOB])?;
         let at = address::blob_from_source(head)?;
         let new = new_blob::read(head, headers::content_headers(head)?, BlobKind::Block)?;
         let tags = TagOption::read(head)?;

@@ -1,7 +1,8 @@
 //! A pending copy on its way.
 //!
 //! It asks again and again whether it is still wanted, by noting how far it is: a copy that was called off, or whose
-//! destination is not there any more, ends there, and what it had staged is given back. It always says how it ended,
+//! destination is not there any more, ends there, and what it had staged is given back. If it is the container that is not there, it
+//! may have been renamed meanwhile, and the copy fails where its destination is now. It always says how it ended,
 //! unless the process dies: then the engine fails it at the next start.
 //!
 //! A source that goes on in the middle (by ranges, after it broke off) is not asked again: the copy fails, and whoever
@@ -96,8 +97,12 @@ impl Transfer {
         match done {
             Err(error @ (EngineError::NoCopyPending | EngineError::CopyIdMismatch)) => Err(error),
             Err(error) => {
-                let why = CopyEnd::Failed(description(&StorageError::from_engine(error, Intent::Write)));
-                self.store.finish_copy(&self.at, self.id, None, why).await.map(drop)
+                let gone = matches!(error, EngineError::ContainerNotFound);
+                let why = description(&engine(error));
+                if gone {
+                    return self.store.fail_copy(self.id, why).await;
+                }
+                self.store.finish_copy(&self.at, self.id, None, CopyEnd::Failed(why)).await.map(drop)
             }
             Ok(_) => Ok(()),
         }

@@ -5,24 +5,30 @@
 
 use super::{set, set_some, set_stamp, set_version_id};
 use crate::blob::new_blob::tier_name;
-use crate::{encryption, guid, header, metadata, time};
+use crate::header::answer;
+use crate::{encryption, guid, metadata, time};
 use http::HeaderMap;
+use http::header::IntoHeaderName;
 use storage_engine::blob::{
     AccessTier, BlobKind, BlobProperties, CopyState, CopyStatus, ImmutabilityPolicy, Lease, LeaseState, Stamp,
 };
 use storage_engine::clock::Timestamp;
 
+/// As many headers as an answer about a blob has in the end, but for metadata: so that the map grows once.
+const HEADERS_USUAL: usize = 24;
+
 /// All headers of a blob's properties at this moment but its length and its MD5, which depend on what is answered.
 pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &BlobProperties, now: Timestamp) {
+    headers.reserve(HEADERS_USUAL);
     let BlobProperties { etag, modified, version, .. } = *properties;
     set_stamp(headers, Stamp { etag, modified, version });
     set_version_id(headers, version);
     if version.is_some() && properties.current {
-        set(headers, header::X_MS_IS_CURRENT_VERSION, "true");
+        set(headers, answer::X_MS_IS_CURRENT_VERSION, "true");
     }
-    set(headers, header::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
+    set(headers, answer::X_MS_CREATION_TIME, &time::rfc1123(properties.created));
     set_content(headers, properties);
-    set(headers, header::X_MS_SERVER_ENCRYPTED, "false");
+    set(headers, answer::X_MS_SERVER_ENCRYPTED, "false");
     encryption::set(headers, properties.encryption.as_deref());
     set_kind(headers, properties.kind);
     if properties.snapshot.is_none() && (version.is_none() || properties.current) {
@@ -31,10 +37,10 @@ pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &Blob
     set_tier(headers, properties.kind, properties.tier);
     set_protection(headers, properties);
     if !properties.tags.is_empty() {
-        set(headers, header::X_MS_TAG_COUNT, &properties.tags.len().to_string());
+        set(headers, answer::X_MS_TAG_COUNT, &properties.tags.len().to_string());
     }
-    set_moment(headers, header::X_MS_LAST_ACCESS_TIME, properties.accessed);
-    set_moment(headers, header::X_MS_EXPIRY_TIME, properties.expires);
+    set_moment(headers, answer::X_MS_LAST_ACCESS_TIME, properties.accessed);
+    set_moment(headers, answer::X_MS_EXPIRY_TIME, properties.expires);
     if let Some(copy) = &properties.copy {
         set_copy(headers, copy);
     }
@@ -44,11 +50,11 @@ pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &Blob
 /// The state of a lease at this moment.
 pub(in crate::blob) fn set_lease(headers: &mut HeaderMap, lease: &Lease, now: Timestamp) {
     let (status, state) = lease_words(lease.state(now));
-    set(headers, header::X_MS_LEASE_STATUS, status);
-    set(headers, header::X_MS_LEASE_STATE, state);
+    set(headers, answer::X_MS_LEASE_STATUS, status);
+    set(headers, answer::X_MS_LEASE_STATE, state);
     if lease.state(now) == LeaseState::Leased {
         let duration = if lease.is_infinite() { "infinite" } else { "fixed" };
-        set(headers, header::X_MS_LEASE_DURATION, duration);
+        set(headers, answer::X_MS_LEASE_DURATION, duration);
     }
 }
 
@@ -65,12 +71,12 @@ pub(in crate::blob) const fn lease_words(state: LeaseState) -> (&'static str, &'
 
 fn set_content(headers: &mut HeaderMap, properties: &BlobProperties) {
     let content = &properties.headers;
-    set_some(headers, header::CONTENT_TYPE, &content.content_type);
-    set_some(headers, header::CONTENT_ENCODING, &content.encoding);
-    set_some(headers, header::CONTENT_LANGUAGE, &content.language);
-    set_some(headers, header::CONTENT_DISPOSITION, &content.disposition);
-    set_some(headers, header::CACHE_CONTROL, &content.cache_control);
-    set(headers, header::ACCEPT_RANGES, "bytes");
+    set_some(headers, answer::CONTENT_TYPE, &content.content_type);
+    set_some(headers, answer::CONTENT_ENCODING, &content.encoding);
+    set_some(headers, answer::CONTENT_LANGUAGE, &content.language);
+    set_some(headers, answer::CONTENT_DISPOSITION, &content.disposition);
+    set_some(headers, answer::CACHE_CONTROL, &content.cache_control);
+    set(headers, answer::ACCEPT_RANGES, "bytes");
 }
 
 /// How a kind is spelled.
@@ -83,17 +89,17 @@ pub(in crate::blob) const fn kind_name(kind: BlobKind) -> &'static str {
 }
 
 fn set_kind(headers: &mut HeaderMap, kind: BlobKind) {
-    set(headers, header::X_MS_BLOB_TYPE, kind_name(kind));
+    set(headers, answer::X_MS_BLOB_TYPE, kind_name(kind));
     match kind {
         BlobKind::Block => {}
         BlobKind::Append { blocks, sealed } => {
-            set(headers, header::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &blocks.to_string());
+            set(headers, answer::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &blocks.to_string());
             if sealed {
-                set(headers, header::X_MS_BLOB_SEALED, "true");
+                set(headers, answer::X_MS_BLOB_SEALED, "true");
             }
         }
         BlobKind::Page { sequence_number } => {
-            set(headers, header::X_MS_BLOB_SEQUENCE_NUMBER, &sequence_number.to_string());
+            set(headers, answer::X_MS_BLOB_SEQUENCE_NUMBER, &sequence_number.to_string());
         }
     }
 }
@@ -103,48 +109,48 @@ fn set_kind(headers: &mut HeaderMap, kind: BlobKind) {
 fn set_tier(headers: &mut HeaderMap, kind: BlobKind, tier: Option<AccessTier>) {
     let Some(AccessTier { tier, changed, rehydration }) = tier else {
         if !matches!(kind, BlobKind::Page { .. }) {
-            set(headers, header::X_MS_ACCESS_TIER, "Hot");
-            set(headers, header::X_MS_ACCESS_TIER_INFERRED, "true");
+            set(headers, answer::X_MS_ACCESS_TIER, "Hot");
+            set(headers, answer::X_MS_ACCESS_TIER_INFERRED, "true");
         }
         return;
     };
-    set(headers, header::X_MS_ACCESS_TIER, tier_name(tier));
-    set_moment(headers, header::X_MS_ACCESS_TIER_CHANGE_TIME, changed);
+    set(headers, answer::X_MS_ACCESS_TIER, tier_name(tier));
+    set_moment(headers, answer::X_MS_ACCESS_TIER_CHANGE_TIME, changed);
     if let Some(way) = rehydration {
         let status = format!("rehydrate-pending-to-{}", tier_name(way.to).to_ascii_lowercase());
-        set(headers, header::X_MS_ARCHIVE_STATUS, &status);
-        set(headers, header::X_MS_REHYDRATE_PRIORITY, if way.high { "High" } else { "Standard" });
+        set(headers, answer::X_MS_ARCHIVE_STATUS, &status);
+        set(headers, answer::X_MS_REHYDRATE_PRIORITY, if way.high { "High" } else { "Standard" });
     }
 }
 
 fn set_protection(headers: &mut HeaderMap, properties: &BlobProperties) {
     set_policy(headers, properties.policy);
     if properties.legal_hold {
-        set(headers, header::X_MS_LEGAL_HOLD, "true");
+        set(headers, answer::X_MS_LEGAL_HOLD, "true");
     }
 }
 
 /// An immutability policy, if there is one.
 pub(in crate::blob) fn set_policy(headers: &mut HeaderMap, policy: Option<ImmutabilityPolicy>) {
     if let Some(ImmutabilityPolicy { until, locked }) = policy {
-        set_moment(headers, header::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, Some(until));
+        set_moment(headers, answer::X_MS_IMMUTABILITY_POLICY_UNTIL_DATE, Some(until));
         let mode = if locked { "locked" } else { "unlocked" };
-        set(headers, header::X_MS_IMMUTABILITY_POLICY_MODE, mode);
+        set(headers, answer::X_MS_IMMUTABILITY_POLICY_MODE, mode);
     }
 }
 
 fn set_copy(headers: &mut HeaderMap, copy: &CopyState) {
-    set(headers, header::X_MS_COPY_ID, &guid::print(copy.id));
-    set_some(headers, header::X_MS_COPY_SOURCE, &copy.source);
-    set(headers, header::X_MS_COPY_STATUS, copy_word(copy.status));
-    set(headers, header::X_MS_COPY_PROGRESS, &format!("{}/{}", copy.copied, copy.total));
-    set_some(headers, header::X_MS_COPY_STATUS_DESCRIPTION, &copy.description);
-    set_moment(headers, header::X_MS_COPY_COMPLETION_TIME, copy.completed);
+    set(headers, answer::X_MS_COPY_ID, &guid::print(copy.id));
+    set_some(headers, answer::X_MS_COPY_SOURCE, &copy.source);
+    set(headers, answer::X_MS_COPY_STATUS, copy_word(copy.status));
+    set(headers, answer::X_MS_COPY_PROGRESS, &format!("{}/{}", copy.copied, copy.total));
+    set_some(headers, answer::X_MS_COPY_STATUS_DESCRIPTION, &copy.description);
+    set_moment(headers, answer::X_MS_COPY_COMPLETION_TIME, copy.completed);
     if copy.incremental {
-        set(headers, header::X_MS_INCREMENTAL_COPY, "true");
+        set(headers, answer::X_MS_INCREMENTAL_COPY, "true");
     }
     if let Some(snapshot) = copy.snapshot {
-        set(headers, header::X_MS_COPY_DESTINATION_SNAPSHOT, &time::iso8601(snapshot));
+        set(headers, answer::X_MS_COPY_DESTINATION_SNAPSHOT, &time::iso8601(snapshot));
     }
 }
 
@@ -158,7 +164,7 @@ pub(in crate::blob) const fn copy_word(status: CopyStatus) -> &'static str {
     }
 }
 
-fn set_moment(headers: &mut HeaderMap, name: &'static str, moment: Option<Timestamp>) {
+fn set_moment(headers: &mut HeaderMap, name: impl IntoHeaderName, moment: Option<Timestamp>) {
     if let Some(moment) = moment {
         set(headers, name, &time::rfc1123(moment));
     }

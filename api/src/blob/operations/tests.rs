@@ -48,6 +48,9 @@ fn the_vendors_example_requests_mean_their_operations() {
         ("GET", "/mycontainer?restype=container&comp=list&delimiter=/&maxresults=4", &[], "ListBlobs"),
         ("PUT", "/mycontainer/myblockblob", block_blob, "PutBlob"),
         ("PUT", "/$root/myblockblob", block_blob, "PutBlob"),
+        ("PUT", "/myblockblob", block_blob, "PutBlob"),
+        ("GET", "/myblob", &[], "GetBlob"),
+        ("PUT", "/myblob?comp=metadata", &[], "SetBlobMetadata"),
         ("GET", "/mycontainer/myblob", &[("x-ms-range", "bytes=0-1")], "GetBlob"),
         ("HEAD", "/mycontainer/my/blob", &[], "GetBlobProperties"),
         ("GET", "/mycontainer/myblob?comp=metadata", &[], "GetBlobMetadata"),
@@ -62,6 +65,7 @@ fn the_vendors_example_requests_mean_their_operations() {
         ("PUT", "/mycontainer/myblob?comp=snapshot", &[], "SnapshotBlob"),
         ("PUT", "/mycontainer/myblob?comp=undelete", &[], "UndeleteBlob"),
         ("PUT", "/mycontainer?restype=container&comp=undelete", &[], "RestoreContainer"),
+        ("PUT", "/mycontainer?restype=container&comp=rename", &[], "RenameContainer"),
         ("PUT", "/mycontainer/myblob?comp=lease", &[("x-ms-lease-action", "Acquire")], "AcquireBlobLease"),
         ("PUT", "/mycontainer/myblob?comp=lease", &[("x-ms-lease-action", "break")], "BreakBlobLease"),
         ("PUT", "/c?restype=container&comp=lease", &[("x-ms-lease-action", "renew")], "RenewContainerLease"),
@@ -120,10 +124,38 @@ fn what_is_not_built_is_said_not_to_be() {
     for (method, path) in [
         ("PUT", "/c/b?comp=metadata&snapshot=2026-01-02T03:04:05.1234567Z"),
         ("PUT", "/c/b?comp=lease&versionid=2026-01-02T03:04:05.1234567Z"),
-        ("PUT", "/c?restype=container&comp=rename"),
-        ("GET", "/b"),
     ] {
         assert_eq!(named(method, path, &[]), Err(ErrorCode::InvalidQueryParameterValue), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_past_state_is_never_written_to() {
+    let source = ("x-ms-copy-source", "https://x/y");
+    for (query, headers) in [
+        ("", &[("x-ms-blob-type", "BlockBlob")][..]),
+        ("", &[("x-ms-blob-type", "AppendBlob")]),
+        ("", &[("x-ms-blob-type", "PageBlob")]),
+        ("", &[source]),
+        ("", &[source, ("x-ms-requires-sync", "true")]),
+        ("", &[source, ("x-ms-blob-type", "BlockBlob")]),
+        ("comp=appendblock", &[]),
+        ("comp=appendblock", &[source]),
+        ("comp=block&blockid=AAAA", &[]),
+        ("comp=block&blockid=AAAA", &[source]),
+        ("comp=blocklist", &[]),
+        ("comp=copy&copyid=x", &[("x-ms-copy-action", "abort")]),
+        ("comp=page", &[("x-ms-page-write", "update")]),
+        ("comp=page", &[("x-ms-page-write", "update"), source]),
+        ("comp=page", &[("x-ms-page-write", "clear")]),
+        ("comp=seal", &[]),
+    ] {
+        assert!(named("PUT", &format!("/c/b?{query}"), headers).is_ok(), "{query} {headers:?}");
+        for state in ["snapshot", "versionid"] {
+            let path = format!("/c/b?{query}&{state}=2026-01-02T03:04:05.1234567Z");
+            let refused = named("PUT", &path, headers);
+            assert_eq!(refused, Err(ErrorCode::InvalidQueryParameterValue), "{path} {headers:?}");
+        }
     }
 }
 

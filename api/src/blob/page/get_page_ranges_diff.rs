@@ -66,9 +66,9 @@ fn previous(head: &Head) -> Result<Timestamp, StorageError> {
 
 fn of_url(head: &Head, url: &str) -> Option<Timestamp> {
     let url: http::Uri = url.parse().ok()?;
-    let target = Target::parse(head.target.service, url.host(), url.path()).ok()?;
-    let same = target.account == head.target.account && target.resource == head.target.resource;
     let query = Query::parse(url.query()?).ok()?;
+    let target = Target::parse(head.target.service, url.host(), url.path()).ok()?.in_query(&query);
+    let same = target.account == head.target.account && target.resource == head.target.resource;
     time::parse_iso8601(query.get("snapshot").filter(|_| same)?)
 }
 

@@ -10,13 +10,14 @@ use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
+use crate::service::StorageService;
 use crate::target::Resource;
 use crate::{condition, content, header, range};
 use http::StatusCode;
 use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions, Stamp, Which};
 use storage_engine::name::{AccountName, BlobName, ContainerName};
-use storage_engine::settings::{Service, StaticWebsite, WebsiteIndex};
+use storage_engine::settings::{StaticWebsite, WebsiteIndex};
 
 /// The container that holds a website.
 const CONTAINER: &str = "$web";
@@ -61,7 +62,7 @@ impl Operation for GetWebContent {
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
         let Request { account, path, range, conditions, bare } = request;
-        let settings = service.settings.get(&account, Service::Blob).await.map_err(engine)?;
+        let settings = service.settings_of(&account).await?;
         let website = settings.blob.website.as_ref().ok_or_else(not_found)?;
         if let Some(read) = open(service, &account, page(website, &path), range, conditions).await? {
             let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };

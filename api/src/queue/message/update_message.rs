@@ -4,7 +4,7 @@ use super::{message_id, print_receipt, receipt, text, visibility_seconds};
 use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
-use crate::header;
+use crate::header::answer;
 use crate::operation::Operation;
 use crate::queue::{QueueService, address};
 use crate::reply;
@@ -65,8 +65,8 @@ impl Operation for UpdateMessage {
 
     fn encode((receipt, visible): (PopReceipt, Timestamp)) -> http::Response<Body> {
         let mut response = reply::empty();
-        reply::set(&mut response, header::X_MS_POPRECEIPT, &print_receipt(receipt));
-        reply::set(&mut response, header::X_MS_TIME_NEXT_VISIBLE, &rfc1123(visible));
+        reply::set(&mut response, answer::X_MS_POPRECEIPT, &print_receipt(receipt));
+        reply::set(&mut response, answer::X_MS_TIME_NEXT_VISIBLE, &rfc1123(visible));
         response
     }
 }
@@ -74,6 +74,7 @@ impl Operation for UpdateMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::header;
     use crate::reply::tests::value;
     use crate::target::ServiceKind;
     use crate::testing::head;

@@ -4,6 +4,7 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::header;
+use crate::header::answer;
 use crate::multipart::{self, Batch, SubResponse};
 use crate::odata::MetadataLevel;
 use crate::operation::{Operation, Row};
@@ -71,7 +72,7 @@ impl Operation for EntityGroupTransaction {
         let refusal = |error: &StorageError| {
             let json = error.to_json(&id, &time);
             let mut response = error.to_response(MetadataLevel::Minimal.content_type(), json);
-            reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+            reply::set(&mut response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
             response
         };
         let refused = |error| SubResponse { content_id: None, response: refusal(&error) };
@@ -103,8 +104,8 @@ impl Operation for EntityGroupTransaction {
             Parts::Query(response) => multipart::write_query(&id, response),
         };
         let mut response = http::Response::new(Body::full(body));
-        reply::set(&mut response, header::CONTENT_TYPE, &content_type);
-        reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+        reply::set(&mut response, answer::CONTENT_TYPE, &content_type);
+        reply::set(&mut response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
         response
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::header;
 use crate::odata::json::{Frame, write_tables};
-use crate::odata::{continuation, filter, top};
+use crate::odata::{self, continuation, filter, top};
 use crate::operation::Operation;
 use crate::reply;
 use crate::table::{DATA_SERVICE_VERSION, TableService};
@@ -32,6 +32,7 @@ impl Operation for QueryTables {
     type Response = (Frame, Page<TableName>);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        odata::refuse_options_but(&["$filter", "$format", "$select", "$top"], head)?;
         Ok(Request {
             account: head.account.clone(),
             filter: filter::parse(head.query.get("$filter").unwrap_or_default())?,

@@ -4,9 +4,9 @@ use super::key;
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
-use crate::header;
+use crate::header::answer;
 use crate::odata::json::{Frame, write_entity};
-use crate::odata::tag;
+use crate::odata::{self, tag};
 use crate::operation::Operation;
 use crate::reply;
 use crate::table::{DATA_SERVICE_VERSION, TableService, address};
@@ -29,6 +29,7 @@ impl Operation for GetEntity {
     type Response = (Frame, Entity);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        odata::refuse_options_but(&["$format", "$select"], head)?;
         let at = address(head)?;
         let frame = Frame::new(head, at.table.as_str())?;
         Ok(Request { at, key: key(head)?, frame })
@@ -42,8 +43,8 @@ impl Operation for GetEntity {
 
     fn encode((frame, entity): (Frame, Entity)) -> http::Response<Body> {
         let mut response = reply::document(frame.level.content_type(), write_entity(&frame, &entity));
-        reply::set(&mut response, header::ETAG, &tag::print(entity.timestamp));
-        reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+        reply::set(&mut response, answer::ETAG, &tag::print(entity.timestamp));
+        reply::set(&mut response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
         response
     }
 }
@@ -52,6 +53,7 @@ impl Operation for GetEntity {
 mod tests {
     use super::*;
     use crate::error::ErrorCode;
+    use crate::header;
     use crate::reply::tests::{text, value};
     use crate::target::ServiceKind;
     use crate::testing::head;

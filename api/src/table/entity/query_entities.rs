@@ -5,8 +5,9 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::header;
+use crate::header::answer;
 use crate::odata::json::{Frame, write_entities};
-use crate::odata::{continuation, filter, top};
+use crate::odata::{self, continuation, filter, top};
 use crate::operation::Operation;
 use crate::reply;
 use crate::table::{DATA_SERVICE_VERSION, TableService, address};
@@ -29,6 +30,7 @@ impl Operation for QueryEntities {
     type Response = (Frame, EntityPage);
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
+        odata::refuse_options_but(&["$filter", "$format", "$select", "$top"], head)?;
         let at = address(head)?;
         let frame = Frame::new(head, at.table.as_str())?;
         let filter = filter::parse(head.query.get("$filter").unwrap_or_default())?;
@@ -48,7 +50,7 @@ impl Operation for QueryEntities {
     fn encode((frame, page): (Frame, EntityPage)) -> http::Response<Body> {
         let document = write_entities(&frame, &page.entities);
         let mut response = reply::document(frame.level.content_type(), document);
-        reply::set(&mut response, header::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
+        reply::set(&mut response, answer::DATA_SERVICE_VERSION, DATA_SERVICE_VERSION);
         if let Some(next) = page.next {
             for (name, key) in [
                 (header::X_MS_CONTINUATION_NEXT_PARTITION_KEY, &next.partition),

@@ -3,7 +3,8 @@
 use super::*;
 use crate::blob::fixture::{Fixture, block_id, read_all};
 use crate::blob::{
-    AppendConditions, BlockChoice, ByteRange, NewBlob, NewContainer, Protection, SequenceConditions, Which,
+    AppendConditions, BlockChoice, ByteRange, CopyEnd, CopyState, NewBlob, NewContainer, Protection,
+    SequenceConditions, Which,
 };
 use crate::chunk::Staged;
 use crate::clock::SeededEntropy;
@@ -140,6 +141,21 @@ fn appends_and_pages_are_encrypted_as_their_blob_is() {
     let expected = [vec![0; 512], vec![5; 512], vec![6; 1024], vec![0; 2048]].concat();
     assert_eq!(read(&store, "pages", &customer(1), None).unwrap(), expected);
     assert!(refused(read(&store, "pages", &customer(2), None)));
+}
+
+#[test]
+fn pages_that_a_copy_writes_are_encrypted_as_their_blob_is() {
+    let store = Fixture::new();
+    block_on(scopes(&store).create(&address(&store, "one"))).unwrap();
+    let at = store.at("pages");
+    let encryption = block_on(store.blobs.sealing(&at, of_scope("one"))).unwrap().encryption();
+    let copy = CopyState { id: 7, total: 1024, ..CopyState::default() };
+    let new = NewBlob { encryption, copy: Some(copy), ..NewBlob::default() };
+    block_on(store.blobs.create_page_blob(&at, new, (1024, 0), Conditions::default(), NONE)).unwrap();
+    let parts = vec![Bytes::from(vec![5; 512])];
+    block_on(store.blobs.write_copied_pages(&at, 7, 512, parts)).unwrap();
+    block_on(store.blobs.finish_copy(&at, 7, None, CopyEnd::Success)).unwrap();
+    assert_eq!(store.read("pages").unwrap(), [[0; 512], [5; 512]].concat());
 }
 
 #[test]

@@ -63,10 +63,9 @@ impl Run {
                         let base = blob.current
                             || (blob.deletion.is_some() && blob.snapshot.is_none() && blob.version.is_none());
                         let what = match (base, blob.snapshot, blob.version) {
-                            (true, ..) => "base".to_owned(),
+                            (true, ..) | (false, None, None) => "base".to_owned(),
                             (false, Some(id), _) => format!("snapshot {id:?}"),
                             (false, None, Some(id)) => format!("version {id:?}"),
-                            (false, None, None) => "base".to_owned(),
                         };
                         let tag = blob.tags.get("t").map(ToOwned::to_owned);
                         format!(

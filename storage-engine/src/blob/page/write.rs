@@ -102,10 +102,7 @@ impl BlobStore {
     ) -> Result<PageWritten> {
         let range = PageRange::of_parts(offset, &parts)?;
         let (volume, key, written) = self.stamp_pages(at, range, sequence, conditions).await?;
-        let parts = match key.map(|key| PageCipher::new(&key, volume)).transpose()? {
-            Some(cipher) => vec![cipher.seal(offset, &parts)],
-            None => parts,
-        };
+        let parts = sealed(parts, volume, offset, key)?;
         self.pages()?.store.write(volume, offset, parts, Durable::Now).await?;
         Ok(written)
     }
@@ -139,15 +136,17 @@ impl BlobStore {
         parts: Vec<Bytes>,
     ) -> Result<()> {
         let range = PageRange::of_parts(offset, &parts)?;
+        let account = at.account.clone();
         let destination = self.change(at, None, move |transaction, place| {
             let (record, ..) = copy::pending(transaction, place, id)?;
             range.inside(record.properties.length)?;
-            match record.form {
-                Form::Volume(volume, _) => Ok(volume),
-                _ => Err(EngineError::BlobKindMismatch),
-            }
+            let Form::Volume(volume, _) = record.form else { return Err(EngineError::BlobKindMismatch) };
+            // A copy brings no key of a customer's, so what it is encrypted with is a scope's.
+            let none = Conditions::default();
+            Ok((volume, encryption::key_of(transaction, &account, &record.properties, &none)?))
         });
-        let volume = destination.await?;
+        let (volume, key) = destination.await?;
+        let parts = sealed(parts, volume, offset, key)?;
         self.pages()?.store.write(volume, offset, parts, Durable::Now).await
     }
 
@@ -173,6 +172,14 @@ impl BlobStore {
         })
         .await
     }
+}
+
+/// Pages from `offset` on as they are kept: encrypted, if the blob is.
+fn sealed(parts: Vec<Bytes>, volume: VolumeId, offset: u64, key: Option<SealKey>) -> Result<Vec<Bytes>> {
+    Ok(match key.map(|key| PageCipher::new(&key, volume)).transpose()? {
+        Some(cipher) => vec![cipher.seal(offset, &parts)],
+        None => parts,
+    })
 }
 
 /// Refuses what is no sequence number.

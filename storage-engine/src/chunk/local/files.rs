@@ -4,14 +4,11 @@
 //! or been given back; then it is renamed to `.sealed`. Only `.open` files have to be looked into when the
 //! store opens: the name is the whole index of what is unfinished.
 
+use crate::disk::handles::Handles;
 use crate::disk::{Disk, DiskFile, layout};
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Most files that are held open at a time.
-const HANDLES_MAX: usize = 512;
 
 /// Whether a segment may hold chunks that nothing names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,32 +47,7 @@ pub(super) fn parse(name: &Path) -> Option<(u64, Stage)> {
 #[derive(Debug)]
 pub(super) struct SegmentFiles {
     disk: Arc<dyn Disk>,
-    handles: Mutex<Handles>,
-}
-
-#[derive(Debug, Default)]
-struct Handles {
-    /// Each with the time it was used last.
-    open: HashMap<u64, (u64, Arc<dyn DiskFile>)>,
-    uses: u64,
-}
-
-impl Handles {
-    fn find(&mut self, segment: u64) -> Option<Arc<dyn DiskFile>> {
-        self.uses += 1;
-        let (used, file) = self.open.get_mut(&segment)?;
-        *used = self.uses;
-        Some(Arc::clone(file))
-    }
-
-    fn insert(&mut self, segment: u64, file: Arc<dyn DiskFile>) {
-        if self.open.len() >= HANDLES_MAX {
-            let oldest = self.open.iter().min_by_key(|(_, (used, _))| *used).map(|(segment, _)| *segment);
-            oldest.map(|segment| self.open.remove(&segment));
-        }
-        self.uses += 1;
-        self.open.insert(segment, (self.uses, file));
-    }
+    handles: Mutex<Handles<u64>>,
 }
 
 impl SegmentFiles {
@@ -130,7 +102,7 @@ impl SegmentFiles {
 
     pub(super) fn remove(&self, segment: u64, stage: Stage) -> io::Result<()> {
         let removed = self.disk.remove(&path(segment, stage));
-        self.lock().open.remove(&segment);
+        self.lock().remove_if(|held| held == segment);
         removed
     }
 
@@ -138,7 +110,7 @@ impl SegmentFiles {
         self.disk.sync_dir(folder())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Handles> {
+    fn lock(&self) -> MutexGuard<'_, Handles<u64>> {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,6 +119,7 @@ impl SegmentFiles {
 mod tests {
     use super::*;
     use crate::disk::faulty::{FaultyDisk, Plan};
+    use crate::disk::handles::HANDLES_MAX;
 
     #[test]
     fn names_are_read_as_they_are_written_and_no_other_way() {
@@ -168,7 +141,7 @@ mod tests {
         for segment in 0..many {
             files.create(segment).unwrap();
         }
-        assert_eq!(files.lock().open.len(), HANDLES_MAX);
+        assert_eq!(files.lock().len(), HANDLES_MAX);
         assert!(files.held(0).is_none());
         files.seal(&[1]).unwrap();
         files.get(0).unwrap();

@@ -1,8 +1,12 @@
 //! A few threads that wait for the device in the place of those who read.
+//!
+//! A job that panics ends with its answer dropped, which tells whoever waits, and not with its thread: when the last of
+//! them had gone, all later jobs would wait for ever.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -59,7 +63,10 @@ impl Pool {
 
     fn work(&self) {
         while let Some(job) = self.next() {
-            job();
+            // The job is gone after a panic, and what it shares with others it shares through locks that survive one.
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                tracing::error!("a job of a disk's threads panicked");
+            }
         }
     }
 
@@ -74,5 +81,26 @@ impl Pool {
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_panic_ends_the_job_and_not_the_thread() {
+        let (pool, threads) = Pool::start("test", 1).unwrap();
+        let (sender, answers) = channel();
+        let dropped = sender.clone();
+        assert!(pool.submit(Box::new(move || {
+            let _dropped = dropped;
+            panic!("this panic is part of a test");
+        })));
+        assert!(pool.submit(Box::new(move || sender.send(7).unwrap())));
+        assert_eq!(answers.iter().collect::<Vec<_>>(), [7]);
+        pool.close();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }

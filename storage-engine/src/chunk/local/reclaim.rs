@@ -11,6 +11,7 @@ use super::health::Health;
 use super::ledger::{Freed, Ledger, Work};
 use super::{NamedChunks, Shared};
 use crate::chunk::ChunkRef;
+use crate::disk::handles::is_out_of_handles;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -73,9 +74,12 @@ impl Reclaim<'_> {
         let bytes = total(&extents);
         match self.punch_all(segment, extents) {
             Ok(()) => {}
-            // Not known to this file system, or no room to note the hole: the space comes back with the rest
-            // of the segment.
-            Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::StorageFull) => {
+            // Not known to this file system, no room to note the hole, or too many files open: the space comes back with
+            // the rest of the segment.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::StorageFull)
+                    || is_out_of_handles(&error) =>
+            {
                 tracing::debug!(%error, segment, "space of dead chunks stays taken until their segment is empty");
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -487,3 +487,27 @@ fn uploads_and_readers_may_move_between_threads() {
     let mut reader = may_move(reader(&store, &staged.content, 0, 3));
     assert_eq!(block_on(may_move(reader.next())).unwrap(), Some(Bytes::from_static(b"abc")));
 }
+
+#[test]
+fn running_out_of_descriptors_refuses_and_goes_by() {
+    let (disk, names) = (FaultyDisk::new(Plan::none()), Names::default());
+    let store = open(disk.clone(), &names).unwrap();
+    let first = put(&store, &names, &pattern(1, 200_000)).unwrap();
+    disk.run_out_of_handles(true);
+    // It does not fit into the open segment.
+    assert!(matches!(put(&store, &names, &pattern(2, 200_000)), Err(EngineError::Disk(_))));
+    store.check().unwrap();
+    disk.run_out_of_handles(false);
+    let second = put(&store, &names, &pattern(2, 200_000)).unwrap();
+    store.wait_for_reclaim();
+    // Nobody holds the files any more.
+    drop(store);
+    let store = open(disk.clone(), &names).unwrap();
+    disk.run_out_of_handles(true);
+    delete(&store, &names, &first);
+    store.wait_for_reclaim();
+    store.check().unwrap();
+    disk.run_out_of_handles(false);
+    let content = Content::Chunks(second);
+    assert_eq!(block_on(read_all(reader(&as_store(&store), &content, 0, 200_000))), pattern(2, 200_000));
+}

@@ -7,6 +7,7 @@ use super::Shared;
 use super::ledger::Freed;
 use crate::chunk::{ChunkRef, format};
 use crate::disk::DiskFile;
+use crate::disk::handles::is_out_of_handles;
 use crate::error::{EngineError, Result};
 use crate::meta::Durability;
 use bytes::Bytes;
@@ -139,8 +140,8 @@ impl Writer {
     }
 
     fn refused(&self, error: io::Error) -> EngineError {
-        if error.kind() == ErrorKind::StorageFull {
-            EngineError::NoSpace
+        if error.kind() == ErrorKind::StorageFull || is_out_of_handles(&error) {
+            error.into()
         } else {
             self.shared.health.fail("creating a segment", error)
         }

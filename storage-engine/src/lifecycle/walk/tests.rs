@@ -4,7 +4,6 @@ use super::*;
 use crate::blob::fixture::Fixture;
 use crate::blob::{DeleteSnapshots, Protection, Tier};
 use crate::lifecycle::{Actions, Age, LifecycleRule, Since};
-use crate::settings::BlobManagement;
 use futures_executor::block_on;
 
 struct World {
@@ -64,6 +63,7 @@ impl World {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an optional field is what it is for")]
 fn after(days: u32) -> Option<Age> {
     Some(Age { since: Since::Modified, days, tier_changed_days: None })
 }
@@ -125,8 +125,8 @@ fn rounds_begin_after_an_hour_or_when_rules_are_set() {
 fn deletion_keeps_what_versioning_and_retention_keep() {
     let mut world = World::new();
     let acc = world.store.account.clone();
-    let management = BlobManagement { versioning: true, ..BlobManagement::default() };
-    block_on(world.settings.manage_blobs(&acc, management)).unwrap();
+    let versioning = |settings: &mut ServiceSettings| settings.blob.management.versioning = true;
+    block_on(world.settings.change(&acc, Service::Blob, versioning)).unwrap();
     world.put("blob");
     let versions = Actions {
         delete: Some(Age { since: Since::Created, days: 30, tier_changed_days: None }),

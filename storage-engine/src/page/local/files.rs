@@ -4,13 +4,15 @@
 //! each, nothing else. The files are sparse and have no header: a unit at home is then where it is in the volume, and
 //! aligned. What tells the bytes' meaning, version and sums are records; without them the files mean nothing.
 //!
-//! A file is created by the first write into it, so a volume that nobody writes has none.
+//! A file is created by the first write into it, so a volume that nobody writes has none. All volumes of a store share one
+//! bounded set of open files.
 
 use super::place::{FILE_SLOTS, UNIT_BYTES};
+use crate::disk::handles::Handles;
 use crate::disk::{Disk, DiskFile, layout};
 use crate::page::VolumeId;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -33,12 +35,15 @@ fn parse(volume: VolumeId, name: &Path) -> Option<u64> {
         .then_some(number)
 }
 
+/// Files of all volumes of a store that are held open, by volume and number.
+pub(super) type OpenFiles = Arc<Mutex<Handles<(VolumeId, u64)>>>;
+
 /// The files of one volume.
 #[derive(Debug)]
 pub(super) struct VolumeFiles {
     disk: Arc<dyn Disk>,
     volume: VolumeId,
-    open: Mutex<HashMap<u64, Arc<dyn DiskFile>>>,
+    open: OpenFiles,
     unsynced: Mutex<Unsynced>,
 }
 
@@ -60,8 +65,8 @@ pub(super) fn together(one: u64, other: u64) -> bool {
 }
 
 impl VolumeFiles {
-    pub(super) fn new(disk: Arc<dyn Disk>, volume: VolumeId) -> Self {
-        Self { disk, volume, open: Mutex::default(), unsynced: Mutex::default() }
+    pub(super) fn new(disk: Arc<dyn Disk>, open: OpenFiles, volume: VolumeId) -> Self {
+        Self { disk, volume, open, unsynced: Mutex::default() }
     }
 
     /// Writes into a slot and those behind it in its file, from `offset` in the slot on. The next sync covers it.
@@ -82,7 +87,7 @@ impl VolumeFiles {
     /// As [`VolumeFiles::read`], but false if that would mean to wait.
     pub(super) fn read_cached(&self, slot: u64, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
         let (number, first) = position(slot);
-        let file = self.open().get(&number).map(Arc::clone);
+        let file = self.open().find((self.volume, number));
         file.map_or(Ok(false), |file| file.read_cached(buffer, first + offset))
     }
 
@@ -106,6 +111,16 @@ impl VolumeFiles {
         Ok(())
     }
 
+    /// Sees to it that the file of a slot is there and can be written.
+    pub(super) fn prepare(&self, slot: u64) -> io::Result<()> {
+        self.file_or_new(position(slot).0).map(drop)
+    }
+
+    /// Lets go of what was written, of which nobody asks that it be durable.
+    pub(super) fn forget_unsynced(&self) {
+        *self.unsynced() = Unsynced::default();
+    }
+
     /// Makes all that was written durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         let unsynced = std::mem::take(&mut *self.unsynced());
@@ -125,7 +140,7 @@ impl VolumeFiles {
 
     /// Removes the files, durably.
     pub(super) fn remove(&self) -> io::Result<()> {
-        self.open().clear();
+        self.open().remove_if(|(volume, _)| volume == self.volume);
         *self.unsynced() = Unsynced::default();
         for number in self.numbers()? {
             self.disk.remove(&path(self.volume, number))?;
@@ -139,11 +154,11 @@ impl VolumeFiles {
 
     fn file(&self, number: u64) -> io::Result<Arc<dyn DiskFile>> {
         let mut open = self.open();
-        if let Some(file) = open.get(&number) {
-            return Ok(Arc::clone(file));
+        if let Some(file) = open.find((self.volume, number)) {
+            return Ok(file);
         }
         let file: Arc<dyn DiskFile> = self.disk.open(&path(self.volume, number))?.into();
-        open.insert(number, Arc::clone(&file));
+        open.insert((self.volume, number), Arc::clone(&file));
         Ok(file)
     }
 
@@ -161,7 +176,7 @@ impl VolumeFiles {
         self.file(number)
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<dyn DiskFile>>> {
+    fn open(&self) -> MutexGuard<'_, Handles<(VolumeId, u64)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

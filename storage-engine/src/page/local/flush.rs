@@ -99,6 +99,8 @@ impl Volume {
         if self.ground.durability == Durability::Sync {
             let synced = self.files.sync();
             synced.map_err(|error| self.ground.fail("syncing pages", EngineError::Disk(Arc::new(error))))?;
+        } else {
+            self.files.forget_unsynced();
         }
         if captured.is_empty() {
             return Ok(());

@@ -1,7 +1,9 @@
 //! What all volumes of a store stand on: records, disk, and whether both are still believed.
 
+use super::files::OpenFiles;
 use super::record::{self, FAMILY};
 use crate::disk::Disk;
+use crate::disk::handles::is_out_of_handles;
 use crate::error::{EngineError, Result};
 use crate::meta::{Durability, MetaStore, Scope, View, Weight, commit, read};
 use crate::page::VolumeId;
@@ -24,6 +26,8 @@ pub(super) struct Ground {
     pub(super) marks_max: usize,
     /// Areas of a volume that are kept in memory without need.
     pub(super) areas_max: usize,
+    /// Files of all volumes.
+    pub(super) open_files: OpenFiles,
     failed: OnceLock<EngineError>,
 }
 
@@ -36,6 +40,7 @@ impl Ground {
             reserve_bytes: options.reserve_bytes,
             marks_max: options.marks_max,
             areas_max: options.areas_max,
+            open_files: OpenFiles::default(),
             failed: OnceLock::new(),
         }
     }
@@ -55,10 +60,11 @@ impl Ground {
         first.clone()
     }
 
-    /// Judges the error of a write: no room is an answer, all else is final. A failed sync is final in any case.
+    /// Judges the error of a write: no room, or no more open files, is an answer; all else is final. A failed sync is final
+    /// in any case.
     pub(super) fn refused(&self, doing: &str, error: io::Error) -> EngineError {
-        if error.kind() == ErrorKind::StorageFull {
-            EngineError::NoSpace
+        if error.kind() == ErrorKind::StorageFull || is_out_of_handles(&error) {
+            error.into()
         } else {
             self.fail(doing, EngineError::Disk(Arc::new(error)))
         }

@@ -35,7 +35,7 @@ impl Volume {
         let found = ground.read(Weight::Scan, move |view| find(view, id))?;
         let found = found.filter(|found| !found.head.deleted).ok_or(EngineError::VolumeNotFound)?;
         if found.open {
-            let files = VolumeFiles::new(Arc::clone(&ground.disk), id);
+            let files = VolumeFiles::new(Arc::clone(&ground.disk), Arc::clone(&ground.open_files), id);
             punch_unnamed(ground, &files, &found.taken)?;
         } else {
             ground.commit(id, vec![(record::open_key(id), Some(Vec::new()))])?;

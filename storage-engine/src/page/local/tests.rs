@@ -4,6 +4,7 @@ use super::place::{AREA, UNIT_BYTES};
 use super::*;
 use crate::clock::ManualClock;
 use crate::disk::faulty::{FaultyDisk, Plan};
+use crate::disk::handles::HANDLES_MAX;
 use crate::disk::local::LocalDisk;
 use crate::meta::memory::MemoryMeta;
 use crate::page::PAGE_BYTES;
@@ -340,4 +341,32 @@ fn a_full_disk_refuses_new_pages_and_takes_those_that_have_a_place() {
     put(store, 0, 8, 2, Durable::AtFlush);
     assert_eq!(get(store, Moment::Latest, 0, 8).unwrap(), bytes(8, 2));
     assert_eq!(get(store, Moment::Latest, 1 << 20, 8).unwrap(), bytes(8, 0));
+}
+
+#[test]
+fn running_out_of_descriptors_refuses_and_goes_by_and_few_files_are_held() {
+    let fixture = OnFaulty::new(options());
+    let pages = fixture.pages();
+    let volumes = HANDLES_MAX as u128 + 10;
+    let write = |volume: u128, byte| {
+        let parts = vec![Bytes::from(vec![byte; PAGE_BYTES])];
+        block_on(pages.write(VolumeId(volume), 0, parts, Durable::Now))
+    };
+    for volume in 0..volumes {
+        block_on(pages.create(VolumeId(volume), AREA)).unwrap();
+        write(volume, 1).unwrap();
+    }
+    assert_eq!(lock(&pages.shared.ground.open_files).len(), HANDLES_MAX);
+    fixture.disk.run_out_of_handles(true);
+    assert!(matches!(write(0, 2), Err(EngineError::Disk(_))));
+    pages.check().unwrap();
+    write(volumes - 1, 2).unwrap();
+    fixture.disk.run_out_of_handles(false);
+    let read = |volume| {
+        let range = PageRange::new(0, PAGE_BYTES as u64).unwrap();
+        block_on(pages.read(VolumeId(volume), Moment::Latest, range)).unwrap()
+    };
+    assert_eq!((read(0)[0], read(volumes - 1)[0]), (1, 2));
+    write(0, 2).unwrap();
+    assert_eq!(read(0)[0], 2);
 }

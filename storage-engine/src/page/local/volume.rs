@@ -68,7 +68,7 @@ impl Volume {
     ) -> Self {
         Self {
             id,
-            files: VolumeFiles::new(Arc::clone(&ground.disk), id),
+            files: VolumeFiles::new(Arc::clone(&ground.disk), Arc::clone(&ground.open_files), id),
             ground,
             flushing: Mutex::default(),
             resizing: Mutex::default(),

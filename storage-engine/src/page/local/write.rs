@@ -20,7 +20,7 @@
 
 use super::area::{Area, Mark, State, Sums};
 use super::files::together;
-use super::map::{Map, Unit};
+use super::map::Unit;
 use super::place::{Part, UNIT_BYTES, UNIT_PAGES, bytes_of, offset_in_slot, unit_pages, units};
 use super::record::{self, Head};
 use super::volume::{Volume, lock, sums_of};
@@ -29,6 +29,24 @@ use crate::page::{Durable, PAGE_BYTES};
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// What is to be written to one area.
+struct Order<'a> {
+    head: &'a Head,
+    part: &'a Part,
+    bytes: &'a Bytes,
+    durable: Durable,
+}
+
+impl Order<'_> {
+    /// Whether pages of a unit can be written where the unit is.
+    fn fits(&self, state: &State, number: u32, unit: Unit, pages: &Range<u32>) -> bool {
+        // All of it must be seen after a crash, or nothing.
+        let atomic = self.durable == Durable::Now && self.part.pages.len() > 1;
+        let torn = atomic && state.exposed(number, unit.slot, pages);
+        !torn && !self.head.shares(unit.born)
+    }
+}
 
 /// What becomes of a unit.
 struct Move {
@@ -83,7 +101,7 @@ impl Volume {
         let area = self.area(part.area)?;
         let mut state = area.write();
         self.mark(head, &area, &mut state)?;
-        self.write_locked(head, &area, &mut state, part, bytes, durable)
+        self.write_locked(&Order { head, part, bytes, durable }, &area, &mut state)
     }
 
     /// As [`Volume::write_part`], if it is one write to a file and nothing else; false if it is not.
@@ -96,17 +114,16 @@ impl Volume {
     ) -> Result<bool> {
         let Some(area) = self.area_held(part.area) else { return Ok(false) };
         let Some(mut state) = area.try_write() else { return Ok(false) };
-        let atomic = is_atomic(part, durable);
+        let order = Order { head, part, bytes, durable };
         let steady = state.mark.is_some()
             && units(part.pages.clone()).all(|(number, pages)| {
                 state.map.unit(number).is_some_and(|unit| {
-                    writable(head, &state, number, unit, &pages, atomic)
-                        && state.sums.contains_key(&unit.slot)
+                    order.fits(&state, number, unit, &pages) && state.sums.contains_key(&unit.slot)
                 })
             });
         if steady {
             self.ground.check()?;
-            self.write_locked(head, &area, &mut state, part, bytes, durable)?;
+            self.write_locked(&order, &area, &mut state)?;
         }
         Ok(steady)
     }
@@ -122,20 +139,18 @@ impl Volume {
         Ok(())
     }
 
-    fn write_locked(
-        &self,
-        head: &Head,
-        area: &Arc<Area>,
-        state: &mut State,
-        part: &Part,
-        bytes: &Bytes,
-        durable: Durable,
-    ) -> Result<()> {
+    fn write_locked(&self, order: &Order<'_>, area: &Arc<Area>, state: &mut State) -> Result<()> {
         area.touch(self.tick());
         let mut plan = Plan::default();
-        if let Err(error) = self.plan(head, state, part, bytes, durable, &mut plan) {
+        if let Err(error) = self.plan(order, state, &mut plan) {
             self.free_fresh(state, &plan.moves);
             return Err(error);
+        }
+        // Before anything is written, because this may fail for want of descriptors and nothing is wrong then.
+        let ready = plan.outputs.iter().try_for_each(|output| self.files.prepare(slot_of(output.at)));
+        if let Err(error) = ready {
+            self.free_fresh(state, &plan.moves);
+            return Err(self.ground.refused("opening a file of pages", error));
         }
         state.writes += 1;
         let written = plan.outputs.iter().try_for_each(|output| {
@@ -145,7 +160,7 @@ impl Volume {
         });
         match written {
             Ok(()) => {
-                self.show(head, area, state, &part.pages, plan.moves);
+                self.show(order, area, state, plan.moves);
                 Ok(())
             }
             Err(error) => {
@@ -156,23 +171,15 @@ impl Volume {
         }
     }
 
-    fn plan(
-        &self,
-        head: &Head,
-        state: &mut State,
-        part: &Part,
-        bytes: &Bytes,
-        durable: Durable,
-        plan: &mut Plan,
-    ) -> Result<()> {
-        let atomic = is_atomic(part, durable);
-        let mut rest = bytes.clone();
-        for (number, pages) in units(part.pages.clone()) {
+    /// Plans the write. What was planned before an error is in the plan, so that it can be given back.
+    fn plan(&self, order: &Order<'_>, state: &mut State, plan: &mut Plan) -> Result<()> {
+        let mut rest = order.bytes.clone();
+        for (number, pages) in units(order.part.pages.clone()) {
             let bytes = rest.split_to(bytes_of(pages.end - pages.start).min(rest.len()));
             let sums = sums_of(&bytes);
             let unit = state.map.unit(number);
-            if let Some(unit) = unit.filter(|unit| writable(head, state, number, *unit, &pages, atomic)) {
-                self.load_sums(head, state, unit)?;
+            if let Some(unit) = unit.filter(|unit| order.fits(state, number, *unit, &pages)) {
+                self.load_sums(order.head, state, unit)?;
                 plan.write(unit.slot, pages.start, bytes);
                 plan.moves.push(Move { unit: number, pages, slot: unit.slot, fresh: None, sums });
                 continue;
@@ -181,31 +188,24 @@ impl Volume {
                 self.ground.check_room()?;
                 plan.room = true;
             }
-            let home = state.free_home(part.area, number);
+            let home = state.free_home(order.part.area, number);
             let slot = home.unwrap_or_else(|| lock(&self.spares).take());
             let fresh = Some(vec![0; UNIT_PAGES as usize]);
             plan.moves.push(Move { unit: number, pages: pages.clone(), slot, fresh, sums });
-            let map = Arc::clone(&state.map);
             let whole = unit_pages(number);
-            self.copy(head, state, &map, number, whole.start..pages.start, slot, plan)?;
+            self.copy(order.head, state, whole.start..pages.start, plan)?;
             plan.write(slot, pages.start, bytes);
-            self.copy(head, state, &map, number, pages.end..whole.end, slot, plan)?;
+            self.copy(order.head, state, pages.end..whole.end, plan)?;
         }
         Ok(())
     }
 
-    /// Plans to copy the valid pages of a part of a unit to the last move's slot.
-    #[expect(clippy::too_many_arguments, reason = "where from and where to")]
-    fn copy(
-        &self,
-        head: &Head,
-        state: &mut State,
-        map: &Map,
-        number: u32,
-        pages: Range<u32>,
-        slot: u64,
-        plan: &mut Plan,
-    ) -> Result<()> {
+    /// Plans to copy those of these pages that are valid to where the last move takes their unit.
+    fn copy(&self, head: &Head, state: &mut State, pages: Range<u32>, plan: &mut Plan) -> Result<()> {
+        let Some((number, slot)) = plan.moves.last().map(|last| (last.unit, last.slot)) else {
+            return Ok(());
+        };
+        let map = Arc::clone(&state.map);
         let Some(unit) = map.unit(number).filter(|_| map.touches(pages.clone())) else { return Ok(()) };
         self.load_sums(head, state, unit)?;
         for run in map.valid().runs(pages) {
@@ -226,14 +226,15 @@ impl Volume {
     }
 
     /// Lets readers see what is written.
-    fn show(&self, head: &Head, area: &Arc<Area>, state: &mut State, pages: &Range<u32>, moves: Vec<Move>) {
+    fn show(&self, order: &Order<'_>, area: &Arc<Area>, state: &mut State, moves: Vec<Move>) {
+        let (epoch, pages) = (order.head.epoch, &order.part.pages);
         let changed =
-            moves.iter().any(|step| step.fresh.is_some()) || !state.map.written_in(head.epoch, pages.clone());
+            moves.iter().any(|step| step.fresh.is_some()) || !state.map.written_in(epoch, pages.clone());
         let mut left = Vec::new();
         for step in moves {
             if let Some(copied) = step.fresh {
                 left.extend(state.map.unit(step.unit).map(|unit| (step.unit, unit)));
-                Arc::make_mut(&mut state.map).place(step.unit, Unit { slot: step.slot, born: head.epoch });
+                Arc::make_mut(&mut state.map).place(step.unit, Unit { slot: step.slot, born: epoch });
                 state.sums.insert(step.slot, Sums { pages: copied, dirty: true });
             }
             if let Some(sums) = state.sums.get_mut(&step.slot) {
@@ -242,7 +243,7 @@ impl Volume {
             }
         }
         if changed {
-            Arc::make_mut(&mut state.map).write(head.epoch, pages.clone());
+            Arc::make_mut(&mut state.map).write(epoch, pages.clone());
             lock(&self.dirty).insert(area.index, Arc::clone(area));
         }
         let unused = state.unused(left);
@@ -270,17 +271,6 @@ impl Volume {
         }
         Ok(())
     }
-}
-
-/// Whether all of it must be seen after a crash or nothing.
-fn is_atomic(part: &Part, durable: Durable) -> bool {
-    durable == Durable::Now && part.pages.len() > 1
-}
-
-/// Whether pages of a unit can be written where the unit is.
-fn writable(head: &Head, state: &State, number: u32, unit: Unit, pages: &Range<u32>, atomic: bool) -> bool {
-    let torn = atomic && state.exposed(number, unit.slot, pages);
-    !torn && !head.shares(unit.born)
 }
 
 fn put_sums(sums: &mut [u32], page: u32, new: &[u32]) {

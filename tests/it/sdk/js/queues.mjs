@@ -191,7 +191,8 @@ await main({
 
   async "names and metadata have rules"() {
     for (const name of ["ab", "a".repeat(64), "abc-", "a--b", "a_b"]) {
-      await fails(() => service.createQueue(name), 400, "InvalidResourceName");
+      const code = name.length >= 3 && name.length <= 63 ? "InvalidResourceName" : "OutOfRangeInput";
+      await fails(() => service.createQueue(name), 400, code);
     }
     const client = await queue();
     await fails(() => client.setMetadata({ "a-b": "1" }), 400, "InvalidMetadata");

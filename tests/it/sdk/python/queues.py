@@ -229,7 +229,8 @@ def test_a_queue_made_again_is_empty():
 
 def test_names_have_rules():
     for name in ("ab", "a" * 64, "-abc", "abc-", "a--b", "a_b", "a.b"):
-        error = raises(HttpResponseError, SERVICE.create_queue, name, code="InvalidResourceName")
+        code = "InvalidResourceName" if 3 <= len(name) <= 63 else "OutOfRangeInput"
+        error = raises(HttpResponseError, SERVICE.create_queue, name, code=code)
         assert error.status_code == 400
     for name in (unique("a-b-c"), unique("0")):
         SERVICE.create_queue(name)

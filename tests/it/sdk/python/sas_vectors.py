@@ -3,6 +3,7 @@
     python sas_vectors.py current     with the packages of requirements.txt
     python sas_vectors.py 0.20        with azure-storage 0.20.0: signatures of 2012 to 2014
     python sas_vectors.py 0.30        with azure-storage 0.30.0: 2015
+    python sas_vectors.py 1           with azure-storage-blob 1.5.0 or 2.1.0 (and azure-storage-queue of the same): 2018 and 2019
     python sas_vectors.py 12          with any azure-storage-blob 12: what it signs is its newest version then
 
 Nothing here talks to a server. The user delegation key is made by the rule that stands in api/src/auth/delegation.rs,
@@ -139,6 +140,35 @@ def second():
         "tab", "raud", start_pk="a", start_rk="1", end_pk="b", **times))
 
 
+def services():
+    """azure-storage-blob 1 and 2: one class of services for each kind of blob; in 2 users hand on their rights."""
+    from azure.storage.blob import BlockBlobService, _constants
+    from azure.storage.queue import QueueService
+
+    version = _constants.X_MS_VERSION
+    blobs, queues = BlockBlobService(ACCOUNT, KEY), QueueService(ACCOUNT, KEY)
+    times = {"start": START, "expiry": EXPIRY}
+    yield vector(f"account {version}", "blob", "/con/b", blobs.generate_account_shared_access_signature(
+        "sco", "rwdlacup", EXPIRY, START, protocol="https,http"))
+    yield vector(f"blob {version}", "blob", "/con/b", blobs.generate_blob_shared_access_signature(
+        "con", "b", permission="racwd", ip="127.0.0.1", **times, **ANSWER))
+    yield vector(f"container {version}", "blob", "/con/b", blobs.generate_container_shared_access_signature(
+        "con", permission="racwdl", **times))
+    yield vector(f"queue {version}", "queue", "/que", queues.generate_queue_shared_access_signature(
+        "que", permission="raup", **times))
+    if version >= "2018-11-09":
+        from azure.storage.blob.models import UserDelegationKey
+
+        at = "2026-11-22T01:02:03.1234567Z"
+        yield vector(f"snapshot {version}", "blob", f"/con/b?snapshot={at}", blobs.generate_blob_shared_access_signature(
+            "con", "b", snapshot=at, permission="r", **times))
+        key = UserDelegationKey()
+        key.signed_oid, key.signed_tid, key.signed_start, key.signed_expiry = OID, TID, START, EXPIRY
+        key.signed_service, key.signed_version, key.value = "b", version, delegation_value("b", version)
+        yield vector(f"blob {version}, delegated", "blob", "/con/b", blobs.generate_blob_shared_access_signature(
+            "con", "b", permission="racwd", user_delegation_key=key, **times))
+
+
 def twelve():
     """Any azure-storage-blob 12 before the newest: for each, the newest version of its time."""
     from azure.storage import blob
@@ -160,7 +190,7 @@ def twelve():
 
 
 if __name__ == "__main__":
-    makers = {"current": current, "0.20": first, "0.30": second, "12": twelve}
+    makers = {"current": current, "0.20": first, "0.30": second, "1": services, "12": twelve}
     document = {
         "why": f"Made by the official Python clients: tests/it/sdk/python/sas_vectors.py {sys.argv[1]}.",
         "key": KEY,

@@ -1,4 +1,5 @@
-"""Versions of blobs and containers that come back, through the official Python clients with and without waiting.
+"""Versions of blobs, and containers that come back or get another name, through the official Python clients with and
+without waiting. Renaming is in the clients, but not among what they show.
 
 The command line has turned versioning on and lets deleted containers be kept."""
 
@@ -129,6 +130,39 @@ def test_a_container_comes_back_only_while_nobody_has_its_name():
     raises(ResourceNotFoundError, SERVICE.undelete_container, unique("never"), kept.version)
 
 
+def test_a_container_gets_another_name_and_keeps_all_that_it_has():
+    client, other = container(metadata={"k": "v"}), container()
+    client.upload_blob("b", b"1", tags={"place": client.container_name})
+    client.upload_blob("b", b"22", overwrite=True, tags={"place": client.container_name})
+    versions = listed(client)
+    old, new = client.container_name, unique("renamed")
+    raises(ResourceNotFoundError, SERVICE._rename_container, unique("never"), new, code="ContainerNotFound")
+    raises(ResourceExistsError, SERVICE._rename_container, old, other.container_name, code="ContainerAlreadyExists")
+    renamed = SERVICE._rename_container(old, new)
+    assert not client.exists()
+    properties = renamed.get_container_properties()
+    assert (properties.name, properties.metadata) == (new, {"k": "v"})
+    assert listed(renamed) == versions
+    assert renamed.get_blob_client("b").download_blob().readall() == b"22"
+    [found] = SERVICE.find_blobs_by_tags(f"place='{old}'")
+    assert (found.container_name, found.name) == (new, "b")
+    SERVICE.create_container(old)
+
+
+def test_a_leased_container_is_renamed_by_its_holder():
+    client, new = container(), unique("renamed")
+    old, lease = client.container_name, client.acquire_lease()
+    raises(HttpResponseError, SERVICE._rename_container, old, new, code="LeaseIdMissing")
+    raises(HttpResponseError, SERVICE._rename_container, old, new, lease="bad_id", code="InvalidHeaderValue")
+    wrong = "11111111-1111-1111-1111-111111111111"
+    mismatch = "LeaseIdMismatchWithContainerOperation"
+    raises(HttpResponseError, SERVICE._rename_container, old, new, lease=wrong, code=mismatch)
+    renamed = SERVICE._rename_container(old, new, lease=lease)
+    assert renamed.get_container_properties().lease.state == "available"
+    raises(HttpResponseError, renamed.delete_container, lease=lease, code="LeaseNotPresentWithContainerOperation")
+    renamed.delete_container()
+
+
 def test_the_clients_without_waiting_do_the_same():
     async def all_of_it():
         async with AsyncBlobServiceClient.from_connection_string(runner.connection_string()) as service:
@@ -144,6 +178,7 @@ def test_the_clients_without_waiting_do_the_same():
             names = service.list_containers(name_starts_with=name, include_deleted=True)
             [kept] = [item async for item in names]
             again = await service.undelete_container(name, kept.version)
+            again = await service._rename_container(name, unique("renamed"))
             content = await again.get_blob_client("b").download_blob()
             assert await content.readall() == b"22"
 

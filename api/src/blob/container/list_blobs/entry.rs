@@ -137,7 +137,7 @@ pub(super) fn properties(properties: &BlobProperties, details: Details, now: Tim
 }
 
 /// A past or deleted state has no lease.
-fn add_lease<'a>(fields: &mut Fields<'a>, properties: &BlobProperties, now: Timestamp) {
+fn add_lease(fields: &mut Fields<'_>, properties: &BlobProperties, now: Timestamp) {
     if !properties.current {
         return;
     }
