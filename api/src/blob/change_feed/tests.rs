@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage_engine::clock::{ManualClock, SeededEntropy};
 use storage_engine::config::EngineConfig;
-use storage_engine::settings::BlobManagement;
+use storage_engine::settings::{BlobManagement, ServiceSettings};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -32,7 +32,8 @@ impl World {
     }
 
     fn set(&self, management: BlobManagement) {
-        block_on(self.engine.settings().manage_blobs(&self.account, management)).unwrap();
+        let set = move |settings: &mut ServiceSettings| settings.blob.management = management;
+        block_on(self.engine.settings().change(&self.account, Service::Blob, set)).unwrap();
     }
 
     fn turn_on(&self, days: Option<u32>) {

@@ -228,7 +228,8 @@ fn a_crash_at_any_commit_loses_no_change_and_publishes_none_twice() {
 fn feed_on(store: &Fixture) -> SettingsStore {
     let settings = SettingsStore::new(Arc::clone(&store.meta) as _);
     let management = BlobManagement { change_feed: true, ..BlobManagement::default() };
-    block_on(settings.manage_blobs(&store.account, management)).unwrap();
+    let change = move |settings: &mut settings::ServiceSettings| settings.blob.management = management;
+    block_on(settings.change(&store.account, Service::Blob, change)).unwrap();
     settings
 }
 
