@@ -7,6 +7,7 @@ use crate::admin::behaviour::BlobBehaviour;
 use crate::admin::role::RoleAdmin;
 use crate::admin::scope::ScopeAdmin;
 use crate::admin::{Admin, Subjects};
+use crate::change_feed::FeedTask;
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
 use crate::files::ServerFolder;
@@ -20,7 +21,7 @@ use api::auth::bearer::Bearer;
 use api::auth::delegation::DelegationKeys;
 use api::auth::role::{AssignedRoles, EveryRole, Roles};
 use api::error::with_causes;
-use api::{Arrival, Body, Front, Observer, ServiceKind};
+use api::{Arrival, Body, ChangeFeed, Front, Observer, ServiceKind};
 use http::{Request, Response};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +39,7 @@ const ADMIN_CONNECTIONS_MAX: usize = 32;
 pub(crate) struct Node {
     door: Door,
     admin_door: Door,
+    feed: FeedTask,
     engine: Engine,
     access: Arc<Access>,
     /// Whether everybody's tokens are believed.
@@ -128,6 +130,7 @@ impl Node {
         Ok(Self {
             door,
             admin_door,
+            feed: FeedTask::start(ChangeFeed::new(&engine, Arc::new(SystemClock))),
             engine,
             access,
             unsigned_tokens: config.tokens.unsigned,
@@ -180,6 +183,7 @@ impl Node {
         if !self.door.close(self.drain).await {
             tracing::warn!("requests still ran at the end of the drain time and were cut off");
         }
+        self.feed.stop().await;
         if let Err(error) = self.engine.close() {
             tracing::error!(%error, "closing the store failed");
         }

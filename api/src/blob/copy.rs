@@ -42,6 +42,7 @@ pub(super) use put_block_from_url::PutBlockFromUrl;
 pub(super) use put_page_from_url::PutPageFromUrl;
 
 /// What copies need besides the store.
+#[derive(Clone)]
 pub(crate) struct Copying {
     /// Sources on other servers.
     pub(crate) sources: Arc<dyn Sources>,

@@ -7,6 +7,7 @@
 use super::block;
 use super::content;
 use super::guard::{self, Change};
+use super::journal;
 use super::place::{Place, Route, State};
 use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
@@ -74,9 +75,15 @@ impl BlobStore {
     {
         let at = at.clone();
         let route = meta::read(self.meta.as_ref(), Weight::Point, move |view| Route::find(view, &at)).await?;
+        let cause = self.cause.clone();
         meta::commit(self.meta.as_ref(), route.place.scope.clone(), staged, move |transaction| {
             route.check(transaction)?;
-            verb(transaction, &route.place)
+            match cause.as_deref() {
+                None => verb(transaction, &route.place),
+                Some(cause) => {
+                    journal::told(transaction, &route.place, cause, |told| verb(told, &route.place))
+                }
+            }
         })
         .await
     }
