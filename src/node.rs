@@ -117,15 +117,7 @@ impl Node {
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
-        let behaviour = BlobBehaviour::new(engine.settings().clone(), engine.lifecycle().clone());
-        let subjects = Subjects {
-            scopes: ScopeAdmin::new(
-                engine.encryption_scopes().clone(),
-                Arc::<KnownAccounts>::clone(&accounts),
-            ),
-            roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
-            accounts: AccountAdmin::new(accounts, endpoints, behaviour),
-        };
+        let subjects = subjects(&engine, accounts, endpoints);
         admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)), None);
         Ok(Self {
             door,
@@ -201,6 +193,16 @@ fn front(
     let accounts = Arc::<KnownAccounts>::clone(accounts);
     Front::new(engine, accounts, identities, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_sources(Arc::new(sources))
+}
+
+/// What can be administered.
+fn subjects(engine: &Engine, accounts: Arc<KnownAccounts>, endpoints: Endpoints) -> Subjects {
+    let behaviour = BlobBehaviour::new(engine.settings().clone(), engine.lifecycle().clone());
+    Subjects {
+        scopes: ScopeAdmin::new(engine.encryption_scopes().clone(), Arc::<KnownAccounts>::clone(&accounts)),
+        roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
+        accounts: AccountAdmin::new(accounts, endpoints, behaviour),
+    }
 }
 
 /// What tokens mean here.

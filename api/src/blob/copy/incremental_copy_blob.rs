@@ -118,10 +118,9 @@ async fn compare(
     (own, which): (&BlobAddress, Which),
     (origin, snapshot): (&str, Timestamp),
 ) -> Result<(), StorageError> {
-    let blob = match service.store.properties(at, Which::Base, Conditions::default()).await {
-        Ok(blob) => blob,
-        // What else is wrong with the destination is said by the verb that begins the copy.
-        Err(_) => return Ok(()),
+    // What else is wrong with the destination is said by the verb that begins the copy.
+    let Ok(blob) = service.store.properties(at, Which::Base, Conditions::default()).await else {
+        return Ok(());
     };
     let copy = blob.copy.as_ref().filter(|copy| copy.status == CopyStatus::Success);
     let former = copy.and_then(|copy| copy.incremental.as_ref());

@@ -138,7 +138,7 @@ impl Transfer {
                 }
                 self.store.finish_copy(&self.at, self.id, None, CopyEnd::Failed(why)).await.map(drop)
             }
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
         }
     }
 
