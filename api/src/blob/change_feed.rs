@@ -298,7 +298,9 @@ impl Feed<'_> {
         let kind = BlobKind::Append { blocks: 1, sealed: false };
         let absent = Conditions { if_none_match: vec![EtagMatch::Any], ..Conditions::default() };
         let at = self.at(name)?;
-        self.store.put_copied_blob(&at, new, (kind, header), absent, Protection::default()).await?;
+        self.store
+            .put_copied_blob(&at, new, (kind, header, Vec::new()), absent, Protection::default())
+            .await?;
         Ok(length)
     }
 

@@ -125,9 +125,10 @@ fn a_pending_copy_is_told_from_its_beginning_to_its_end() {
     let store = Fixture::new();
     let (at, blobs) = (store.at("blob"), told(&store, Deed::Copy));
     let new = NewBlob { copy: Some(CopyState { id: 7, ..CopyState::default() }), ..NewBlob::default() };
-    let nothing = (BlobKind::Block, store.inline(b""));
+    let nothing = (BlobKind::Block, store.inline(b""), Vec::new());
     block_on(blobs.put_copied_blob(&at, new, nothing, Conditions::default(), Protection::default())).unwrap();
-    block_on(blobs.finish_copy(&at, 7, Some(store.chunked(b"bytes", 3)), CopyEnd::Success)).unwrap();
+    block_on(blobs.finish_copy(&at, 7, Some((store.chunked(b"bytes", 3), Vec::new())), CopyEnd::Success))
+        .unwrap();
     let lengths: Vec<_> =
         changes(&store).iter().map(|change| change.states[0].new.as_ref().map(|blob| blob.length)).collect();
     assert_eq!(lengths, [Some(0), Some(5)]);
