@@ -5,7 +5,7 @@
 //! account is found again when an account of that name is created here, and the other way round.
 //!
 //! # Deleting
-//! An account may hold more names than one verb should touch, and each of them is a scope of its own. Deleting is
+//! An account may hold more names than one verb should touch, of kinds that are a scope each. Deleting is
 //! therefore three steps: the record is marked, from which moment the account exists for nobody; its names are taken away
 //! one by one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of
 //! its services and the rules for its blobs go; and when none is left the record goes. A crash in between

@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | a name | `Catalog` | account, `00`, kind, name, `00` | version, id, what the kind keeps |
 //! | a deleted name that can be restored | `Catalog` | the name's key, id | the same |
-//! | remains of a deleted name | `Remains` | the same, then the id | version |
+//! | remains of a deleted name | `Remains` | the same | version |
 //!
 //! Account, container, queue and table names are ASCII without control characters, so bytes sort as names do
 //! and `00` ends them. Ids are written high byte first.
@@ -290,10 +290,9 @@ fn behind_all(beginning: &[u8]) -> Vec<u8> {
     key
 }
 
+/// The key of a note of what is left of a name, which is of another family than a deleted name's and of the same form.
 fn remains_key(name: &Key, id: u64) -> Vec<u8> {
-    let mut key = name.0.to_vec();
-    key.extend_from_slice(&id.to_be_bytes());
-    key
+    buried_key(name, id)
 }
 
 fn encode(id: u64, payload: &[u8]) -> Vec<u8> {

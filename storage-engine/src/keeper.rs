@@ -95,7 +95,7 @@ impl Tasks {
 
     /// The same, which also notes how far the records go.
     pub(crate) fn noting(mut self, newest: &Arc<Newest>) -> Self {
-        self.newest = Some(Arc::clone(newest)).filter(|newest| newest.is_kept());
+        self.newest = Some(Arc::clone(newest)).filter(|newest| newest.commits_are_durable());
         self
     }
 

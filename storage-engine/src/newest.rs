@@ -25,14 +25,13 @@ use crate::meta::Durability;
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 const FILE: &str = "newest";
 const MAGIC: [u8; 8] = *b"LinNewst";
 const BYTES: usize = 24;
 
-/// The file.
+/// The file, open for writing.
 #[derive(Debug)]
 pub(crate) struct Newest {
     file: Box<dyn DiskFile>,
@@ -66,8 +65,8 @@ impl Newest {
         Ok(Self { file, noted: Mutex::new(noted), durability })
     }
 
-    /// Whether what is committed is on disk, and so may be noted.
-    pub(crate) fn is_kept(&self) -> bool {
+    /// Whether what is committed is on disk by then, so that it may be noted while the store is open.
+    pub(crate) fn commits_are_durable(&self) -> bool {
         self.durability == Durability::Sync
     }
 

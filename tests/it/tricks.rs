@@ -215,16 +215,12 @@ fn the_server_reads_no_source_for_whoever_may_not_read_it() {
     ] {
         for query in [String::new(), format!("?{narrow}"), format!("?{elsewhere}"), format!("?{reads}x")] {
             let answer = copy(target, &source(&query), &writes, more);
-            let open = (400..500).contains(&answer.status);
-            assert!(open, "{target} {more:?} {query}: {} {}", answer.status, answer.text());
+            let is_refused = (400..500).contains(&answer.status);
+            assert!(is_refused, "{target} {more:?} {query}: {} {}", answer.status, answer.text());
         }
         let answer = copy(target, &source(&format!("?{reads}")), &writes, more);
-        assert!(
-            [201, 202].contains(&answer.status),
-            "{target} {more:?}: {} {}",
-            answer.status,
-            answer.text()
-        );
+        let is_copied = [201, 202].contains(&answer.status);
+        assert!(is_copied, "{target} {more:?}: {} {}", answer.status, answer.text());
     }
     // Nor for whoever may read and not write.
     let reader = on_container("box", "r");
@@ -237,7 +233,7 @@ fn what_is_no_header_of_authorization_opens_nothing() {
     let (_node, mut blob) = node();
     let nobody = || request::get_blob("box", "b").credentials(Credentials::None);
     let good = on_container("box", "r");
-    let sig = percent_encoded("SharedKey devstoreaccount1:");
+    let encoded = percent_encoded("SharedKey devstoreaccount1:");
     for value in [
         "SharedKey",
         "SharedKey ",
@@ -250,7 +246,7 @@ fn what_is_no_header_of_authorization_opens_nothing() {
         "Bearer  ",
         "Bearer ..",
         "SharedKeyFull a:b",
-        &sig,
+        &encoded,
     ] {
         // A header that does not hold is not passed over for an address that would.
         for request in [nobody(), with(nobody(), &good)] {

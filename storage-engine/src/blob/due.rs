@@ -6,7 +6,7 @@
 //! | kind | `1` a state of a blob, `2` a deleted container, `3` a volume, `4` a blob to which a copy is under way |
 //! | rest | the key of its record |
 //!
-//! The value is the container's name in the catalogue, which the key of a blob does not have. An entry says only
+//! The value is the container's key in the catalogue, which the key of a blob does not have. An entry says only
 //! where to look ([`crate::meta`]): what is there decides whether anything is done, and nobody waits for it to be
 //! done. What is over is not shown any more from the moment it is, whenever its records go.
 

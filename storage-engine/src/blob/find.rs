@@ -227,7 +227,10 @@ impl<'a> Search<'a> {
         let mut name = name_if_there(view, &Key(former.to_vec().into()), id)?;
         if name.is_none() {
             for key in tag_index::names(view, &self.account, id)? {
-                name = name.or(name_if_there(view, &key, id)?);
+                name = name_if_there(view, &key, id)?;
+                if name.is_some() {
+                    break;
+                }
             }
         }
         self.containers.insert(id, name.clone());

@@ -95,13 +95,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of `blob` in the container that has this name and id.
+    /// The place of `blob` in the container that has this key and id.
     pub(crate) fn new(container: &Key, id: u64, blob: &BlobName) -> Self {
         let scope = Scope(KeyBuilder::new().u64(id).text(blob.as_str()).finish().into());
         Self { scope, container: container.clone() }
     }
 
-    /// The place with this scope, in the container of this name.
+    /// The place with this scope, in the container of this key.
     pub(crate) const fn of_scope(container: Key, scope: Scope) -> Self {
         Self { scope, container }
     }

@@ -36,7 +36,7 @@ use crate::meta::{Family, Step, Transaction, View};
 /// Bytes of a container's id in a key.
 pub(super) const ID_BYTES: usize = size_of::<u64>();
 
-/// The account with its end mark, from a container's name in the catalogue.
+/// The account with its end mark, from a container's key in the catalogue.
 pub(super) fn account_of(container: &[u8]) -> &[u8] {
     let end = container.iter().position(|byte| *byte == 0).map_or(container.len(), |end| end + 1);
     container.get(..end).unwrap_or_default()
