@@ -5,7 +5,7 @@
 //! `.ci/sdk-rust` make it in a per-user cache, and a test whose installation is missing fails and says so. Nothing
 //! is skipped silently.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::client::ACCOUNT;
@@ -22,7 +22,7 @@ enum Kit {
 }
 
 impl Kit {
-    /// What the installation script leaves in the cache.
+    /// What the installation script leaves in `target`, and what is in it when it is whole.
     fn installation(&self) -> (&'static str, &'static str) {
         match self {
             Self::Python => ("sdk-python", "bin/python"),
@@ -33,7 +33,7 @@ impl Kit {
 
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let (name, marker) = self.installation();
-        let home = cache().join(name);
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(name);
         let marker = home.join(marker);
         assert!(marker.exists(), "{} is missing; run .ci/{name} first", marker.display());
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk");
@@ -106,14 +106,6 @@ impl Kit {
             Self::Rust => "rust",
         }
     }
-}
-
-fn cache() -> PathBuf {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    variable("LINARITE_CACHE").unwrap_or_else(|| {
-        let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-        caches.expect("a home folder").join("linarite")
-    })
 }
 
 fn run(kit: &Kit, program: &str) {
