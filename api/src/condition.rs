@@ -112,8 +112,8 @@ pub(crate) fn of_lease_and_tags(head: &Head) -> Result<Conditions, StorageError>
     read(head)
 }
 
-/// The conditions of an operation on a blob's tags: as [`of_lease_and_tags`], and version and age of the blob behind them
-/// in headers of their own.
+/// The conditions of an operation on a blob's tags: as [`of_lease_and_tags`], and version and age of the blob behind
+/// them in headers of their own.
 ///
 /// # Errors
 /// As [`of_lease_and_tags`].

@@ -2,8 +2,8 @@
 //!
 //! Names are compared without case, as the service does. `+` is a plus, for block ids and signatures are sent with raw
 //! ones; only where a text of a person's stands, a name, a condition or a header, is it a blank, for clients that write
-//! queries as forms (`object_store`, Go's signatures) write blanks so and escape their plus. A name that occurs twice keeps both values, which signing
-//! needs; [`Query::get`] gives the first.
+//! queries as forms (`object_store`, Go's signatures) write blanks so and escape their plus. A name that occurs twice
+//! keeps both values, which signing needs; [`Query::get`] gives the first.
 
 use crate::error::{ErrorCode, StorageError};
 use std::fmt;

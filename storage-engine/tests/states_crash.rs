@@ -1,11 +1,12 @@
-//! Crashes amid all that blobs have besides content: snapshots, versions, soft deletion, appends, pages, promotions, copies and
-//! customers' keys, with chunks and volumes on one faulty disk.
+//! Crashes amid all that blobs have besides content: snapshots, versions, soft deletion, appends, pages, promotions,
+//! copies and customers' keys, with chunks and volumes on one faulty disk.
 //!
-//! A history of verbs is drawn from a seed and first runs without trouble; after each verb all that can be seen is noted.
-//! Then it runs again with trouble at each step of the disk and each commit. What is seen when the store is opened again
-//! must be what was seen after the last verb that was answered, or after the one that was not. So the oracle is the store
-//! itself without trouble, whose rightness is the business of the model of all states (`blob/model_states.rs`); here it is
-//! that a crash shows nothing between. In the end everything is deleted, and nothing may be left: no record, no chunk, no volume.
+//! A history of verbs is drawn from a seed and first runs without trouble; after each verb all that can be seen is
+//! noted. Then it runs again with trouble at each step of the disk and each commit. What is seen when the store is
+//! opened again must be what was seen after the last verb that was answered, or after the one that was not. So the
+//! oracle is the store itself without trouble, whose rightness is the business of the model of all states
+//! (`blob/model_states.rs`); here it is that a crash shows nothing between. In the end everything is deleted, and
+//! nothing may be left: no record, no chunk, no volume.
 //!
 //! ```text
 //! LINARITE_SEED=<seed> LINARITE_STEP=<step> LINARITE_FAULT=<fault> cargo test -p storage-engine --test states_crash

@@ -1,10 +1,11 @@
 //! Every operation with every kind of credentials, sent over sockets to the real process; tokens over TLS.
 //!
-//! `api/tests/matrix` tries all that can be wrong, in process and at a moment that does not pass. What it cannot see is what
-//! lies before and around that: sockets, TLS, the peer's address, the real clock, accounts and roles as commands make them.
-//! So here each row is tried again, with some right and some wrong of each kind. Requests, the table of rights, shapes and
-//! signatures are the other matrix's own files; that is the one place where this crate reads the server's tables, and it takes
-//! nothing from them but what to ask for. What is to be answered stands in `fixtures/auth/matrix/rights.txt`.
+//! `api/tests/matrix` tries all that can be wrong, in process and at a moment that does not pass. What it cannot see is
+//! what lies before and around that: sockets, TLS, the peer's address, the real clock, accounts and roles as commands
+//! make them. So here each row is tried again, with some right and some wrong of each kind. Requests, the table of
+//! rights, shapes and signatures are the other matrix's own files; that is the one place where this crate reads the
+//! server's tables, and it takes nothing from them but what to ask for. What is to be answered stands in
+//! `fixtures/auth/matrix/rights.txt`.
 //!
 //! *Let in* means that whatever is answered is no refusal, as there.
 

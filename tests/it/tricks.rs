@@ -1,8 +1,8 @@
-//! What somebody would try who holds a little and wants more: addresses that are spelled in two ways, signatures for one thing
-//! shown for another, the server's own hands.
+//! What somebody would try who holds a little and wants more: addresses that are spelled in two ways, signatures for
+//! one thing shown for another, the server's own hands.
 //!
-//! Each trick is sent over a socket as it would be, and is answered by the real process: what lies between the socket and the
-//! code that judges (splitting, decoding, choosing an account by the host) is where such tricks live.
+//! Each trick is sent over a socket as it would be, and is answered by the real process: what lies between the socket
+//! and the code that judges (splitting, decoding, choosing an account by the host) is where such tricks live.
 
 use crate::access::{BLOB, account_signature, on_container, refused, signature, with};
 use crate::client::{ACCOUNT, Client, Credentials, Request, Response, Service, request};

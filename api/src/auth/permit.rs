@@ -120,8 +120,8 @@ pub static REQUIREMENTS: &[Line] = &[
     line((Table, Level::Entity, Delete), "o", &["d"], &["d"]),
 ];
 
-/// Headers that ask for more than the operation that they stand at: a signature must have these letters as well, and the holder of
-/// a token this right to the blob.
+/// Headers that ask for more than the operation that they stand at: a signature must have these letters as well, and
+/// the holder of a token this right to the blob.
 pub const HEADER_RIGHTS: &[(&str, &str, Access)] = &[
     (header::X_MS_TAGS, "t", Tags),
     (header::X_MS_IF_TAGS, "t", Tags),
@@ -240,7 +240,8 @@ fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), Sto
     if allowed { Ok(()) } else { Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch)) }
 }
 
-/// The container that the request gives its address as a name: the right to that name must not be a way to any other's content.
+/// The container that the request gives its address as a name: the right to that name must not be a way to any other's
+/// content.
 fn renamed(asked: Asked, head: &Head) -> Result<Option<Resource>, StorageError> {
     if (asked.service, asked.level, asked.comp) != (Blob, Level::Container, Some("rename")) {
         return Ok(None);

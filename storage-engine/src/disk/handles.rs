@@ -1,10 +1,10 @@
 //! Files that are held open, a bounded number of them: when one more comes, the one used longest ago goes.
 //!
-//! One that goes is closed when nobody has it any more. Whoever has written to a file and not synced it yet has it, so an
-//! error that the device reports late is still met by the sync.
+//! One that goes is closed when nobody has it any more. Whoever has written to a file and not synced it yet has it, so
+//! an error that the device reports late is still met by the sync.
 //!
-//! The bound is what keeps a server that has seen ten thousand volumes from running out of descriptors. It may run out all the
-//! same, through connections; see [`is_out_of_handles`].
+//! The bound is what keeps a server that has seen ten thousand volumes from running out of descriptors. It may run out
+//! all the same, through connections; see [`is_out_of_handles`].
 
 use super::DiskFile;
 use rustix::io::Errno;
@@ -63,8 +63,8 @@ impl<K: Copy + Eq + Hash> Handles<K> {
     }
 }
 
-/// Whether a file could not be opened only because the process, or the machine, has too many open. Nothing was done then, and
-/// the device is well: unlike all other errors of a disk it may go by.
+/// Whether a file could not be opened only because the process, or the machine, has too many open. Nothing was done
+/// then, and the device is well: unlike all other errors of a disk it may go by.
 pub(crate) fn is_out_of_handles(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     code == Some(Errno::MFILE.raw_os_error()) || code == Some(Errno::NFILE.raw_os_error())

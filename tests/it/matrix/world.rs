@@ -1,7 +1,7 @@
 //! Two real processes, one in the clear and one behind TLS, with an account, an issuer and holders of roles.
 //!
-//! Behind TLS the client is `rustls`, which trusts nothing but the authority that the process made; it is the server's library
-//! too, so whether other clients shake hands with it is the matter of [`crate::tls`].
+//! Behind TLS the client is `rustls`, which trusts nothing but the authority that the process made; it is the server's
+//! library too, so whether other clients shake hands with it is the matter of [`crate::tls`].
 
 use super::rights::{REFUSALS, Refusal};
 use super::sign::{self, Delegation};
