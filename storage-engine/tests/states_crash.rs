@@ -37,7 +37,7 @@ const TURNS: usize = 40;
 /// What a run without trouble has shown.
 struct Reference {
     /// Before the first verb, and after each.
-    seen: Vec<Seen>,
+    shown: Vec<Seen>,
     counts: Counts,
 }
 
@@ -55,17 +55,17 @@ fn reference(seed: u64) -> Reference {
     let (disk, records) = (FaultyDisk::new(Plan::none()), Records::new());
     let store = Store::open(&disk, &records, seed).unwrap();
     store.make_container().unwrap();
-    let mut seen = vec![store.observe()];
+    let mut shown = vec![store.observe()];
     for (verb, pause) in history(seed) {
         records.clock.advance(pause);
         if let Err(error) = store.carry_out(&verb) {
             assert!(!is_of_the_ground(&error), "{error:?} without trouble");
         }
-        seen.push(store.observe());
+        shown.push(store.observe());
     }
     let counts = Counts { steps: disk.steps(), commits: records.meta.commits() };
     store.check_nothing_is_left();
-    Reference { seen, counts }
+    Reference { shown, counts }
 }
 
 fn run(case: &Case, reference: &Reference) {
@@ -78,12 +78,12 @@ fn run(case: &Case, reference: &Reference) {
     let opened = Store::open(&disk, &records, seed);
     let made = opened.as_ref().is_ok_and(|store| store.make_container().is_ok());
     if made {
-        possible = vec![reference.seen[0].clone()];
+        possible = vec![reference.shown[0].clone()];
         let store = opened.as_ref().unwrap();
         for (turn, (verb, pause)) in history(seed).into_iter().enumerate() {
             records.clock.advance(pause);
             let outcome = store.carry_out(&verb);
-            let after = reference.seen[turn + 1].clone();
+            let after = reference.shown[turn + 1].clone();
             if let Some(error) = outcome.err().filter(is_of_the_ground) {
                 trouble.check_caused(&error);
                 possible.push(after);
@@ -92,14 +92,15 @@ fn run(case: &Case, reference: &Reference) {
             possible = vec![after];
         }
     } else {
-        possible.push(reference.seen[0].clone());
+        possible.push(reference.shown[0].clone());
     }
     let (disk, records) = (disk.reopen(), records.reopen());
     drop(opened);
-    let store = Store::open(&disk, &records, case.mix()).unwrap();
-    let seen = store.observe();
-    let fits = possible.contains(&seen);
-    assert!(fits, "{case:?}\nmust be one of {possible:#?}\nand is {seen:#?}");
+    // Of another seed than the process before it: ids must not repeat.
+    let store = Store::open(&disk, &records, case.mix() + 1).unwrap();
+    let now = store.observe();
+    let fits = possible.contains(&now);
+    assert!(fits, "{case:?}\nmust be one of {possible:#?}\nand is {now:#?}");
     store.check_nothing_is_left();
 }
 
