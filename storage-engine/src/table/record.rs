@@ -16,6 +16,7 @@ use crate::meta::key::KeyBuilder;
 use crate::meta::record::{Decoder, Encoder};
 use crate::policy::{self, StoredPolicy};
 use bytes::Bytes;
+use std::cmp::Ordering;
 
 const VERSION: u8 = 1;
 
@@ -73,7 +74,7 @@ pub(super) fn decode_entity(key: EntityKey, record: &[u8], only: Option<&[String
 /// and a row is read no further than to the last property that is wanted.
 #[derive(Debug)]
 pub(super) struct Glance<'q> {
-    /// Names, sorted.
+    /// Names, by length first: most names of a row are told apart from these by that alone.
     wanted: Vec<&'q str>,
     /// Where the value of each begins in the record, counted from its end; of one row after the other.
     left: Vec<Option<usize>>,
@@ -82,7 +83,7 @@ pub(super) struct Glance<'q> {
 impl<'q> Glance<'q> {
     /// For the properties of these names, each of which may occur more than once.
     pub(super) fn new(mut wanted: Vec<&'q str>) -> Self {
-        wanted.sort_unstable();
+        wanted.sort_unstable_by(|a, b| by_length(a.as_bytes(), b.as_bytes()));
         wanted.dedup();
         let left = vec![None; wanted.len()];
         Self { wanted, left }
@@ -97,7 +98,7 @@ impl<'q> Glance<'q> {
         let mut missing = self.wanted.len();
         for _ in 0..if missing == 0 { 0 } else { count } {
             let name = fields.bytes()?;
-            let found = self.wanted.binary_search_by(|wanted| wanted.as_bytes().cmp(name));
+            let found = self.wanted.binary_search_by(|wanted| by_length(wanted.as_bytes(), name));
             if let Some(place) = found.ok().and_then(|index| self.left.get_mut(index)) {
                 *place = Some(fields.rest().len());
                 missing -= 1;
@@ -112,13 +113,19 @@ impl<'q> Glance<'q> {
 
     /// The value of the property in the row that was looked at last.
     pub(super) fn value<'r>(&self, record: &'r [u8], name: &str) -> Result<Option<Seen<'r>>> {
-        let index = self.wanted.binary_search(&name).ok();
+        let place = |wanted: &&str| by_length(wanted.as_bytes(), name.as_bytes());
+        let index = self.wanted.binary_search_by(place).ok();
         let Some(left) = index.and_then(|index| self.left.get(index).copied().flatten()) else {
             return Ok(None);
         };
         let value = record.len().checked_sub(left).and_then(|at| record.get(at..)).unwrap_or_default();
         see(&mut Decoder::amid("entity", value)).map(Some)
     }
+}
+
+/// An order of names that seldom has to look into them.
+fn by_length(left: &[u8], right: &[u8]) -> Ordering {
+    left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
 /// What the catalogue keeps about a table.
