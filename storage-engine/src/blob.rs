@@ -11,7 +11,7 @@
 //! | its content | `Content` | container id, name, content id, page |
 //! | a staged block | `Staged` | container id, name, block id |
 //! | a volume of a page blob | `Volume` | container id, name, volume id |
-//! | indexes | `Tag`, `Due` | by tag; by the time when something is over |
+//! | indexes | `Tag`, `Due`, `Held` | by tag; by the time when something is over; by that until which something must stay |
 //!
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still
 //! means that id; what it writes begins with id and name, which is its scope.
@@ -41,6 +41,7 @@ mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+pub(crate) mod hold_index;
 pub mod lease;
 mod list;
 #[cfg(test)]

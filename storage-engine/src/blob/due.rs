@@ -103,10 +103,11 @@ impl Due {
     }
 }
 
-/// When a state of a blob is to be looked at.
+/// When a state of a blob is to be looked at: when it is over and may go.
 pub(super) fn time_of(record: &BlobRecord) -> Option<Timestamp> {
     let purge = record.properties.deletion.map(|deletion| deletion.purge);
-    [purge, record.properties.expires].into_iter().flatten().min()
+    let over = [purge, record.properties.expires].into_iter().flatten().min()?;
+    Some(record.properties.held_until().map_or(over, |until| until.max(over)))
 }
 
 /// When a copy to this state has taken too long, if one is under way.
