@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admin;
+mod change_feed;
 mod command;
 mod config;
 mod endpoints;

@@ -7,6 +7,7 @@ use crate::admin::behaviour::BlobBehaviour;
 use crate::admin::role::RoleAdmin;
 use crate::admin::scope::ScopeAdmin;
 use crate::admin::{Admin, Subjects};
+use crate::change_feed::FeedTask;
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
 use crate::files::ServerFolder;
@@ -20,7 +21,7 @@ use api::auth::bearer::Bearer;
 use api::auth::delegation::DelegationKeys;
 use api::auth::role::{AssignedRoles, EveryRole, Roles};
 use api::error::with_causes;
-use api::{Arrival, Body, Front, Observer, ServiceKind};
+use api::{Arrival, Body, ChangeFeed, Front, Observer, ServiceKind};
 use http::{Request, Response};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +39,7 @@ const ADMIN_CONNECTIONS_MAX: usize = 32;
 pub(crate) struct Node {
     door: Door,
     admin_door: Door,
+    feed: FeedTask,
     engine: Engine,
     access: Arc<Access>,
     /// Whether everybody's tokens are believed.
@@ -115,19 +117,12 @@ impl Node {
         }
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
-        let behaviour = BlobBehaviour::new(engine.settings().clone(), engine.lifecycle().clone());
-        let subjects = Subjects {
-            scopes: ScopeAdmin::new(
-                engine.encryption_scopes().clone(),
-                Arc::<KnownAccounts>::clone(&accounts),
-            ),
-            roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
-            accounts: AccountAdmin::new(accounts, endpoints, behaviour),
-        };
+        let subjects = subjects(&engine, accounts, endpoints);
         admin_door.serve(admin, Arc::new(Admin::new(telemetry, Arc::clone(&access), subjects)), None);
         Ok(Self {
             door,
             admin_door,
+            feed: FeedTask::start(ChangeFeed::new(&engine, Arc::new(SystemClock))),
             engine,
             access,
             unsigned_tokens: config.tokens.unsigned,
@@ -180,6 +175,7 @@ impl Node {
         if !self.door.close(self.drain).await {
             tracing::warn!("requests still ran at the end of the drain time and were cut off");
         }
+        self.feed.stop().await;
         if let Err(error) = self.engine.close() {
             tracing::error!(%error, "closing the store failed");
         }
@@ -197,6 +193,16 @@ fn front(
     let accounts = Arc::<KnownAccounts>::clone(accounts);
     Front::new(engine, accounts, identities, observer, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_sources(Arc::new(sources))
+}
+
+/// What can be administered.
+fn subjects(engine: &Engine, accounts: Arc<KnownAccounts>, endpoints: Endpoints) -> Subjects {
+    let behaviour = BlobBehaviour::new(engine.settings().clone(), engine.lifecycle().clone());
+    Subjects {
+        scopes: ScopeAdmin::new(engine.encryption_scopes().clone(), Arc::<KnownAccounts>::clone(&accounts)),
+        roles: RoleAdmin::new(engine.assignments().clone(), Arc::<KnownAccounts>::clone(&accounts)),
+        accounts: AccountAdmin::new(accounts, endpoints, behaviour),
+    }
 }
 
 /// What tokens mean here.

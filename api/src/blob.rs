@@ -9,7 +9,9 @@
 use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
 use crate::error::StorageError;
+use crate::head::Head;
 use crate::md5::Lanes;
+use crate::operation::Service;
 use crate::service::{Delegating, StorageService};
 use crate::target::ServiceKind;
 use copy::Copying;
@@ -20,6 +22,7 @@ use storage_engine::name::AccountName;
 use storage_engine::settings::SettingsStore;
 
 pub mod operations;
+pub use change_feed::ChangeFeed;
 
 mod account;
 mod address;
@@ -28,6 +31,7 @@ mod append;
 mod blob;
 mod blob_batch;
 mod block;
+mod change_feed;
 mod container;
 pub(crate) mod copy;
 mod find_blobs_by_tags;
@@ -42,14 +46,14 @@ mod tag_query;
 mod website;
 
 /// The Blob service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BlobService {
     /// The engine's part.
     pub store: BlobStore,
     /// Settings of all services.
     settings: SettingsStore,
     /// Hashes the bodies of all uploads.
-    pub(crate) md5: Lanes,
+    pub(crate) md5: Arc<Lanes>,
     /// Makes user delegation keys.
     delegation: Arc<DelegationKeys>,
     /// Opens the sources of copies.
@@ -67,7 +71,7 @@ impl BlobService {
         copying: Copying,
         gate: Arc<Gate>,
     ) -> Self {
-        Self { store, settings, md5: Lanes::start(), delegation, copying, gate }
+        Self { store, settings, md5: Arc::new(Lanes::start()), delegation, copying, gate }
     }
 
     /// What the account's settings say of states of blobs that are overwritten or deleted.
@@ -107,5 +111,17 @@ impl StorageService for BlobService {
 impl Delegating for BlobService {
     fn delegation(&self) -> &DelegationKeys {
         &self.delegation
+    }
+}
+
+impl Service for BlobService {
+    /// What changes in an account with a change feed is told to it.
+    async fn on_behalf(&self, operation: &'static str, head: &Head) -> Result<Option<Self>, StorageError> {
+        let Some(deed) = change_feed::deed(operation) else { return Ok(None) };
+        if !self.settings_of(&head.account).await?.blob.management.change_feed {
+            return Ok(None);
+        }
+        let store = self.store.on_behalf(change_feed::cause(deed, head));
+        Ok(Some(Self { store, ..self.clone() }))
     }
 }

@@ -22,9 +22,16 @@ use zeroize::Zeroizing;
 
 /// The only algorithm.
 const ALGORITHM: &str = "AES256";
-/// The headers of a key: all of them or none.
-const KEY_HEADERS: [&str; 3] =
+/// The headers of a key, its sum and its algorithm: all of them or none.
+type KeyHeaders = [&'static str; 3];
+const KEY_HEADERS: KeyHeaders =
     [header::X_MS_ENCRYPTION_KEY, header::X_MS_ENCRYPTION_KEY_SHA256, header::X_MS_ENCRYPTION_ALGORITHM];
+/// Those of the key of a copy's source.
+const SOURCE_KEY_HEADERS: KeyHeaders = [
+    header::X_MS_SOURCE_ENCRYPTION_KEY,
+    header::X_MS_SOURCE_ENCRYPTION_KEY_SHA256,
+    header::X_MS_SOURCE_ENCRYPTION_ALGORITHM,
+];
 
 /// The customer's key that the request brings.
 ///
@@ -32,25 +39,49 @@ const KEY_HEADERS: [&str; 3] =
 /// `AccountRequiresHttps` without TLS, `MissingRequiredHeader` if not all three headers are there,
 /// `InvalidHeaderValue` for another algorithm, a key that is not 32 bytes in Base64, or another key's sum.
 pub(crate) fn customer_key(head: &Head) -> Result<Option<CustomerKey>, StorageError> {
-    if !KEY_HEADERS.iter().any(|name| head.headers.contains_key(name)) {
+    key_in(head, KEY_HEADERS)
+}
+
+/// The customer's key that the request brings for the source of a copy.
+///
+/// # Errors
+/// As [`customer_key`].
+pub(crate) fn source_key(head: &Head) -> Result<Option<CustomerKey>, StorageError> {
+    key_in(head, SOURCE_KEY_HEADERS)
+}
+
+/// Refuses a key for the source where the operation, or its version, knows none.
+///
+/// # Errors
+/// `UnsupportedHeader`.
+pub(crate) fn refuse_source_key(head: &Head) -> Result<(), StorageError> {
+    match SOURCE_KEY_HEADERS.iter().find(|name| head.headers.contains_key(name)) {
+        Some(name) => Err(StorageError::new(ErrorCode::UnsupportedHeader).with("HeaderName", *name)),
+        None => Ok(()),
+    }
+}
+
+fn key_in(head: &Head, headers: KeyHeaders) -> Result<Option<CustomerKey>, StorageError> {
+    if !headers.iter().any(|name| head.headers.contains_key(name)) {
         return Ok(None);
     }
     if !head.arrival.secure {
         return Err(StorageError::new(ErrorCode::AccountRequiresHttps));
     }
-    let key = head.required(header::X_MS_ENCRYPTION_KEY)?;
-    let sum = head.required(header::X_MS_ENCRYPTION_KEY_SHA256)?;
-    let algorithm = head.required(header::X_MS_ENCRYPTION_ALGORITHM)?;
+    let [key_name, sum_name, algorithm_name] = headers;
+    let key = head.required(key_name)?;
+    let sum = head.required(sum_name)?;
+    let algorithm = head.required(algorithm_name)?;
     if algorithm != ALGORITHM {
-        return Err(StorageError::invalid_header(header::X_MS_ENCRYPTION_ALGORITHM, algorithm));
+        return Err(StorageError::invalid_header(algorithm_name, algorithm));
     }
     // Not with its value: that is the secret.
-    let invalid = || StorageError::invalid_header(header::X_MS_ENCRYPTION_KEY, "");
+    let invalid = || StorageError::invalid_header(key_name, "");
     let bytes = Zeroizing::new(STANDARD.decode(key).map_err(|_| invalid())?);
     let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| invalid())?;
     let key = CustomerKey::new(Zeroizing::new(*bytes));
     if STANDARD.decode(sum).ok().as_deref() != Some(&key.sum()) {
-        return Err(StorageError::invalid_header(header::X_MS_ENCRYPTION_KEY_SHA256, sum));
+        return Err(StorageError::invalid_header(sum_name, sum));
     }
     Ok(Some(key))
 }
@@ -70,6 +101,11 @@ pub(crate) fn of(head: &Head) -> Result<EncryptionWish, StorageError> {
         }
         _ => Ok(EncryptionWish { customer, scope }),
     }
+}
+
+/// Whether the request says with what something is encrypted.
+pub(crate) fn is_brought(head: &Head) -> bool {
+    KEY_HEADERS.iter().chain(&[header::X_MS_ENCRYPTION_SCOPE]).any(|name| head.headers.contains_key(name))
 }
 
 /// The scope that a header names.

@@ -19,7 +19,7 @@ use crate::error::{ErrorCode, Intent, StorageError, with_causes};
 use crate::head::{Arrival, Head};
 use crate::header::{self, answer};
 use crate::odata::metadata_level::takes_only_xml;
-use crate::operation::{Access, Row, resolve};
+use crate::operation::{Access, Row, Service, resolve};
 use crate::queue::QueueService;
 use crate::service;
 use crate::source::{OwnOnly, Sources};
@@ -220,7 +220,7 @@ impl Front {
         }
     }
 
-    async fn serve_from<S: Sync + 'static>(
+    async fn serve_from<S: Service>(
         &self,
         table: &'static [Row<S>],
         services: &S,
@@ -232,7 +232,7 @@ impl Front {
         (operation, self.answer(services, row, head, body).await)
     }
 
-    async fn answer<S: Sync + 'static>(
+    async fn answer<S: Service>(
         &self,
         services: &S,
         row: Result<&'static Row<S>, StorageError>,
@@ -265,6 +265,7 @@ impl Front {
         head.caller = self.gate.enter(head, asked).await?;
         let row = readable(row, head)?;
         self.gate.admit(row.asked(service), head)?;
+        spare_change_feed(row, head)?;
         Ok(row)
     }
 
@@ -364,6 +365,14 @@ pub(crate) fn readable<S: Sync + 'static>(
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
     row
+}
+
+/// Refuses to write into a change feed, which only the server does. To be asked when the caller may do it elsewhere.
+pub(crate) fn spare_change_feed<S: Sync + 'static>(row: &Row<S>, head: &Head) -> Result<(), StorageError> {
+    if row.writes() && head.target.is_change_feed() {
+        return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
+    }
+    Ok(())
 }
 
 /// A limit of time is never longer than ours, so any will do; what is none is a mistake that the client should hear of.

@@ -36,6 +36,7 @@ pub mod time;
 pub mod version;
 pub mod xml;
 
+mod avro;
 mod checksum;
 mod condition;
 mod content;
@@ -56,6 +57,7 @@ mod tags;
 #[cfg(test)]
 mod testing;
 
+pub use blob::ChangeFeed;
 pub use body::Body;
 pub use front::{Front, Observer, Summary};
 pub use head::Arrival;

@@ -123,6 +123,21 @@ impl Guard {
     }
 }
 
+/// What operations are carried out on.
+pub trait Service: Sync + Sized + 'static {
+    /// The service that carries out an operation so that others are told of it; none if nobody is.
+    ///
+    /// # Errors
+    /// If it cannot be found out whether somebody is: then nothing must be changed.
+    fn on_behalf(
+        &self,
+        _operation: &'static str,
+        _head: &Head,
+    ) -> impl Future<Output = Result<Option<Self>, StorageError>> + Send {
+        async { Ok(None) }
+    }
+}
+
 /// A typed operation: what [`Row::new`] makes a row of.
 pub trait Operation: 'static {
     /// What it is carried out on.
@@ -275,25 +290,6 @@ impl<S: Sync + 'static> Row<S> {
         if matches!(self.method, "GET" | "HEAD") { Intent::Read } else { Intent::Write }
     }
 
-    /// Decodes, executes and encodes.
-    ///
-    /// # Errors
-    /// The operation's.
-    pub async fn run(
-        &self,
-        service: &S,
-        head: &Head,
-        body: Payload,
-    ) -> Result<http::Response<Body>, StorageError> {
-        let mut response = (self.run)(service, head, body).await?;
-        if response.status() == http::StatusCode::OK
-            && let Ok(status) = http::StatusCode::from_u16(self.status)
-        {
-            *response.status_mut() = status;
-        }
-        Ok(response)
-    }
-
     fn at(&self, head: &Head) -> bool {
         let same =
             |wanted: Option<&str>, given: Option<&str>| match (wanted, given.filter(|text| !text.is_empty()))
@@ -310,6 +306,28 @@ impl<S: Sync + 'static> Row<S> {
             return (self.method == "OPTIONS") == (head.method == http::Method::OPTIONS);
         }
         same(self.restype, head.query.get("restype")) && same(self.comp, head.query.get("comp"))
+    }
+}
+
+impl<S: Service> Row<S> {
+    /// Decodes, executes and encodes.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub async fn run(
+        &self,
+        service: &S,
+        head: &Head,
+        body: Payload,
+    ) -> Result<http::Response<Body>, StorageError> {
+        let told = service.on_behalf(self.name, head).await?;
+        let mut response = (self.run)(told.as_ref().unwrap_or(service), head, body).await?;
+        if response.status() == http::StatusCode::OK
+            && let Ok(status) = http::StatusCode::from_u16(self.status)
+        {
+            *response.status_mut() = status;
+        }
+        Ok(response)
     }
 }
 

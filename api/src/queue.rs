@@ -4,6 +4,7 @@ use crate::auth::delegation::DelegationKeys;
 use crate::condition;
 use crate::error::StorageError;
 use crate::head::Head;
+use crate::operation::Service;
 use crate::service::policies::{PolicyHolder, QUEUE_LETTERS};
 use crate::service::{Delegating, StorageService};
 use crate::target::{Resource, ServiceKind};
@@ -68,6 +69,8 @@ impl PolicyHolder for QueueService {
         self.store.set_policies(at, policies).await
     }
 }
+
+impl Service for QueueService {}
 
 /// The queue of the address. No operation of this service takes conditions, and a write that was to happen only
 /// under one must not happen without it; so they are refused here, where all operations come by.

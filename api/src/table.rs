@@ -3,6 +3,7 @@
 use crate::condition;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
+use crate::operation::Service;
 use crate::service::StorageService;
 use crate::service::policies::{PolicyHolder, TABLE_LETTERS};
 use crate::target::{Resource, ServiceKind};
@@ -35,6 +36,8 @@ impl TableService {
         Self { store, settings }
     }
 }
+
+impl Service for TableService {}
 
 impl StorageService for TableService {
     const KIND: ServiceKind = ServiceKind::Table;

@@ -8,6 +8,7 @@
 
 use crate::error::{ErrorCode, StorageError};
 use crate::query::{Query, percent_decode};
+use storage_engine::blob::CHANGE_FEED;
 use storage_engine::settings::Service;
 
 /// The container whose blobs may be addressed without its name.
@@ -136,6 +137,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether it is the change feed of an account, or a part of it.
+    pub fn is_change_feed(&self) -> bool {
+        match &self.resource {
+            Resource::Container(container) | Resource::Blob(container, _) => container == CHANGE_FEED,
+            _ => false,
+        }
+    }
+
     /// Parses an address. `port_service` is the service of the port that the request came to; `path` is as sent.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub const PAGE_RANGES_IN_PARTS: Version = Version(2020, 10, 2);
 pub const LARGE_APPENDS: Version = Version(2022, 11, 2);
 /// What a request without the header is taken for.
 pub const OLDEST: Version = Version(2009, 9, 19);
+/// `x-ms-version: 2026-02-06`: sources of copies under keys of the client's.
+pub const SOURCE_KEYS: Version = Version(2026, 2, 6);
 
 impl Version {
     /// The version of this date, for constants.

@@ -23,6 +23,8 @@ use storage_engine::settings::{Service, SettingsStore};
 
 /// Most days for which something deleted is kept (page "Soft delete for containers").
 const RETENTION_DAYS_MAX: u32 = 365;
+/// Most days for which changes are kept (page "Blob Services - Set Service Properties").
+const CHANGE_FEED_DAYS_MAX: u32 = 146_000;
 
 /// What can be set of an account's blobs, by their owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,12 @@ pub(crate) struct BlobChange {
     /// Whether it is kept when a blob was last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last_access: Option<bool>,
+    /// Whether changes are written to the change feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change_feed: Option<bool>,
+    /// For how many days they can be read there; 0: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change_feed_retention_days: Option<u32>,
 }
 
 /// What is set of an account's blobs.
@@ -47,6 +55,11 @@ pub(crate) struct ShownBlobs {
     /// Of deleted blobs; set by *Set Blob Service Properties*.
     pub(crate) blob_retention_days: Option<u32>,
     pub(crate) last_access: bool,
+    #[serde(default)]
+    pub(crate) change_feed: bool,
+    /// None: for ever.
+    #[serde(default)]
+    pub(crate) change_feed_retention_days: Option<u32>,
     pub(crate) lifecycle_rules: usize,
 }
 
@@ -75,6 +88,8 @@ impl BlobBehaviour {
             container_retention_days: management.container_delete_retention,
             blob_retention_days: settings.blob.delete_retention.days,
             last_access: management.last_access_tracking,
+            change_feed: management.change_feed,
+            change_feed_retention_days: management.change_feed_retention,
             lifecycle_rules: rules.map_or(0, |lifecycle| lifecycle.rules.len()),
         })
     }
@@ -90,6 +105,12 @@ impl BlobBehaviour {
                 "deleted containers are kept for 1 to 365 days",
             ));
         }
+        if change.change_feed_retention_days.is_some_and(|days| days > CHANGE_FEED_DAYS_MAX) {
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "changes are kept for 1 to 146000 days, or for ever",
+            ));
+        }
         if change.last_access == Some(false) {
             let rules = self.lifecycle.get(account).await.map_err(failed)?;
             if rules.is_some_and(|lifecycle| lifecycle::needs_last_access(&lifecycle.rules)) {
@@ -101,6 +122,10 @@ impl BlobBehaviour {
             let management = &mut settings.blob.management;
             management.versioning = change.versioning.unwrap_or(management.versioning);
             management.last_access_tracking = change.last_access.unwrap_or(management.last_access_tracking);
+            management.change_feed = change.change_feed.unwrap_or(management.change_feed);
+            if let Some(days) = change.change_feed_retention_days {
+                management.change_feed_retention = Some(days).filter(|days| *days > 0);
+            }
             if let Some(days) = change.container_retention_days {
                 management.container_delete_retention = Some(days).filter(|days| *days > 0);
             }

@@ -103,6 +103,12 @@ pub(crate) struct SetTerms {
     /// It is kept when a blob was last read
     #[arg(long, value_name = "on|off")]
     last_access: Option<Switch>,
+    /// Changes of blobs are written to the change feed, which clients read in $blobchangefeed
+    #[arg(long, value_name = "on|off")]
+    change_feed: Option<Switch>,
+    /// For how many days (1 to 146000) the change feed goes back; off: to its beginning
+    #[arg(long, value_name = "DAYS|off", value_parser = change_feed_retention)]
+    change_feed_retention: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,14 +125,28 @@ fn retention(text: &str) -> Result<u32, String> {
     }
 }
 
+/// As [`retention`], of the change feed.
+fn change_feed_retention(text: &str) -> Result<u32, String> {
+    retention(text).map_err(|_| "1 to 146000, or off".to_owned())
+}
+
 impl SetTerms {
     fn change(self) -> AccountChange {
-        let Self { anonymous, versioning, container_retention, last_access } = self;
+        let Self {
+            anonymous,
+            versioning,
+            container_retention,
+            last_access,
+            change_feed,
+            change_feed_retention,
+        } = self;
         let on = |switch| switch == Switch::On;
         let blobs = BlobChange {
             versioning: versioning.map(on),
             container_retention_days: container_retention,
             last_access: last_access.map(on),
+            change_feed: change_feed.map(on),
+            change_feed_retention_days: change_feed_retention,
         };
         AccountChange { anonymous, blobs: Some(blobs).filter(|blobs| *blobs != BlobChange::default()) }
     }
@@ -247,6 +267,12 @@ fn described(account: &ShownAccount) -> Result<String, String> {
         let _ = writeln!(text, "retention of deleted containers  {}", days(blobs.container_retention_days));
         let _ = writeln!(text, "last access {}", on(blobs.last_access));
         let _ = writeln!(text, "lifecycle rules {}", blobs.lifecycle_rules);
+        let _ = writeln!(text, "change feed {}", on(blobs.change_feed));
+        if blobs.change_feed {
+            let kept =
+                blobs.change_feed_retention_days.map_or("for ever".to_owned(), |kept| format!("{kept} days"));
+            let _ = writeln!(text, "retention of changes             {kept}");
+        }
     }
     for (number, key) in (1..).zip(&account.keys) {
         let _ = writeln!(text, "key {number}      {key}");

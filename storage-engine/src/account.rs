@@ -23,7 +23,7 @@
 //! The engine makes none, as it makes no secret; it keeps the bytes. They never show in `Debug`. Wiping them from
 //! memory was left out: the caches of the records' store hold them too.
 
-use crate::blob::hold_index;
+use crate::blob::{CHANGE_FEED, hold_index};
 use crate::catalog;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -172,7 +172,7 @@ impl AccountStore {
         let (key, marked) = (scope.clone(), name.clone());
         let mark = move |transaction: &mut dyn Transaction| {
             let account = find(transaction, &marked, &key)?;
-            let empty = catalog::names_of(transaction, &marked, 1)?.is_empty();
+            let empty = holds_nothing(transaction, &marked)?;
             if content == Content::MustBeNone && !empty {
                 return Err(EngineError::AccountNotEmpty);
             }
@@ -292,6 +292,12 @@ fn find(view: &dyn View, name: &AccountName, key: &Scope) -> Result<Account> {
     let record = view.get(Family::Account, &key.0)?.ok_or(EngineError::AccountNotFound)?;
     let kept = record::decode(name.clone(), &record)?;
     if kept.deleting { Err(EngineError::AccountNotFound) } else { Ok(kept.account) }
+}
+
+/// Whether nobody has put anything into the account: its change feed is the server's own.
+fn holds_nothing(view: &dyn View, account: &AccountName) -> Result<bool> {
+    let feed = catalog::key(account, catalog::Kind::Container, CHANGE_FEED);
+    Ok(catalog::names_of(view, account, 2)?.iter().all(|name| *name == feed))
 }
 
 fn write(transaction: &mut dyn Transaction, key: &Scope, account: &Account, deleting: bool) {

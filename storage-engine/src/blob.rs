@@ -12,6 +12,7 @@
 //! | a staged block | `Staged` | container id, name, block id |
 //! | a volume of a page blob | `Volume` | container id, name, volume id |
 //! | indexes | `Tag`, `Due`, `Held` | by tag; by the time when something is over; by that until which something must stay |
+//! | what changed | `Change` | account, time |
 //!
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still
 //! means that id; what it writes begins with id and name, which is its scope.
@@ -42,6 +43,7 @@ mod find;
 pub(crate) mod fixture;
 mod guard;
 pub(crate) mod hold_index;
+mod journal;
 pub mod lease;
 mod list;
 #[cfg(test)]
@@ -68,10 +70,11 @@ pub use access::ContainerAccess;
 pub use append::{AppendConditions, Appended};
 pub use attribute::{Expiry, TierChange, TierChanged};
 pub use condition::{Conditions, EtagMatch};
-pub use copy::CopyEnd;
+pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
 pub use delete::{DeleteSnapshots, Deleted};
 pub use encryption::Sealing;
 pub use find::{FindBlobs, FoundBlob};
+pub use journal::{Cause, Change, ChangedState, Deed, StateChange};
 pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{
     Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
@@ -79,7 +82,7 @@ pub use page::{
 };
 pub use properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
-    EncryptionKey, ImmutabilityPolicy, NewBlob, Protection, Rehydration, Tier, Which,
+    EncryptionKey, ImmutabilityPolicy, Increment, NewBlob, Protection, Rehydration, Tier, Which,
 };
 pub use read::BlobReader;
 pub(crate) use sweep::{forget, sweep};
@@ -90,6 +93,9 @@ pub use version::Snapshot;
 pub const BLOCKS_MAX: usize = 50_000;
 /// Most uncommitted blocks of a blob (page "Put Block").
 pub const STAGED_BLOCKS_MAX: usize = 100_000;
+
+/// The container of an account's change feed, which only the server writes.
+pub const CHANGE_FEED: &str = "$blobchangefeed";
 
 /// Which blob: account, container, name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -314,6 +320,8 @@ pub struct BlobStore {
     clock: Arc<dyn Clock>,
     pages: Option<page::Pages>,
     accessed: Arc<accessed::Accessed>,
+    /// For whom verbs are run, if what they change is to be told.
+    cause: Option<Arc<Cause>>,
     /// Where the salts of what is encrypted come from.
     salts: Arc<dyn Entropy>,
 }
@@ -323,7 +331,8 @@ impl BlobStore {
     /// Page blobs are not offered unless [`Self::with_pages`] says where their bytes go. Reads judge by `clock`
     /// what has expired.
     pub fn new(meta: Arc<dyn MetaStore>, chunks: Arc<dyn ChunkStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { meta, chunks, clock, pages: None, salts: Arc::new(SystemEntropy), accessed: Arc::default() }
+        let (salts, accessed) = (Arc::new(SystemEntropy), Arc::default());
+        Self { meta, chunks, clock, pages: None, salts, accessed, cause: None }
     }
 
     /// Begins an upload. It is nothing until a verb is given what it has become.

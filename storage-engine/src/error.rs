@@ -155,6 +155,12 @@ pub enum EngineError {
     /// The blob is the target of incremental copies, which alone may write it.
     #[error("the blob is an incremental copy")]
     IncrementalCopy,
+    /// The blob is no target of incremental copies from this source.
+    #[error("the blob is no incremental copy of this source")]
+    IncrementalCopyMismatch,
+    /// A snapshot is to be copied that is no newer than the one copied last.
+    #[error("a newer snapshot has been copied already")]
+    IncrementalCopyEarlier,
     /// The snapshot to compare with does not exist.
     #[error("the snapshot to compare with does not exist")]
     PreviousSnapshotNotFound,

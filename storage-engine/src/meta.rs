@@ -13,6 +13,9 @@
 //!   record it names and believes that, and an entry whose record says otherwise is passed over. The local engine
 //!   writes them in the verb's batch; one that cannot may write an entry before the record and remove it after,
 //!   and nothing is found less. Each entry names its scope, so no two verbs write the same one at once.
+//! - **The journal is no hint.** [`Family::Change`] sorts by account and time, across scopes, and what a verb tells there
+//!   is as much part of it as its other writes. Keys hold the verb's own time, so no two verbs write the same one. An
+//!   engine that is atomic in one scope only would keep the entry in the scope and move it behind the commit, by time.
 //! - **Serial**: verbs of one scope take effect one after another, each seeing all earlier ones.
 //! - **Durable**: when [`MetaStore::submit`] reports success, the writes survive a power cut (with
 //!   [`Durability::Sync`]).
@@ -72,11 +75,13 @@ pub enum Family {
     Chunk,
     /// Settings of accounts' services.
     Settings,
+    /// Journal: what changed in accounts that have a change feed, until it is in the feed.
+    Change,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::System,
         Self::Account,
         Self::Catalog,
@@ -94,11 +99,17 @@ impl Family {
         Self::Access,
         Self::Chunk,
         Self::Settings,
+        Self::Change,
     ];
 
     /// Whether its records are an index: hints in another order, written outside their verb's scope.
     pub const fn is_index(self) -> bool {
         matches!(self, Self::Tag | Self::Due | Self::Held)
+    }
+
+    /// Whether its records may be written outside their verb's scope: indexes, and the journal.
+    pub const fn is_unscoped(self) -> bool {
+        self.is_index() || matches!(self, Self::Change)
     }
 }
 

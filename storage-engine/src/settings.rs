@@ -19,7 +19,7 @@
 
 use crate::blob::Protection;
 use crate::error::Result;
-use crate::meta::{self, Family, MetaStore, Scope, Transaction, View, Weight};
+use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Weight};
 use crate::name::AccountName;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,6 +139,8 @@ pub struct BlobManagement {
     pub container_delete_retention: RetentionDays,
     /// Whether changes are written to the change feed.
     pub change_feed: bool,
+    /// For how many days they can be read there; none: for ever.
+    pub change_feed_retention: RetentionDays,
     /// Whether the time of a blob's last read is kept.
     pub last_access_tracking: bool,
 }
@@ -309,6 +311,19 @@ impl SettingsStore {
         Ok(())
     }
 
+    /// The accounts whose blobs have a change feed.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Corrupt`] if a record is damaged, or the store's.
+    pub async fn accounts_with_change_feed(&self) -> Result<Vec<AccountName>> {
+        meta::read(&*self.meta, Weight::Scan, with_change_feed).await
+    }
+
+    /// How often settings were changed since the store was opened: who looks after what they turn on looks again.
+    pub fn changes(&self) -> u64 {
+        self.cache().changes
+    }
+
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -318,6 +333,21 @@ impl SettingsStore {
 pub(crate) fn of_view(view: &dyn View, account: &AccountName, service: Service) -> Result<ServiceSettings> {
     let value = view.get(Family::Settings, &scope(account, service).0)?;
     value.map_or_else(|| Ok(ServiceSettings::default()), |value| record::decode(&value))
+}
+
+fn with_change_feed(view: &dyn View) -> Result<Vec<AccountName>> {
+    let mut found = Vec::new();
+    view.scan(Family::Settings, &[], None, &mut |key, value| {
+        // Other records stand here too, behind other marks.
+        let account = key.strip_suffix(&[0, 1]).and_then(|name| std::str::from_utf8(name).ok());
+        if let Some(account) = account.and_then(|name| AccountName::parse(name).ok())
+            && record::decode(value)?.blob.management.change_feed
+        {
+            found.push(account);
+        }
+        Ok(Step::Next)
+    })?;
+    Ok(found)
 }
 
 fn scope(account: &AccountName, service: Service) -> Scope {

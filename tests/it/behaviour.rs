@@ -97,6 +97,58 @@ fn settings_and_rules_go_with_their_account() {
 }
 
 #[test]
+fn a_change_feed_is_there_once_it_is_turned_on_and_tells_of_changes() {
+    let node = Node::start();
+    let mut blob = Client::new(&node, Service::Blob);
+    blob.call(&request::create_container("changed")).expect(201);
+    blob.call(&request::put_blob("changed", "before", b"x")).expect(201);
+    let get = |client: &mut Client, name: &str| {
+        let answer = client.call(&request::get_blob("$blobchangefeed", name));
+        (answer.status == 200).then(|| String::from_utf8_lossy(&answer.body).into_owned())
+    };
+    let index = "meta/segments.json";
+    assert_eq!(get(&mut blob, index), None);
+    let shown =
+        node.succeeds(&["account", "set", ACCOUNT, "--change-feed", "on", "--change-feed-retention", "7"]);
+    assert!(
+        shown.contains("change feed on") && shown.contains("retention of changes             7 days"),
+        "{shown}"
+    );
+    wait_until("a feed", || get(&mut blob, index).is_some());
+    assert!(get(&mut blob, "idx/segments/1601/01/01/0000/meta.json").is_some());
+    let listed = |client: &mut Client, query: &str| {
+        let list = client.call(&Request::new("GET", &format!("/?comp=list{query}"))).expect(200);
+        list.text().contains("<Name>$blobchangefeed</Name>")
+    };
+    assert!(!listed(&mut blob, "") && listed(&mut blob, "&include=system"));
+    assert_eq!(blob.call(&request::put_blob("$blobchangefeed", "mine", b"x")).status, 403);
+    blob.call(&request::put_blob("changed", "after", b"x")).expect(201);
+    let log = |client: &mut Client| {
+        let index = get(client, index)?;
+        let hour = index.split("\"lastConsumable\":\"").nth(1)?.get(..13)?.replace(['-', 'T'], "/");
+        get(client, &format!("log/00/{hour}00/00000.avro"))
+    };
+    wait_until("an event", || {
+        log(&mut blob).is_some_and(|log| log.contains("/containers/changed/blobs/after"))
+    });
+    assert!(!log(&mut blob).expect("it was there").contains("/blobs/before"), "the feed was off then");
+    for bad in ["0", "146001", "soon"] {
+        let terms = ["account", "set", ACCOUNT, &format!("--change-feed-retention={bad}")];
+        assert!(node.fails(&terms).contains("146000"), "{bad}");
+    }
+}
+
+#[test]
+fn an_account_that_holds_nothing_but_its_change_feed_is_empty() {
+    let node = Node::start();
+    node.succeeds(&["account", "create", "mine"]);
+    let shown = node.succeeds(&["account", "set", "mine", "--change-feed", "on"]);
+    assert!(shown.contains("retention of changes             for ever"), "{shown}");
+    node.succeeds(&["account", "delete", "mine"]);
+    assert!(node.succeeds(&["account", "create", "mine"]).contains("change feed off"));
+}
+
+#[test]
 fn a_read_is_noted_where_that_is_tracked_and_nowhere_else() {
     let node = Node::start();
     let mut blob = Client::new(&node, Service::Blob);

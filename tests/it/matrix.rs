@@ -118,10 +118,12 @@ impl Matrix {
     }
 
     /// Fails if anything came out wrong, if too little was tried, or if a row was taken for another.
-    fn end(self, least: usize, secure: bool) {
+    fn end(mut self, least: usize, secure: bool) {
         let shown = self.wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
         assert!(self.wrong.is_empty(), "{} of {}:\n{shown}", self.wrong.len(), self.tried);
         assert!(self.tried >= least, "only {} were tried", self.tried);
+        let process = if secure { &mut self.world.secure } else { &mut self.world.plain };
+        process.stop();
         let process = if secure { &self.world.secure } else { &self.world.plain };
         let missing: Vec<_> =
             self.guarded().into_iter().filter(|(fact, _)| process.logged(fact.name) == 0).collect();

@@ -356,6 +356,19 @@ fn python_sees_what_an_account_does_by_itself() {
 }
 
 #[test]
+#[ignore = "needs .ci/sdk-python"]
+fn python_reads_the_change_feed() {
+    let mut node = Node::start();
+    node.succeeds(&["account", "set", ACCOUNT, "--change-feed", "on", "--change-feed-retention", "30"]);
+    Kit::Python.run(&node, "change_feed.py", &["plain"]);
+    node.kill();
+    node.restart();
+    Kit::Python.run(&node, "change_feed.py", &["kept"]);
+    node.succeeds(&["account", "set", ACCOUNT, "--versioning", "on"]);
+    Kit::Python.run(&node, "change_feed.py", &["versioned"]);
+}
+
+#[test]
 #[ignore = "needs .ci/sdk-js"]
 fn javascript_gets_in_with_signatures() {
     run(&Kit::JavaScript, "access.mjs");

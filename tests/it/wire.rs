@@ -13,6 +13,7 @@ pub(crate) mod pattern;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::client::{Client, Credentials, Request, Response, Service};
 use crate::node::Node;
@@ -20,6 +21,10 @@ use crate::sign::iso_date;
 use crate::token;
 use fixture::{Exchange, Expectation, Fixture};
 use pattern::{Variables, matches, substitute};
+
+/// How often, and how long after one another, an exchange is repeated that waits for something.
+const POLLS_MAX: u32 = 600;
+const POLL: Duration = Duration::from_millis(50);
 
 /// The folder of the fixtures of all services.
 pub(crate) fn root() -> PathBuf {
@@ -139,6 +144,7 @@ impl Run {
         credentials: Option<Credentials>,
     ) -> std::io::Result<Response> {
         let mut request = Request::new(&exchange.method, &substitute(&exchange.target, &self.variables));
+        let mut until = None;
         for (name, value) in &exchange.headers {
             match (name.as_str(), value.as_str()) {
                 ("authorization", "none") => request.credentials = Credentials::None,
@@ -149,6 +155,7 @@ impl Run {
                         .headers
                         .push(("authorization".to_owned(), format!("Bearer {}", token::of_role(role))));
                 }
+                ("until", wanted) => until = wanted.split_once(' '),
                 ("authorization", "wrong") => request.credentials = Credentials::WrongKey,
                 _ => request.headers.push((name.clone(), substitute(value, &self.variables))),
             }
@@ -162,7 +169,16 @@ impl Run {
             request.credentials = credentials;
             request.headers.retain(|(name, _)| name != "authorization");
         }
-        let answer = self.client.send(&request);
+        let mut answer = self.client.send(&request);
+        let mut left = POLLS_MAX;
+        while let (Ok(found), Some((name, value)), None) = (&answer, until, credentials)
+            && found.header(name) != Some(value)
+            && left > 0
+        {
+            left -= 1;
+            std::thread::sleep(POLL);
+            answer = self.client.send(&request);
+        }
         if credentials.is_some() {
             // Who refuses a request need not read its body, and may then close without a word.
             self.client.disconnect();

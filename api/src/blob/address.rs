@@ -78,6 +78,14 @@ pub(super) fn encrypted_blob(head: &Head) -> Result<BlobAddress, StorageError> {
     named(head)
 }
 
+/// As [`blob_from_source`], for an operation that heeds what the headers say of encryption.
+///
+/// # Errors
+/// As [`blob`].
+pub(super) fn encrypted_blob_from_source(head: &Head) -> Result<BlobAddress, StorageError> {
+    named(head)
+}
+
 fn named(head: &Head) -> Result<BlobAddress, StorageError> {
     let Resource::Blob(container, blob) = &head.target.resource else {
         return Err(StorageError::new(ErrorCode::InvalidUri));

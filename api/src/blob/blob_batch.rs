@@ -13,7 +13,7 @@ use super::BlobService;
 use super::operations::OPERATIONS;
 use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, StorageError};
-use crate::front::readable;
+use crate::front::{readable, spare_change_feed};
 use crate::head::Head;
 use crate::multipart::{self, SubRequest, SubResponse};
 use crate::odata::invalid;
@@ -166,6 +166,7 @@ async fn carry_out(
     let asked = row.asked(ServiceKind::Blob);
     head.caller = service.gate.enter(&head, Some(asked)).await?;
     service.gate.admit(asked, &mut head)?;
+    spare_change_feed(row, &head)?;
     row.run(service, &head, Payload::None).await
 }
 

@@ -4,24 +4,29 @@
 //! bytes is the same as with those of a body: they are staged, checked, and named by a verb. Only [`CopyBlob`] may go on
 //! after its answer ([`transfer`]).
 //!
-//! A copy of a block blob has all bytes and not the blocks of its source: the list of committed blocks of a copy is empty.
+//! A copy of a block blob has the committed blocks of its source, as far as the source tells them: this server does, and so do
+//! others of this kind ([`source::beside`](super::source)). *Put Blob From URL* writes bytes and makes no copy, so what it makes
+//! has no blocks.
 
-use crate::blob::headers;
-use crate::blob::source::Source;
+use crate::blob::source::{Source, broken_off};
+use crate::blob::{BlobService, headers};
 use crate::body::Body;
+use crate::content::{self, Received, Receiving};
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::source::Sources;
 use crate::{guid, header};
 use std::fmt;
 use std::sync::Arc;
-use storage_engine::blob::{CopyStatus, NewBlob, Stamp};
+use storage_engine::blob::{BlobKind, Block, CopyStatus, NewBlob, Sealing, Stamp};
+use storage_engine::chunk::Staged;
 use storage_engine::clock::Entropy;
 
 mod abort_copy_blob;
 mod append_block_from_url;
 mod copy_blob;
 mod copy_blob_from_url;
+mod incremental_copy_blob;
 mod put_blob_from_url;
 mod put_block_from_url;
 mod put_page_from_url;
@@ -31,11 +36,13 @@ pub(super) use abort_copy_blob::AbortCopyBlob;
 pub(super) use append_block_from_url::AppendBlockFromUrl;
 pub(super) use copy_blob::CopyBlob;
 pub(super) use copy_blob_from_url::CopyBlobFromUrl;
+pub(super) use incremental_copy_blob::IncrementalCopyBlob;
 pub(super) use put_blob_from_url::PutBlobFromUrl;
 pub(super) use put_block_from_url::PutBlockFromUrl;
 pub(super) use put_page_from_url::PutPageFromUrl;
 
 /// What copies need besides the store.
+#[derive(Clone)]
 pub(crate) struct Copying {
     /// Sources on other servers.
     pub(crate) sources: Arc<dyn Sources>,
@@ -125,6 +132,31 @@ impl Gifts {
             "application/octet-stream".clone_into(&mut new.headers.content_type);
         }
     }
+}
+
+/// Stages what a blob with these blocks is to consist of.
+///
+/// # Errors
+/// What the source fails; the engine's.
+async fn stage(
+    service: &BlobService,
+    body: Receiving,
+    sealing: &Sealing,
+    (kind, blocks): (BlobKind, &[Block]),
+) -> Result<(Staged, Received), StorageError> {
+    let upload = service.store.upload_sealed(sealing).in_parts(blocks.iter().map(|block| block.length));
+    // What can be added to, or lists its parts, is never inline.
+    let staged = if in_chunks(kind, blocks) {
+        content::stage_block(body, upload, &service.md5).await
+    } else {
+        content::stage(body, upload, &service.md5).await
+    };
+    staged.map_err(broken_off)
+}
+
+/// Whether the content of such a copy must be in chunks, however small it is.
+const fn in_chunks(kind: BlobKind, blocks: &[Block]) -> bool {
+    matches!(kind, BlobKind::Append { .. }) || !blocks.is_empty()
 }
 
 /// The answer of a copy that was accepted.

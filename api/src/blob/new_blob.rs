@@ -7,6 +7,7 @@
 use crate::error::{ErrorCode, StorageError};
 use crate::head::Head;
 use crate::{header, metadata, tags, time};
+use std::time::Duration;
 use storage_engine::blob::{BlobKind, ContentHeaders, ImmutabilityPolicy, NewBlob, Tier};
 
 /// The names of tiers, as [`Tier::ALL`] has them.
@@ -30,6 +31,25 @@ pub(super) fn tier(head: &Head) -> Result<Option<Tier>, StorageError> {
     let named = TIERS.iter().zip(Tier::ALL).find(|(name, _)| name.eq_ignore_ascii_case(text));
     let (_, tier) = named.ok_or_else(|| StorageError::invalid_header(header::X_MS_ACCESS_TIER, text))?;
     Ok(Some(tier))
+}
+
+/// Whether a blob is to leave the archive in haste: `x-ms-rehydrate-priority`.
+///
+/// # Errors
+/// `InvalidHeaderValue`.
+pub(super) fn in_haste(head: &Head) -> Result<bool, StorageError> {
+    match head.text(header::X_MS_REHYDRATE_PRIORITY)? {
+        None => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("standard") => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("high") => Ok(true),
+        Some(text) => Err(StorageError::invalid_header(header::X_MS_REHYDRATE_PRIORITY, text)),
+    }
+}
+
+/// How long a blob takes to leave the archive. Nothing is moved, but a client is to meet the states that it will meet on
+/// the service, which takes hours.
+pub(super) const fn rehydration(high: bool) -> Duration {
+    if high { Duration::from_secs(10) } else { Duration::from_mins(1) }
 }
 
 /// What a new blob of this kind is given, with these headers of its content.

@@ -15,8 +15,8 @@ use super::container::{
     LeaseContainer, ListBlobs, RenameContainer, RestoreContainer, SetContainerAcl, SetContainerMetadata,
 };
 use super::copy::{
-    AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, PutBlobFromUrl, PutBlockFromUrl,
-    PutPageFromUrl,
+    AbortCopyBlob, AppendBlockFromUrl, CopyBlob, CopyBlobFromUrl, IncrementalCopyBlob, PutBlobFromUrl,
+    PutBlockFromUrl, PutPageFromUrl,
 };
 use super::find_blobs_by_tags::FindBlobsByTags;
 use super::lease::{Acquire, Break, Change, Release, Renew};
@@ -194,6 +194,9 @@ pub static OPERATIONS: &[Row<BlobService>] = &[
     Row::new::<AbortCopyBlob>("AbortCopyBlob", "PUT", Level::Blob, Access::Write, 204)
         .comp("copy")
         .when(current![Is(header::X_MS_COPY_ACTION, "abort")]),
+    Row::new::<IncrementalCopyBlob>("IncrementalCopyBlob", "PUT", Level::Blob, Access::Create, 202)
+        .comp("incrementalcopy")
+        .when(CURRENT),
     Row::new::<PutBlobFromUrl>("PutBlobFromUrl", "PUT", Level::Blob, Access::Create, 201)
         .when(current![Has(header::X_MS_COPY_SOURCE), Is(header::X_MS_BLOB_TYPE, "BlockBlob")]),
     Row::new::<PutBlockFromUrl>("PutBlockFromUrl", "PUT", Level::Blob, Access::Write, 201)

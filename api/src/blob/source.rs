@@ -25,21 +25,26 @@ use crate::head::{Arrival, Head};
 use crate::operation::{Access, Asked};
 use crate::source::SourceError;
 use crate::target::{Level, ServiceKind};
-use crate::version::Version;
-use crate::{condition, header, metadata, range};
+use crate::version::{SOURCE_KEYS, Version};
+use crate::{condition, encryption, header, metadata, range, time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use storage_engine::blob::{BlobAddress, BlobKind, ContentHeaders, Tags, Which};
+use storage_engine::blob::{
+    BlobAddress, BlobKind, BlobRead, Block, ByteRange, Conditions, ContentHeaders, Tags, Tier, Which,
+};
 use storage_engine::clock::{Etag, Timestamp};
 use storage_engine::name::{AccountName, Metadata};
+
+mod beside;
+use beside::Beside;
 
 /// Most bytes of an address (page "Copy Blob").
 const ADDRESS_BYTES_MAX: usize = 2 << 10;
 
 /// What is asked of a source, by the name of the header in the request, and what the source calls it.
-const PASSED_ON: [(&str, &str); 8] = [
+const PASSED_ON: [(&str, &str); 11] = [
     (header::X_MS_SOURCE_IF_MATCH, header::IF_MATCH),
     (header::X_MS_SOURCE_IF_NONE_MATCH, header::IF_NONE_MATCH),
     (header::X_MS_SOURCE_IF_MODIFIED_SINCE, header::IF_MODIFIED_SINCE),
@@ -48,14 +53,12 @@ const PASSED_ON: [(&str, &str); 8] = [
     (header::X_MS_SOURCE_RANGE, header::X_MS_RANGE),
     (header::X_MS_SOURCE_RANGE, header::RANGE),
     (header::X_MS_COPY_SOURCE_AUTHORIZATION, header::AUTHORIZATION),
+    (header::X_MS_SOURCE_ENCRYPTION_KEY, header::X_MS_ENCRYPTION_KEY),
+    (header::X_MS_SOURCE_ENCRYPTION_KEY_SHA256, header::X_MS_ENCRYPTION_KEY_SHA256),
+    (header::X_MS_SOURCE_ENCRYPTION_ALGORITHM, header::X_MS_ENCRYPTION_ALGORITHM),
 ];
-
-/// What a source's answer says of a key that is not ours to use yet.
-const SOURCE_KEYS: [&str; 3] = [
-    header::X_MS_SOURCE_ENCRYPTION_ALGORITHM,
-    header::X_MS_SOURCE_ENCRYPTION_KEY,
-    header::X_MS_SOURCE_ENCRYPTION_KEY_SHA256,
-];
+/// How often a source of our own is opened again because it was written between two looks at it.
+const ATTEMPTS_MAX: u32 = 4;
 
 /// A source that was asked for and not looked at yet.
 #[derive(Debug)]
@@ -74,6 +77,10 @@ pub(super) struct SourceRequest {
     lender: Option<(AccountName, Caller)>,
     /// Whether the tags are wanted too.
     tags: bool,
+    /// Whether the list of blocks is wanted too.
+    blocks: bool,
+    /// Whether it may lie in the archive.
+    archived: bool,
 }
 
 /// A source that is open.
@@ -87,6 +94,10 @@ pub(super) struct Source {
     pub(super) metadata: Metadata,
     /// Its tags, if they were wanted.
     pub(super) tags: Tags,
+    /// Its committed blocks, if they were wanted and are known. Together they are as long as the source.
+    pub(super) blocks: Vec<Block>,
+    /// Whether it lies in the archive.
+    pub(super) archived: bool,
     /// Bytes that it gives.
     pub(super) length: u64,
     /// The bytes.
@@ -96,14 +107,29 @@ pub(super) struct Source {
 }
 
 impl SourceRequest {
-    /// Reads what the request says of its source.
+    /// Reads what the request says of its source, which is not encrypted with a key of the client's.
     ///
     /// # Errors
-    /// `InvalidHeaderValue` for what is no address of the web; `NotImplemented` for a source under a key of the client's.
+    /// `InvalidHeaderValue` for what is no address of the web; `UnsupportedHeader` for a key.
     pub(super) fn decode(head: &Head) -> Result<Self, StorageError> {
-        if let Some(name) = SOURCE_KEYS.iter().find(|name| head.headers.contains_key(name)) {
-            return Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name));
+        encryption::refuse_source_key(head)?;
+        Self::read(head)
+    }
+
+    /// As [`Self::decode`], of a source that may be encrypted with a key that the request brings.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue`; those of a customer's key.
+    pub(super) fn decode_with_key(head: &Head) -> Result<Self, StorageError> {
+        if head.version < SOURCE_KEYS {
+            return Self::decode(head);
         }
+        // Only whether it is one: it goes to the source as it came.
+        encryption::source_key(head)?;
+        Self::read(head)
+    }
+
+    fn read(head: &Head) -> Result<Self, StorageError> {
         let text = head.required(header::X_MS_COPY_SOURCE)?;
         // The value may hold a signature, so it is not repeated.
         let invalid = || StorageError::invalid_header(header::X_MS_COPY_SOURCE, "");
@@ -116,7 +142,10 @@ impl SourceRequest {
             if head.text(given)?.is_some()
                 && let Some(value) = head.headers.get(given)
             {
-                headers.insert(passed, value.clone());
+                // Some are secrets, so none is shown.
+                let mut value = value.clone();
+                value.set_sensitive(true);
+                headers.insert(passed, value);
             }
         }
         if let Some(value) = headers.get(header::AUTHORIZATION)
@@ -139,6 +168,8 @@ impl SourceRequest {
             request_id: head.request_id.clone(),
             lender: None,
             tags: false,
+            blocks: false,
+            archived: false,
         })
     }
 
@@ -156,6 +187,18 @@ impl SourceRequest {
         self
     }
 
+    /// The list of blocks is wanted too, as far as it can be had.
+    pub(super) fn with_blocks(mut self) -> Self {
+        self.blocks = true;
+        self
+    }
+
+    /// It may lie in the archive, if it is ours.
+    pub(super) fn also_archived(mut self, archived: bool) -> Self {
+        self.archived = archived;
+        self
+    }
+
     /// Whether only a part is wanted.
     pub(super) fn is_ranged(&self) -> bool {
         self.headers.contains_key(header::X_MS_RANGE)
@@ -168,9 +211,28 @@ impl SourceRequest {
                 .iter()
                 .any(|name| pair.get(..name.len()).is_some_and(|given| given.eq_ignore_ascii_case(name)))
         });
-        let scheme = self.uri.scheme_str().unwrap_or("http");
         let query = state.map(|pair| format!("?{pair}")).unwrap_or_default();
-        format!("{scheme}://{}{}{query}", self.authority, self.uri.path())
+        format!("{}{query}", self.place())
+    }
+
+    /// Which snapshot of the source is meant, if one is.
+    ///
+    /// # Errors
+    /// `InvalidHeaderValue` for what is no time of a snapshot.
+    pub(super) fn snapshot(&self) -> Result<Option<Timestamp>, StorageError> {
+        let pairs = self.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let Some((_, text)) = pairs.clone().find(|(name, _)| name.eq_ignore_ascii_case("snapshot")) else {
+            return Ok(None);
+        };
+        let text = text.replace("%3A", ":").replace("%3a", ":");
+        let moment = time::parse_iso8601(&text);
+        let invalid = || StorageError::invalid_header(header::X_MS_COPY_SOURCE, "");
+        moment.map(Some).ok_or_else(invalid)
+    }
+
+    /// The address without anything that names a state or gives a right.
+    pub(super) fn place(&self) -> String {
+        format!("{}://{}{}", self.uri.scheme_str().unwrap_or("http"), self.authority, self.uri.path())
     }
 
     /// Asks the source.
@@ -184,16 +246,26 @@ impl SourceRequest {
         if ours {
             return self.open_own(service).await;
         }
-        if self.tags {
-            let name = header::X_MS_COPY_SOURCE_TAG_OPTION;
-            return Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", name));
+        if self.headers.contains_key(header::X_MS_ENCRYPTION_KEY) && self.uri.scheme_str() != Some("https") {
+            return Err(StorageError::new(ErrorCode::AccountRequiresHttps));
         }
-        let ranged = self.is_ranged();
+        let beside = Beside::new(&**sources, self.uri.clone(), &self.headers);
+        let (ranged, tags, blocks) = (self.is_ranged(), self.tags, self.blocks);
         let mut request = Request::new(());
         *request.uri_mut() = self.uri;
         *request.headers_mut() = self.headers;
         let answer = sources.ask(request).await.map_err(unanswered)?;
-        Source::of_answer(answer, ranged)
+        let etag = answer.headers().get(header::ETAG).cloned();
+        let is_block_blob =
+            answer.headers().get(header::X_MS_BLOB_TYPE).is_some_and(|kind| kind == "BlockBlob");
+        let mut source = Source::of_answer(answer, ranged)?;
+        if tags {
+            source.tags = beside.tags().await?;
+        }
+        if blocks && is_block_blob && !ranged {
+            source.blocks = beside.blocks(etag.as_ref(), source.length).await;
+        }
+        Ok(source)
     }
 
     async fn open_own(self, service: &BlobService) -> Result<Source, StorageError> {
@@ -201,8 +273,7 @@ impl SourceRequest {
         let conditions = condition::of_read(&head)?;
         let range =
             range::read(&head).map_err(|_| StorageError::invalid_header(header::X_MS_SOURCE_RANGE, ""))?;
-        let read = service.store.read(&at, which, range, conditions).await;
-        let read = read.map_err(|error| of_own(StorageError::from_engine(error, Intent::Read)))?;
+        let (read, blocks) = self.read_own(service, (&at, which), range, &conditions).await?;
         let properties = read.properties;
         let framed = content::body(read.reader, read.length, false).await;
         let framed = framed.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
@@ -210,11 +281,41 @@ impl SourceRequest {
             kind: properties.kind,
             headers: properties.headers,
             metadata: properties.metadata,
+            archived: properties.tier.is_some_and(|tier| tier.tier == Tier::Archive),
             tags: if self.tags { properties.tags } else { Tags::default() },
+            blocks,
             length: read.length,
             bytes: Incoming::new(framed.body, read.length),
             own: Some((at, which, properties.etag)),
         })
+    }
+
+    /// Opens a blob of ours, and gives its blocks as they are in what was opened.
+    async fn read_own(
+        &self,
+        service: &BlobService,
+        (at, which): (&BlobAddress, Which),
+        range: Option<ByteRange>,
+        conditions: &Conditions,
+    ) -> Result<(BlobRead, Vec<Block>), StorageError> {
+        let store = &service.store;
+        let refused = |error| of_own(StorageError::from_engine(error, Intent::Read));
+        for _ in 0..ATTEMPTS_MAX {
+            let read = if self.archived {
+                store.read_archived(at, which, range, conditions.clone()).await
+            } else {
+                store.read(at, which, range, conditions.clone()).await
+            };
+            let read = read.map_err(refused)?;
+            if !self.blocks || read.properties.kind != BlobKind::Block {
+                return Ok((read, Vec::new()));
+            }
+            let list = store.block_list(at, which, Conditions::default()).await.map_err(refused)?;
+            if list.blob.is_some_and(|(stamp, _)| stamp.etag == read.properties.etag) {
+                return Ok((read, list.committed));
+            }
+        }
+        Err(changed())
     }
 
     /// The head of the GET, once whoever it comes from may have it carried out.
@@ -242,7 +343,7 @@ impl SourceRequest {
         if self.tags {
             gate.admit(asked(Access::Tags, Some("tags")), &mut head)?;
         }
-        let (at, which) = (address::blob(&head)?, address::which(&head)?);
+        let (at, which) = (address::encrypted_blob(&head)?, address::which(&head)?);
         Ok((head, at, which))
     }
 
@@ -301,6 +402,8 @@ impl Source {
             },
             metadata: metadata::read(&parts.headers).unwrap_or_default(),
             tags: Tags::default(),
+            blocks: Vec::new(),
+            archived: false,
             length,
             bytes: Incoming::new(body, length),
             own: None,

@@ -95,6 +95,9 @@ error_codes! {
     InsufficientAccountPermissions 403 "InsufficientAccountPermissions" "Write operations are not allowed.";
     InfiniteLeaseDurationRequired 412 "InfiniteLeaseDurationRequired" "The lease ID matched, but the specified lease must be an infinite-duration lease.";
     InternalError 500 "InternalError" "The server encountered an internal error. Please retry the request.";
+    IncrementalCopyBlobMismatch 409 "IncrementalCopyBlobMismatch" "The specified source blob is different than the copy source of the existing incremental copy blob.";
+    IncrementalCopyOfEarlierSnapshotNotAllowed 409 "IncrementalCopyOfEarlierSnapshotNotAllowed" "The specified snapshot is earlier than the last snapshot copied into the incremental copy blob.";
+    IncrementalCopySourceMustBeSnapshot 409 "IncrementalCopySourceMustBeSnapshot" "The source for incremental copy request must be a snapshot.";
     InvalidAuthenticationInfo 400 "InvalidAuthenticationInfo" "Authentication information is not given in the correct format. Check the value of Authorization header.";
     InvalidBlobOrBlock 400 "InvalidBlobOrBlock" "The specified blob or block content is invalid.";
     InvalidBlobType 409 "InvalidBlobType" "The blob type is invalid for this operation.";

@@ -83,6 +83,8 @@ fn code_of(error: &EngineError, intent: Intent) -> ErrorCode {
         EngineError::NoCopyPending => ErrorCode::NoPendingCopyOperation,
         EngineError::CopyIdMismatch => ErrorCode::CopyIdMismatch,
         EngineError::IncrementalCopy => ErrorCode::OperationNotAllowedOnIncrementalCopyBlob,
+        EngineError::IncrementalCopyMismatch => ErrorCode::IncrementalCopyBlobMismatch,
+        EngineError::IncrementalCopyEarlier => ErrorCode::IncrementalCopyOfEarlierSnapshotNotAllowed,
         EngineError::PreviousSnapshotNotFound => ErrorCode::PreviousSnapshotNotFound,
         EngineError::PreviousSnapshotNewer => ErrorCode::PreviousSnapshotCannotBeNewer,
         EngineError::BlobOverwritten => ErrorCode::BlobOverwritten,

@@ -69,13 +69,7 @@ impl BlobStore {
         append: AppendConditions,
         conditions: Conditions,
     ) -> Result<Appended> {
-        let chunks = match &content.content {
-            Content::Chunks(chunks) => chunks.clone(),
-            Content::Inline(bytes) if bytes.is_empty() => Vec::new(),
-            Content::Inline(_) => {
-                return Err(EngineError::corrupt("a block was given that is not in chunks"));
-            }
-        };
+        let chunks = chunks(&content.content)?;
         let (length, key) = (content.length, content.sealed().cloned());
         self.change(at, Some(content), move |transaction, place| {
             append_to(transaction, place, (&chunks, length, key.as_ref()), append, &conditions)
@@ -94,7 +88,16 @@ impl BlobStore {
     }
 }
 
-fn append_to(
+/// The chunks of a block.
+pub(super) fn chunks(content: &Content) -> Result<Vec<ChunkRef>> {
+    match content {
+        Content::Chunks(chunks) => Ok(chunks.clone()),
+        Content::Inline(bytes) if bytes.is_empty() => Ok(Vec::new()),
+        Content::Inline(_) => Err(EngineError::corrupt("a block was given that is not in chunks")),
+    }
+}
+
+pub(super) fn append_to(
     transaction: &mut dyn Transaction,
     place: &Place,
     (chunks, length, key): (&[ChunkRef], u64, Option<&EncryptionKey>),

@@ -57,6 +57,7 @@ impl BlobStore {
         self.change(at, None, move |transaction, place| {
             let now = transaction.now();
             let former = state::not_found(state::live_base(transaction, place, now)?)?;
+            guard::not_incremental(&former.properties)?;
             guard::check_existing(&conditions, &former)?;
             let (next, outcome) = lease::step(former.properties.lease, request, now)?;
             let mut record = former.clone();

@@ -7,7 +7,7 @@
 use super::lease::{Lease, LeaseId};
 use super::properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
-    EncryptionKey, ImmutabilityPolicy, Rehydration, Tier,
+    EncryptionKey, ImmutabilityPolicy, Increment, Rehydration, Tier,
 };
 use super::tags::Tags;
 use crate::chunk::ChunkRef;
@@ -210,9 +210,14 @@ fn encode_copy(fields: &mut Encoder, copy: &CopyState) {
         CopyStatus::Aborted => 2,
         CopyStatus::Failed => 3,
     });
-    fields.varint(copy.copied).varint(copy.total).str(&copy.description).flag(copy.incremental);
+    fields.varint(copy.copied).varint(copy.total).str(&copy.description).flag(copy.incremental.is_some());
     for moment in [copy.completed, copy.snapshot] {
         fields.option(moment, |fields, moment| {
+            fields.timestamp(moment);
+        });
+    }
+    if let Some(Increment { origin, copied }) = &copy.incremental {
+        fields.str(origin).option(*copied, |fields, moment| {
             fields.timestamp(moment);
         });
     }
@@ -228,10 +233,15 @@ fn decode_copy(fields: &mut Decoder<'_>) -> Result<CopyState> {
         _ => return Err(fields.damaged()),
     };
     let (copied, total, description) = (fields.varint()?, fields.varint()?, fields.str()?.to_owned());
-    let incremental = fields.flag()?;
+    let is_incremental = fields.flag()?;
     let completed = fields.option(Decoder::timestamp)?;
     let snapshot = fields.option(Decoder::timestamp)?;
+    let incremental = if is_incremental { Some(decode_increment(fields)?) } else { None };
     Ok(CopyState { id, source, status, copied, total, completed, description, incremental, snapshot })
+}
+
+fn decode_increment(fields: &mut Decoder<'_>) -> Result<Increment> {
+    Ok(Increment { origin: fields.str()?.to_owned(), copied: fields.option(Decoder::timestamp)? })
 }
 
 fn encode_encryption(fields: &mut Encoder, Encryption { key, wrapped }: &Encryption) {

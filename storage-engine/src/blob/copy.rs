@@ -9,13 +9,17 @@ use super::due::{self, Due};
 use super::place::{self, Place, State};
 use super::properties::{CopyState, CopyStatus, Encryption};
 use super::record::BlobRecord;
-use super::{BlobAddress, BlobKind, BlobStore, Stamp, content, lease, state};
+use super::{BlobAddress, BlobKind, BlobStore, Block, Stamp, content, lease, state};
 use crate::blob::{LeaseId, Leased};
 use crate::chunk::{Content, Staged};
 use crate::clock::Etag;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Transaction, View, Weight};
 use crate::seal::{EncryptionKey, Framing};
+
+pub(super) mod blocks;
+mod incremental;
+pub use incremental::{IncrementalCopy, IncrementalCopyBegun};
 
 /// How a copy ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,8 @@ impl BlobStore {
         .await
     }
 
-    /// Ends a pending copy, with the bytes of a block blob if there are some. Makes a new `ETag`.
+    /// Ends a pending copy, with the bytes of a block blob if there are some, and the blocks that they are of, as
+    /// [`Self::put_copied_blob`] wants them. Makes a new `ETag`.
     ///
     /// # Errors
     /// As [`Self::copy_progress`]; [`EngineError::BlobKindMismatch`] for bytes of what is no block blob.
@@ -50,11 +55,16 @@ impl BlobStore {
         &self,
         at: &BlobAddress,
         id: u128,
-        bytes: Option<Staged>,
+        bytes: Option<(Staged, Vec<Block>)>,
         end: CopyEnd,
     ) -> Result<Stamp> {
-        let named =
-            bytes.as_ref().map(|staged| (staged.content.clone(), staged.length, staged.sealed().cloned()));
+        let named = bytes.as_ref().map(|(staged, blocks)| Named {
+            content: staged.content.clone(),
+            blocks: blocks.clone(),
+            length: staged.length,
+            key: staged.sealed().cloned(),
+        });
+        let bytes = bytes.map(|(staged, _)| staged);
         self.change(at, bytes, move |transaction, place| finish(transaction, place, id, named.as_ref(), &end))
             .await
     }
@@ -175,21 +185,30 @@ pub(super) fn pending(
     }
 }
 
+/// The bytes that a copy ends with.
+struct Named {
+    content: Content,
+    blocks: Vec<Block>,
+    length: u64,
+    key: Option<EncryptionKey>,
+}
+
 fn finish(
     transaction: &mut dyn Transaction,
     place: &Place,
     id: u128,
-    bytes: Option<&(Content, u64, Option<EncryptionKey>)>,
+    bytes: Option<&Named>,
     end: &CopyEnd,
 ) -> Result<Stamp> {
     let now = transaction.now();
     let (former, mut record, mut copy) = pending(transaction, place, id)?;
-    if let Some((content, length, key)) = bytes {
+    if let Some(Named { content, blocks, length, key }) = bytes {
         if matches!(record.properties.kind, BlobKind::Page { .. }) {
             return Err(EngineError::BlobKindMismatch);
         }
         content::release(transaction, place, record.form)?;
-        record.form = content::write(transaction, place, now.ticks(), (content, Framing::of(key.as_ref())))?;
+        let framing = Framing::of(key.as_ref());
+        record.form = blocks::write(transaction, place, now.ticks(), (content, blocks), framing)?;
         record.properties.encryption = key.clone().map(Encryption::with).map(Box::new);
         record.properties.length = *length;
         copy.copied = *length;
@@ -237,7 +256,7 @@ mod tests {
         let other = block_on(store.blobs.finish_copy(&at, 8, None, CopyEnd::Success));
         assert!(matches!(other, Err(EngineError::CopyIdMismatch)));
         block_on(store.blobs.copy_progress(&at, 7, 3)).unwrap();
-        let bytes = Some(store.chunked(b"hello", 2));
+        let bytes = Some((store.chunked(b"hello", 2), Vec::new()));
         block_on(store.blobs.finish_copy(&at, 7, bytes, CopyEnd::Success)).unwrap();
         assert_eq!(store.read("blob").unwrap(), b"hello");
         let again = block_on(store.blobs.abort_copy(&at, 7, None));
@@ -267,7 +286,8 @@ mod tests {
         store.clock.advance(std::time::Duration::from_hours(2));
         block_on(store.blobs.tidy_once(100)).unwrap();
         assert_eq!(status(&store).0, CopyStatus::Failed);
-        let late = store.blobs.finish_copy(&at, 8, Some(store.chunked(b"late", 2)), CopyEnd::Success);
+        let late =
+            store.blobs.finish_copy(&at, 8, Some((store.chunked(b"late", 2), Vec::new())), CopyEnd::Success);
         assert!(matches!(block_on(late), Err(EngineError::NoCopyPending)));
         assert_eq!(block_on(store.blobs.tidy_once(100)).unwrap(), 0);
         store.check_chunks();
@@ -300,7 +320,7 @@ mod tests {
         let kind = BlobKind::Append { blocks: 3, sealed: true };
         let put = |name: &str, copy: Option<CopyState>| {
             let (at, new) = (store.at(name), NewBlob { copy, ..NewBlob::default() });
-            let content = (kind, store.chunked(b"hello", 2));
+            let content = (kind, store.chunked(b"hello", 2), Vec::new());
             let (any, protection) = (Conditions::default(), Protection::default());
             block_on(store.blobs.put_copied_blob(&at, new, content, any, protection))
         };
@@ -337,7 +357,8 @@ mod tests {
         let store = Fixture::new();
         let at = begin(&store, 7);
         block_on(store.blobs.abort_copy(&at, 7, None)).unwrap();
-        let late = store.blobs.finish_copy(&at, 7, Some(store.chunked(b"late", 2)), CopyEnd::Success);
+        let late =
+            store.blobs.finish_copy(&at, 7, Some((store.chunked(b"late", 2), Vec::new())), CopyEnd::Success);
         assert!(matches!(block_on(late), Err(EngineError::NoCopyPending)));
         let blob = block_on(store.blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
         assert_eq!(blob.copy.unwrap().status, CopyStatus::Aborted);

@@ -90,7 +90,7 @@ fn delete(
     let only = snapshots == DeleteSnapshots::Only;
     let change = if protection.versioning || only { Change::Kept } else { Change::InPlace };
     let former = state::get(transaction, place, State::Base)?;
-    let record = guard::to_change(transaction, place, conditions, now, change)?;
+    let record = guard::to_change_any(transaction, place, conditions, now, change)?;
     let former = state::not_found(former)?;
     if snapshots == DeleteSnapshots::Refuse {
         if state::has_snapshots(transaction, place, now)? {

@@ -27,7 +27,7 @@ const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A blob, snapshot or version that expires or was deleted; or staged blocks.
+    /// A blob, snapshot or version that expires, was deleted, or leaves the archive; or staged blocks.
     State,
     /// A container that was deleted.
     Container,
@@ -106,8 +106,10 @@ impl Due {
 /// When a state of a blob is to be looked at: when it is over and may go.
 pub(super) fn time_of(record: &BlobRecord) -> Option<Timestamp> {
     let purge = record.properties.deletion.map(|deletion| deletion.purge);
-    let over = [purge, record.properties.expires].into_iter().flatten().min()?;
-    Some(record.properties.held_until().map_or(over, |until| until.max(over)))
+    let over = [purge, record.properties.expires].into_iter().flatten().min();
+    let may_go = over.map(|over| record.properties.held_until().map_or(over, |until| until.max(over)));
+    let out_of_archive = record.properties.tier.and_then(|tier| Some(tier.rehydration?.ends));
+    [may_go, out_of_archive].into_iter().flatten().min()
 }
 
 /// When a copy to this state has taken too long, if one is under way.
@@ -147,18 +149,23 @@ fn readable(key: &[u8], value: &[u8]) -> Option<Due> {
         .ok()
 }
 
-/// Deletes a state of a blob that is over, and the entry. To be run in the entry's scope.
-pub(super) fn purge_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+/// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
+/// and strikes the entry. To be run in the entry's scope.
+pub(super) fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let (scope, state) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
     if matches!(state, State::Staging) {
         return block::drop_abandoned(transaction, &place, due);
     }
     due.strike(transaction);
-    match state::get(transaction, &place, state)? {
-        Some(record) if !record.properties.exists(transaction.now()) => {
-            state::discard(transaction, &place, state, &record)
-        }
-        _ => Ok(()),
+    let now = transaction.now();
+    let Some(record) = state::get(transaction, &place, state)? else { return Ok(()) };
+    if !record.properties.exists(now) {
+        return state::discard(transaction, &place, state, &record);
     }
+    let settled = BlobRecord { properties: record.properties.clone().as_of(now), form: record.form };
+    if settled != record {
+        state::store(transaction, &place, state, Some(&record), Some(&settled));
+    }
+    Ok(())
 }

@@ -35,6 +35,7 @@ pub(super) fn to_replace(
     if !protection.versioning {
         mutable(&former.properties, now)?;
     }
+    not_incremental(&former.properties)?;
     no_copy(&former.properties)?;
     former.properties.lease =
         lease::check_write(former.properties.lease, conditions.lease, now, Leased::Blob)?;
@@ -74,6 +75,20 @@ pub(super) enum Change {
 /// # Errors
 /// As the module says; [`EngineError::BlobNotFound`].
 pub(super) fn to_change(
+    view: &dyn View,
+    place: &Place,
+    conditions: &Conditions,
+    now: Timestamp,
+    change: Change,
+) -> Result<BlobRecord> {
+    if let Some(base) = state::live_base(view, place, now)? {
+        not_incremental(&base.properties)?;
+    }
+    to_change_any(view, place, conditions, now, change)
+}
+
+/// As [`to_change`], also of a blob that only incremental copies write: for those, and for deleting it.
+pub(super) fn to_change_any(
     view: &dyn View,
     place: &Place,
     conditions: &Conditions,
@@ -128,7 +143,18 @@ pub(super) fn mutable(blob: &BlobProperties, now: Timestamp) -> Result<()> {
     }
 }
 
-/// Whether no copy is under way to the blob, and it is not one that only incremental copies write.
+/// Whether the blob is not one that only incremental copies write, and whose snapshots alone are read (page "Incremental
+/// Copy Blob"). Those snapshots are as any others.
+pub(super) fn not_incremental(blob: &BlobProperties) -> Result<()> {
+    match &blob.copy {
+        Some(copy) if copy.incremental.is_some() && blob.snapshot.is_none() => {
+            Err(EngineError::IncrementalCopy)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether no copy is under way to the blob.
 pub(super) fn no_copy(blob: &BlobProperties) -> Result<()> {
     match &blob.copy {
         Some(copy) if copy.status == CopyStatus::Pending => Err(EngineError::CopyPending),

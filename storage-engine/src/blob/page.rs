@@ -35,6 +35,7 @@ use futures_util::lock::Mutex;
 use std::sync::Arc;
 
 mod alter;
+mod copied;
 mod ranges;
 mod write;
 pub use alter::{Alteration, Altered, SequenceAction};

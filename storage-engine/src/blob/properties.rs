@@ -188,10 +188,19 @@ pub struct CopyState {
     pub completed: Option<Timestamp>,
     /// What went wrong. Empty: nothing.
     pub description: String,
-    /// Whether it is a copy of the changes since the one before.
-    pub incremental: bool,
+    /// That it is a copy of the changes since the one before, and of what.
+    pub incremental: Option<Increment>,
     /// The snapshot that an incremental copy ended with.
     pub snapshot: Option<Timestamp>,
+}
+
+/// What incremental copies are copies of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Increment {
+    /// The blob whose snapshots are copied: a text that is one blob's and no other's.
+    pub origin: String,
+    /// The newest of its snapshots that was copied whole.
+    pub copied: Option<Timestamp>,
 }
 
 /// Until when a blob must stay as it is.
@@ -359,6 +368,8 @@ pub struct NewBlob {
     pub tags: Tags,
     /// The access tier; none for the account's.
     pub tier: Option<Tier>,
+    /// That it begins in the archive, on its way out of there.
+    pub rehydration: Option<Rehydration>,
     /// Until when it must stay as it is.
     pub policy: Option<ImmutabilityPolicy>,
     /// Whether it must stay as it is until somebody says otherwise.

@@ -62,11 +62,35 @@ impl BlobStore {
         range: Option<ByteRange>,
         conditions: Conditions,
     ) -> Result<BlobRead> {
+        self.read_from(at, (which, range), conditions, false).await
+    }
+
+    /// As [`Self::read`], also out of the archive: for a copy that lies in the archive itself for a while.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_archived(
+        &self,
+        at: &BlobAddress,
+        which: Which,
+        range: Option<ByteRange>,
+        conditions: Conditions,
+    ) -> Result<BlobRead> {
+        self.read_from(at, (which, range), conditions, true).await
+    }
+
+    async fn read_from(
+        &self,
+        at: &BlobAddress,
+        what: (Which, Option<ByteRange>),
+        conditions: Conditions,
+        archived: bool,
+    ) -> Result<BlobRead> {
         // Before the records are read: what they name cannot go between the two.
         let pin = self.chunks.pin();
         let (at, now) = (at.clone(), self.clock.now());
         let opening = move |view: &dyn View| {
-            let opened = open(view, &Route::find(view, &at)?, which, range, (&conditions, now))?;
+            let opened = open(view, &Route::find(view, &at)?, what, archived, (&conditions, now))?;
             let key = encryption::key_of(view, &at.account, &opened.properties, &conditions)?;
             Ok((opened, key))
         };
@@ -138,13 +162,14 @@ enum Source {
 fn open(
     view: &dyn View,
     route: &Route,
-    which: Which,
-    range: Option<ByteRange>,
+    (which, range): (Which, Option<ByteRange>),
+    archived: bool,
     (conditions, now): (&Conditions, Timestamp),
 ) -> Result<Opened> {
     let BlobRecord { properties, form } = find(view, route, which, conditions, now)?;
+    guard::not_incremental(&properties)?;
     conditions.check_customer_key(&properties)?;
-    if properties.is_archived() {
+    if properties.is_archived() && !archived {
         return Err(EngineError::BlobArchived);
     }
     let (first, length) = match range {

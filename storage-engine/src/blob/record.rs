@@ -16,7 +16,7 @@ use super::codec::{
     encode_headers, encode_key, encode_lease, encode_metadata, encode_rare,
 };
 use super::lease::Lease;
-use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob};
+use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob, Tier};
 use super::{Container, NewContainer, PublicAccess, Stamp};
 use crate::chunk::ChunkRef;
 use crate::clock::{Etag, Timestamp};
@@ -58,7 +58,10 @@ pub(crate) struct BlobRecord {
 impl BlobRecord {
     /// A blob as a verb makes it now.
     pub(super) fn new(now: Timestamp, length: u64, kind: BlobKind, new: &NewBlob, form: Form) -> Self {
-        let NewBlob { headers, metadata, tags, tier, policy, legal_hold, encryption, copy } = new.clone();
+        let new = new.clone();
+        let NewBlob { headers, metadata, tags, tier, rehydration, policy, legal_hold, encryption, copy } =
+            new;
+        let tier = if rehydration.is_some() { Some(Tier::Archive) } else { tier };
         let properties = BlobProperties {
             etag: Etag::from(now),
             created: now,
@@ -68,7 +71,7 @@ impl BlobRecord {
             metadata,
             kind,
             tags,
-            tier: tier.map(|tier| AccessTier { tier, changed: None, rehydration: None }),
+            tier: tier.map(|tier| AccessTier { tier, changed: None, rehydration }),
             policy,
             legal_hold,
             encryption: encryption.map(Box::new),
@@ -362,8 +365,8 @@ mod tests {
     use super::*;
     use crate::blob::lease::LeaseId;
     use crate::blob::properties::{
-        ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Rehydration,
-        Tier,
+        ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Increment,
+        Rehydration, Tier,
     };
     use crate::blob::tags::Tags;
     use crate::policy::tests::some_policies;
@@ -393,6 +396,8 @@ mod tests {
             source: "source".to_owned(),
             status: CopyStatus::Aborted,
             copied: ticks,
+            incremental: has(5)
+                .then(|| Increment { origin: "origin".to_owned(), copied: has(6).then_some(now) }),
             ..CopyState::default()
         };
         let key =

@@ -8,9 +8,10 @@
 //! way of what stands behind it in the index, which would otherwise never have its turn.
 
 use super::due::{self, Due, Kind};
-use super::place::Place;
+use super::journal::{self, Deed};
+use super::place::{Place, State};
 use super::record::{BlobRecord, Form, VolumeRecord};
-use super::{BlobStore, container, copy, place, volume};
+use super::{BlobStore, container, copy, place, state, volume};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
@@ -34,7 +35,7 @@ impl BlobStore {
         let mut done = 0;
         for due in due {
             let looked_at = match due.kind {
-                Kind::State => self.tidy(due.clone(), due::purge_state).await,
+                Kind::State => self.tidy(due.clone(), settle_state).await,
                 Kind::Container => self.tidy(due.clone(), container::purge).await,
                 Kind::Volume => self.tidy_volume(due.clone()).await,
                 Kind::Copy => self.tidy(due.clone(), copy::give_up_late).await,
@@ -102,6 +103,17 @@ impl BlobStore {
         meta::commit(self.meta.as_ref(), scope, None, finish).await?;
         Ok(true)
     }
+}
+
+/// Does what is due to a state, and tells the change feed that it expired or has left the archive.
+fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
+    let (scope, state) = place::split_blob_key(&due.key)?;
+    let place = Place::of_scope(due.container.clone(), scope);
+    let now = transaction.now();
+    let stays = state != State::Staging
+        && state::get(transaction, &place, state)?.is_some_and(|record| record.properties.exists(now));
+    let deed = if stays { Deed::SetTier } else { Deed::Delete };
+    journal::told_of_background(transaction, &place, deed, |told| due::settle_state(told, due))
 }
 
 /// What is to be done to a volume.

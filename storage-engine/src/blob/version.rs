@@ -139,6 +139,7 @@ fn snapshot(
 ) -> Result<Snapshot> {
     let now = transaction.now();
     let record = state::not_found(state::live_base(transaction, place, now)?)?;
+    guard::not_incremental(&record.properties)?;
     guard::no_copy(&record.properties)?;
     guard::check_read(conditions, &record, now).map_err(|error| match error {
         EngineError::NotModified { .. } => EngineError::PreconditionFailed,

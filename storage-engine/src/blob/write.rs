@@ -7,11 +7,12 @@
 use super::block;
 use super::content;
 use super::guard::{self, Change};
+use super::journal;
 use super::place::{Place, Route, State};
 use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
 use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Conditions, Encryption, NewBlob, Stamp};
+use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, copy};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
@@ -35,14 +36,17 @@ impl BlobStore {
         // As the content is, whoever sealed it.
         let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
-            put(transaction, place, (&new, &named, length), BlobKind::Block, (&conditions, protection))
+            let content = (&named, [].as_slice(), length);
+            put(transaction, place, (&new, content), BlobKind::Block, (&conditions, protection))
         })
         .await
     }
 
-    /// As [`Self::put_block_blob`], of a block or append blob: as `kind` says. *Copy Blob*.
+    /// As [`Self::put_block_blob`], of a block or append blob, as `kind` says, and with the blocks that the content is of if
+    /// there are some. *Copy Blob*.
     ///
-    /// The content of an append blob has to come from [`crate::chunk::Upload::finish_in_chunks`].
+    /// The content of an append blob, or of blocks, has to come from [`crate::chunk::Upload::finish_in_chunks`], that of
+    /// blocks with each of them as a part ([`crate::chunk::Upload::in_parts`]).
     ///
     /// # Errors
     /// [`EngineError::BlobKindMismatch`] if a blob of another kind is there.
@@ -50,14 +54,15 @@ impl BlobStore {
         &self,
         at: &BlobAddress,
         new: NewBlob,
-        (kind, content): (BlobKind, Staged),
+        (kind, content, blocks): (BlobKind, Staged, Vec<Block>),
         conditions: Conditions,
         protection: Protection,
     ) -> Result<Stamp> {
         let (named, length) = (content.content.clone(), content.length);
         let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
-            put(transaction, place, (&new, &named, length), kind, (&conditions, protection))
+            let content = (&named, blocks.as_slice(), length);
+            put(transaction, place, (&new, content), kind, (&conditions, protection))
         })
         .await
     }
@@ -70,9 +75,15 @@ impl BlobStore {
     {
         let at = at.clone();
         let route = meta::read(self.meta.as_ref(), Weight::Point, move |view| Route::find(view, &at)).await?;
+        let cause = self.cause.clone();
         meta::commit(self.meta.as_ref(), route.place.scope.clone(), staged, move |transaction| {
             route.check(transaction)?;
-            verb(transaction, &route.place)
+            match cause.as_deref() {
+                None => verb(transaction, &route.place),
+                Some(cause) => {
+                    journal::told(transaction, &route.place, cause, |told| verb(told, &route.place))
+                }
+            }
         })
         .await
     }
@@ -81,7 +92,7 @@ impl BlobStore {
 fn put(
     transaction: &mut dyn Transaction,
     place: &Place,
-    (new, content, length): (&NewBlob, &Content, u64),
+    (new, (content, blocks, length)): (&NewBlob, (&Content, &[Block], u64)),
     kind: BlobKind,
     (conditions, protection): (&Conditions, Protection),
 ) -> Result<Stamp> {
@@ -90,8 +101,8 @@ fn put(
     drop_staged(transaction, place, &BTreeSet::new())?;
     retire(transaction, place, former.as_ref(), kind, protection)?;
     let now = transaction.now();
-    let form =
-        content::write(transaction, place, now.ticks(), (content, Framing::of(new.encryption.as_ref())))?;
+    let framing = Framing::of(new.encryption.as_ref());
+    let form = copy::blocks::write(transaction, place, now.ticks(), (content, blocks), framing)?;
     let record = BlobRecord::new(now, length, kind, new, form);
     Ok(put_base(transaction, place, record, former.as_ref(), protection))
 }

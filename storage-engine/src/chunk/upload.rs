@@ -26,6 +26,8 @@ const PART_BYTES_MIN: usize = 4 << 10;
 pub struct Upload {
     store: Arc<dyn ChunkStore>,
     sealer: Option<Sealer>,
+    /// Bytes that are still to come of parts that are to have chunks of their own, in order.
+    parts: VecDeque<u64>,
     /// CRC-64 of everything so far, and how much that is.
     crc: Digest,
     written: u64,
@@ -50,6 +52,7 @@ impl Upload {
         Self {
             store,
             sealer: None,
+            parts: VecDeque::new(),
             crc: Digest::new(CrcAlgorithm::Crc64Nvme),
             written: 0,
             gathering: Gathering::default(),
@@ -64,6 +67,14 @@ impl Upload {
     #[must_use]
     pub(crate) fn sealed(mut self, sealer: Option<Sealer>) -> Self {
         self.sealer = sealer;
+        self
+    }
+
+    /// The same, in which no chunk has bytes of two of these parts, whose lengths are given in order. To be said before the
+    /// first byte.
+    #[must_use]
+    pub fn in_parts(mut self, lengths: impl IntoIterator<Item = u64>) -> Self {
+        self.parts = lengths.into_iter().collect();
         self
     }
 
@@ -111,9 +122,23 @@ impl Upload {
         Staged::new(content, self.written, self.crc64(), Arc::clone(&self.store)).sealed_with(key)
     }
 
-    fn gather(&mut self, bytes: Bytes) {
+    fn gather(&mut self, mut bytes: Bytes) {
         self.written += bytes.len() as u64;
         self.crc.update(&bytes);
+        while let Some(left) = self.parts.front_mut() {
+            let Some(ending) = usize::try_from(*left).ok().filter(|left| *left <= bytes.len()) else {
+                *left -= bytes.len() as u64;
+                break;
+            };
+            self.parts.pop_front();
+            self.seal(bytes.split_to(ending));
+            self.end_seal();
+            self.full.extend(take(&mut self.gathering).into_chunk());
+        }
+        self.seal(bytes);
+    }
+
+    fn seal(&mut self, bytes: Bytes) {
         let Some(sealer) = &mut self.sealer else { return self.gather_stored(bytes) };
         let mut units = Vec::new();
         if let Err(error) = sealer.push(&bytes, &mut units) {

@@ -13,8 +13,8 @@
 
 use super::{Lifecycle, LifecycleStore, Subject, Verdict};
 use crate::blob::{
-    BlobAddress, BlobEntry, BlobProperties, BlobStore, Conditions, DeleteSnapshots, EtagMatch, Include,
-    ListBlobs, ListContainers, TierChange, Which,
+    BlobAddress, BlobEntry, BlobProperties, BlobStore, CHANGE_FEED, Cause, Conditions, Deed, DeleteSnapshots,
+    EtagMatch, Include, ListBlobs, ListContainers, TierChange, Which,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::error::{EngineError, Result};
@@ -126,7 +126,8 @@ impl LifecycleWalk {
         let page = self.blobs.list_containers(&place.account, list).await?;
         place.more_behind = page.next.and_then(|next| String::from_utf8(next).ok());
         let names = page.entries.into_iter().map(|container| container.name);
-        place.containers = names.filter(|name| place.lifecycle.concerns(name.as_str())).collect();
+        let concerns = |name: &str| name != CHANGE_FEED && place.lifecycle.concerns(name);
+        place.containers = names.filter(|name| concerns(name.as_str())).collect();
         Ok(Some(place))
     }
 
@@ -174,16 +175,19 @@ impl LifecycleWalk {
             Conditions { if_match: vec![EtagMatch::Exactly(properties.etag)], ..Conditions::default() };
         let which = which(properties);
         let protection = settings.blob.protection();
+        let deed = if verdict == Verdict::Delete { Deed::Delete } else { Deed::SetTier };
+        let told = settings.blob.management.change_feed;
+        let blobs = if told { &self.blobs.on_behalf(Cause::of_background(deed)) } else { &self.blobs };
         let outcome = match (verdict, which) {
             (Verdict::Move(tier), which) => {
                 let change = TierChange { tier, high: false, rehydration: Duration::ZERO };
-                self.blobs.set_tier(at, which, change, conditions).await.map(drop)
+                blobs.set_tier(at, which, change, conditions).await.map(drop)
             }
             (Verdict::Delete, Which::Base) => {
-                self.blobs.delete(at, DeleteSnapshots::Refuse, conditions, protection).await.map(drop)
+                blobs.delete(at, DeleteSnapshots::Refuse, conditions, protection).await.map(drop)
             }
             (Verdict::Delete, which) => {
-                self.blobs.delete_past(at, which, false, conditions, protection).await.map(drop)
+                blobs.delete_past(at, which, false, conditions, protection).await.map(drop)
             }
         };
         match outcome {

@@ -143,7 +143,7 @@ impl Pending<'_> {
     }
 
     fn write_in_scope(&mut self, family: Family, key: &[u8], value: Option<Bytes>) {
-        let own = family.is_index() || key.starts_with(&self.scope.0);
+        let own = family.is_unscoped() || key.starts_with(&self.scope.0);
         if matches!(family, Family::System | Family::Chunk) || !own {
             self.strayed = true;
             return;

@@ -8,7 +8,7 @@
 //! | default version | text, if there is one |
 //! | deleted blobs | retention, permanent deletion |
 //! | website | if there is one: kind of index and its name, error document |
-//! | management | versioning, retention of containers, change feed, last access |
+//! | management | versioning, retention of containers, change feed, last access; from version 2: retention of the change feed |
 //!
 //! A retention is a varint of days, if there is one; a list is its count and its texts.
 
@@ -19,7 +19,7 @@ use super::{
 use crate::error::Result;
 use crate::meta::record::{Decoder, Encoder};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A service's record.
 pub(super) fn encode(settings: &ServiceSettings) -> Vec<u8> {
@@ -42,7 +42,7 @@ pub(super) fn encode(settings: &ServiceSettings) -> Vec<u8> {
 
 /// The settings in a service's record.
 pub(super) fn decode(record: &[u8]) -> Result<ServiceSettings> {
-    let (_, mut fields) = Decoder::versioned("settings", VERSION, record)?;
+    let (version, mut fields) = Decoder::versioned("settings", VERSION, record)?;
     let logging = Logging {
         version: fields.str()?.to_owned(),
         delete: fields.flag()?,
@@ -52,7 +52,10 @@ pub(super) fn decode(record: &[u8]) -> Result<ServiceSettings> {
     };
     let (hour_metrics, minute_metrics) = (decode_metrics(&mut fields)?, decode_metrics(&mut fields)?);
     let cors = (0..fields.count()?).map(|_| decode_rule(&mut fields)).collect::<Result<_>>()?;
-    let blob = decode_blob(&mut fields)?;
+    let mut blob = decode_blob(&mut fields)?;
+    if version > 1 {
+        blob.management.change_feed_retention = decode_retention(&mut fields)?;
+    }
     fields.finish()?;
     Ok(ServiceSettings { logging, hour_metrics, minute_metrics, cors, blob })
 }
@@ -77,6 +80,7 @@ fn encode_blob(fields: &mut Encoder, blob: &BlobSettings) {
     fields.flag(management.versioning);
     encode_retention(fields, management.container_delete_retention);
     fields.flag(management.change_feed).flag(management.last_access_tracking);
+    encode_retention(fields, management.change_feed_retention);
 }
 
 fn decode_blob(fields: &mut Decoder<'_>) -> Result<BlobSettings> {
@@ -100,6 +104,7 @@ fn decode_blob(fields: &mut Decoder<'_>) -> Result<BlobSettings> {
             container_delete_retention: decode_retention(fields)?,
             change_feed: fields.flag()?,
             last_access_tracking: fields.flag()?,
+            change_feed_retention: None,
         },
     })
 }
@@ -164,12 +169,12 @@ mod tests {
     proptest! {
         #[test]
         fn settings_come_back_as_they_were_kept(
-            flags in any::<[bool; 12]>(), days in any::<[Option<u32>; 5]>(), words in collection::vec(".{0,9}", 9),
+            flags in any::<[bool; 12]>(), days in any::<[Option<u32>; 6]>(), words in collection::vec(".{0,9}", 9),
             index in 0u8..3, rules in 0usize..6,
         ) {
             let [delete, read, write, by_hour, by_operation, permanent_delete, website, versioning, change_feed,
                 last_access_tracking, error, default] = flags;
-            let [logs, hours, minutes, blobs, containers] = days;
+            let [logs, hours, minutes, blobs, containers, changes] = days;
             let mut words = words.into_iter().cycle();
             let mut word = || words.next().unwrap();
             let metrics = |version, retention| Metrics {
@@ -199,10 +204,23 @@ mod tests {
                     }),
                     management: BlobManagement {
                         versioning, container_delete_retention: containers, change_feed, last_access_tracking,
+                        change_feed_retention: changes,
                     },
                 },
             };
             prop_assert_eq!(decode(&encode(&settings)).unwrap(), settings);
+        }
+
+        #[test]
+        fn settings_of_the_first_version_keep_changes_for_ever(versioning in any::<bool>(), change_feed in any::<bool>()) {
+            let management = BlobManagement { versioning, change_feed, ..BlobManagement::default() };
+            let blob = BlobSettings { management, ..BlobSettings::default() };
+            let settings = ServiceSettings { blob, ..ServiceSettings::default() };
+            let newest = encode(&settings);
+            let (retention, first) = newest.split_last().unwrap();
+            prop_assert_eq!(*retention, 0);
+            let first = [&[1], &first[1..]].concat();
+            prop_assert_eq!(decode(&first).unwrap(), settings);
         }
 
         #[test]

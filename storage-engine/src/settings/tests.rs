@@ -65,3 +65,17 @@ fn the_cache_is_bounded_whatever_accounts_are_asked_for() {
     }
     assert!(store.cache().table.len() <= CACHED_MAX);
 }
+
+#[test]
+fn accounts_with_a_change_feed_are_found_among_others() {
+    let store = store();
+    let feed = BlobManagement { change_feed: true, ..BlobManagement::default() };
+    for (name, management) in [("aaa", feed), ("bbb", BlobManagement::default()), ("ccc", feed)] {
+        let change = move |settings: &mut ServiceSettings| settings.blob.management = management;
+        block_on(store.change(&account(name), Service::Blob, change)).unwrap();
+        block_on(store.change(&account(name), Service::Queue, |_| ())).unwrap();
+    }
+    assert_eq!(block_on(store.accounts_with_change_feed()).unwrap(), [account("aaa"), account("ccc")]);
+    block_on(store.reset(&account("aaa"))).unwrap();
+    assert_eq!(block_on(store.accounts_with_change_feed()).unwrap(), [account("ccc")]);
+}

@@ -255,7 +255,7 @@ impl Store {
             }
             Verb::EndCopy(name, bytes) => {
                 let staged = self.upload(&at(name), bytes, false, false).await?;
-                blobs.finish_copy(&at(name), 7, Some(staged), CopyEnd::Success).await.map(drop)
+                blobs.finish_copy(&at(name), 7, Some((staged, Vec::new())), CopyEnd::Success).await.map(drop)
             }
             Verb::Protect(protection) => {
                 *self.protection.lock().unwrap() = *protection;

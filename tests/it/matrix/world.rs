@@ -163,6 +163,11 @@ impl Process {
         );
     }
 
+    /// Ends the process, so that all of its log has been read.
+    pub(crate) fn stop(&mut self) {
+        assert!(self.node.stop().success(), "it ends when it is asked to");
+    }
+
     /// How often the log names this operation.
     pub(crate) fn logged(&self, operation: &str) -> usize {
         self.node.logged(&format!("\"{operation}\""))

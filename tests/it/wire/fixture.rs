@@ -23,6 +23,7 @@
 //! - `x-ms-version`, `x-ms-date`, `content-length`, `host` and the signature are added unless they are given.
 //!   `auth: bearer storage-blob-data-reader` sends a token of one who holds this role in the account, and no other.
 //!   With the value `{absent}` they are left out. `authorization: none` sends no signature, `authorization: wrong` one made with another key.
+//! - `until: x-ms-copy-status success` is not sent: the request is repeated until the answer has this header.
 //! - The last line break before `<<<` or `===` does not belong to the body. Bodies of `multipart/` types are sent
 //!   with CR LF; CR LF in answers is compared as LF. `{repeat:x:100}` is one character a hundred times.
 //! - `404 BlobNotFound` expects a status and an error code: in the header, and in the body if there can be one.

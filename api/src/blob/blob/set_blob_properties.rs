@@ -8,14 +8,16 @@ use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header};
+use crate::{condition, encryption, header};
 use storage_engine::blob::{Alteration, Altered, BlobAddress, Conditions, ContentHeaders, SequenceAction};
+use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct SetBlobProperties;
 
 pub(crate) struct Request {
     at: BlobAddress,
     what: Alteration,
+    wish: Option<EncryptionWish>,
     conditions: Conditions,
 }
 
@@ -25,18 +27,24 @@ impl Operation for SetBlobProperties {
     type Response = Altered;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob(head)?;
+        let at = address::encrypted_blob(head)?;
+        // Headers are not encrypted, so a key is not asked for. One that is brought must be the blob's.
+        let brought = encryption::is_brought(head);
+        let wish = brought.then(|| encryption::of(head)).transpose()?;
         let length = page::length(head)?;
         let sequence = sequence(head)?;
         let headers = headers::content_headers(head)?;
         let alone = length.is_none() && sequence.is_none();
         let headers = (alone || headers != ContentHeaders::default()).then_some(headers);
         let what = Alteration { headers, length, sequence };
-        Ok(Request { at, what, conditions: condition::of_write(head)? })
+        Ok(Request { at, what, wish, conditions: condition::of_write(head)? })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Altered, StorageError> {
-        let Request { at, what, conditions } = request;
+        let Request { at, what, wish, conditions } = request;
+        if let Some(wish) = wish {
+            service.sealing_of(&at, wish).await?;
+        }
         service
             .store
             .alter(&at, what, conditions)

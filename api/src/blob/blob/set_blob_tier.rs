@@ -9,13 +9,7 @@ use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
-use std::time::Duration;
 use storage_engine::blob::{BlobAddress, Conditions, Tier, TierChange, TierChanged, Which};
-
-/// How long a blob takes to leave the archive.
-const REHYDRATION: Duration = Duration::from_mins(1);
-/// How long it takes in haste.
-const REHYDRATION_IN_HASTE: Duration = Duration::from_secs(10);
 
 pub(crate) struct SetBlobTier;
 
@@ -61,13 +55,8 @@ fn change(head: &Head) -> Result<TierChange, StorageError> {
     if tier == Tier::Premium {
         return Err(StorageError::invalid_header(header::X_MS_ACCESS_TIER, "Premium"));
     }
-    let high = match head.text(header::X_MS_REHYDRATE_PRIORITY)? {
-        None => false,
-        Some(text) if text.eq_ignore_ascii_case("standard") => false,
-        Some(text) if text.eq_ignore_ascii_case("high") => true,
-        Some(text) => return Err(StorageError::invalid_header(header::X_MS_REHYDRATE_PRIORITY, text)),
-    };
-    Ok(TierChange { tier, high, rehydration: if high { REHYDRATION_IN_HASTE } else { REHYDRATION } })
+    let high = new_blob::in_haste(head)?;
+    Ok(TierChange { tier, high, rehydration: new_blob::rehydration(high) })
 }
 
 #[cfg(test)]

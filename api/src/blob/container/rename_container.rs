@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
-use storage_engine::blob::{LeaseId, Stamp};
+use storage_engine::blob::{CHANGE_FEED, LeaseId, Stamp};
 use storage_engine::name::ContainerName;
 
 pub(crate) struct RenameContainer;
@@ -38,6 +38,9 @@ impl Operation for RenameContainer {
         let source = head.required(header::X_MS_SOURCE_CONTAINER_NAME)?;
         let source = ContainerName::parse(source)
             .map_err(|_| StorageError::invalid_header(header::X_MS_SOURCE_CONTAINER_NAME, source))?;
+        if source.as_str() == CHANGE_FEED {
+            return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
+        }
         Ok(Request { at, source, lease: condition::lease_id(head, header::X_MS_SOURCE_LEASE_ID)? })
     }
 

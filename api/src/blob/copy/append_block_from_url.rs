@@ -8,8 +8,8 @@ use crate::content::{self, Received, append_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, header};
-use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions};
+use crate::{checksum, condition, encryption, header};
+use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions, Encryption};
 use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct AppendBlockFromUrl;
@@ -19,6 +19,7 @@ pub(crate) struct Request {
     source: SourceRequest,
     checksums: Checksums,
     append: AppendConditions,
+    wish: EncryptionWish,
     conditions: Conditions,
     bytes_max: u64,
 }
@@ -26,6 +27,7 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     appended: Appended,
     received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for AppendBlockFromUrl {
@@ -35,33 +37,35 @@ impl Operation for AppendBlockFromUrl {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         Ok(Request {
-            at: address::blob_from_source(head)?,
-            source: SourceRequest::decode(head)?,
+            at: address::encrypted_blob_from_source(head)?,
+            source: SourceRequest::decode_with_key(head)?,
             checksums: Checksums::of_source(head)?,
             append: AppendConditions {
                 position: head.number(header::X_MS_BLOB_CONDITION_APPENDPOS)?,
                 length_max: head.number(header::X_MS_BLOB_CONDITION_MAXSIZE)?,
             },
+            wish: encryption::of(head)?,
             conditions: condition::of_write(head)?,
             bytes_max: append_bytes_max(head.version),
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, source, checksums, append, conditions, bytes_max } = request;
+        let Request { at, source, checksums, append, wish, conditions, bytes_max } = request;
         let body = source.open(service).await?.receiving(bytes_max, checksums)?;
-        let sealing = service.sealing_of(&at, EncryptionWish::default()).await?;
+        let sealing = service.sealing_of(&at, wish).await?;
         let staged = content::stage_block(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         let appended = service.store.append_block(&at, staged, append, conditions).await;
         let appended = appended.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Response { appended, received })
+        Ok(Response { appended, received, encryption: sealing.encryption() })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { appended, received } = response;
+        let Response { appended, received, encryption } = response;
         let mut response = headers::written(appended.stamp);
         let map = response.headers_mut();
+        encryption::set(map, encryption.as_ref());
         headers::set(map, header::X_MS_BLOB_APPEND_OFFSET, &appended.offset.to_string());
         headers::set(map, header::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &appended.blocks.to_string());
         if received.md5_given {

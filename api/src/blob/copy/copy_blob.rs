@@ -9,19 +9,19 @@
 //! done: whether a copy is short is not for the client to guess.
 
 use super::transfer::{Promise, Transfer};
-use super::{Gifts, TagOption, accepted, refuse_unheeded};
-use crate::blob::source::{Source, SourceRequest, broken_off};
+use super::{Gifts, TagOption, accepted, refuse_unheeded, stage};
+use crate::blob::source::{Source, SourceRequest};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;
-use crate::content;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, header};
 use storage_engine::EngineError;
 use storage_engine::blob::{
-    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Protection, Stamp,
+    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Protection,
+    Rehydration, Stamp, Tier,
 };
 use storage_engine::clock::Timestamp;
 use storage_engine::seal::EncryptionWish;
@@ -34,6 +34,8 @@ pub(crate) struct CopyBlob;
 pub(crate) struct Request {
     at: BlobAddress,
     new: NewBlob,
+    /// Whether it leaves the archive in haste.
+    high: bool,
     seal: Option<bool>,
     source: SourceRequest,
     conditions: Conditions,
@@ -55,26 +57,25 @@ impl Operation for CopyBlob {
         head.flag(header::X_MS_REQUIRES_SYNC)?;
         refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SOURCE_CONTENT_MD5])?;
         refuse_unheeded(head, &[header::X_MS_COPY_SOURCE_TAG_OPTION])?;
-        // Only sources in the archive would leave it by this, and those are refused.
-        if let Some(word) = head.text(header::X_MS_REHYDRATE_PRIORITY)?
-            && !["standard", "high"].iter().any(|known| word.eq_ignore_ascii_case(known))
-        {
-            return Err(StorageError::invalid_header(header::X_MS_REHYDRATE_PRIORITY, word));
-        }
+        let high = new_blob::in_haste(head)?;
         let seal =
             head.text(header::X_MS_SEAL_BLOB)?.map(|_| head.flag(header::X_MS_SEAL_BLOB)).transpose()?;
+        let new = new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?;
+        let leaves_archive = new.tier.is_some_and(|tier| tier != Tier::Archive);
+        let source = SourceRequest::decode(head)?.lent_by(head).with_blocks().also_archived(leaves_archive);
         Ok(Request {
             at: address::blob_from_source(head)?,
-            new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,
+            new,
+            high,
             seal,
-            source: SourceRequest::decode(head)?.lent_by(head),
+            source,
             conditions: Conditions { lease_without_end: true, ..condition::of_write(head)? },
             received: head.received,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, mut new, seal, source, conditions, received } = request;
+        let Request { at, mut new, high, seal, source, conditions, received } = request;
         let id = service.copying.entropy.bits();
         let mut copy = CopyState { id, source: source.shown(), ..CopyState::default() };
         let mut source = source.open(service).await?;
@@ -82,6 +83,7 @@ impl Operation for CopyBlob {
         if new.tier.is_some() && kind != BlobKind::Block {
             return Err(StorageError::new(ErrorCode::AccessTierNotSupportedForBlobType));
         }
+        new.rehydration = rehydration(&at, &source, new.tier, (high, received))?;
         Gifts { properties: true, tags: TagOption::Replace }.give(&mut new, &mut source);
         copy.total = source.length;
         let protection = service.protection(&at.account).await?;
@@ -120,6 +122,24 @@ fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageE
     }
 }
 
+/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself.
+///
+/// # Errors
+/// `BlobArchived` for a copy that would be in its source's place, or in another account (page "Copy Blob").
+fn rehydration(
+    at: &BlobAddress,
+    source: &Source,
+    to: Option<Tier>,
+    (high, now): (bool, Timestamp),
+) -> Result<Option<Rehydration>, StorageError> {
+    let Some(to) = to.filter(|_| source.archived) else { return Ok(None) };
+    let elsewhere = |own: &BlobAddress| own.account == at.account && own != at;
+    if !source.own.as_ref().is_some_and(|(own, ..)| elsewhere(own)) {
+        return Err(StorageError::new(ErrorCode::BlobArchived));
+    }
+    Ok(Some(Rehydration { to, high, ends: now.after(new_blob::rehydration(high)) }))
+}
+
 fn engine(error: EngineError) -> StorageError {
     StorageError::from_engine(error, Intent::Write)
 }
@@ -140,16 +160,12 @@ async fn copy_now(
     (new, kind, source): (NewBlob, BlobKind, Source),
     (conditions, protection): (Conditions, Protection),
 ) -> Result<Stamp, StorageError> {
+    let blocks = source.blocks.clone();
     let body = source.receiving(AT_ONCE_BYTES_MAX, Checksums::default())?;
     let sealing = service.sealing(at, EncryptionWish::default()).await?;
-    let upload = service.store.upload_sealed(&sealing);
-    // Content of an append blob is never inline.
-    let staged = match kind {
-        BlobKind::Append { .. } => content::stage_block(body, upload, &service.md5).await,
-        BlobKind::Block | BlobKind::Page { .. } => content::stage(body, upload, &service.md5).await,
-    };
-    let (staged, _) = staged.map_err(broken_off)?;
-    service.store.put_copied_blob(at, new, (kind, staged), conditions, protection).await.map_err(engine)
+    let (staged, _) = stage(service, body, &sealing, (kind, &blocks)).await?;
+    let content = (kind, staged, blocks);
+    service.store.put_copied_blob(at, new, content, conditions, protection).await.map_err(engine)
 }
 
 async fn begin(
@@ -162,13 +178,13 @@ async fn begin(
     let sealing = service.sealing(at, EncryptionWish::default()).await?;
     new.encryption = sealing.encryption();
     let length = source.length;
-    let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source };
+    let transfer = Transfer { store: store.clone(), at: at.clone(), id, kind, source, difference: None };
     let promise = Promise::new(transfer, &service.copying.sources);
     let stamp = if let BlobKind::Page { sequence_number } = kind {
         store.create_page_blob(at, new, (length, sequence_number), conditions, protection).await
     } else {
         let nothing = store.upload_sealed(&sealing).finish_in_chunks().await.map_err(engine)?;
-        store.put_copied_blob(at, new, (kind, nothing), conditions, protection).await
+        store.put_copied_blob(at, new, (kind, nothing, Vec::new()), conditions, protection).await
     };
     match stamp {
         Ok(stamp) => {

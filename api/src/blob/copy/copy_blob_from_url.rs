@@ -1,11 +1,11 @@
 //! *Copy Blob From URL*: a copy that is done when it is answered, of block blobs of at most 256 MiB.
 
-use super::{Gifts, TagOption, accepted, refuse_unheeded};
-use crate::blob::source::{SourceRequest, broken_off};
+use super::{Gifts, TagOption, accepted, refuse_unheeded, stage};
+use crate::blob::source::SourceRequest;
 use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::{self, Checksums};
-use crate::content::{self, Received};
+use crate::content::Received;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
@@ -49,7 +49,7 @@ impl Operation for CopyBlobFromUrl {
             at: address::blob_from_source(head)?,
             new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,
             tags,
-            source: SourceRequest::decode(head)?.with_tags(tags == TagOption::Copy),
+            source: SourceRequest::decode(head)?.with_tags(tags == TagOption::Copy).with_blocks(),
             checksums: Checksums::of_source(head)?,
             conditions: condition::of_write(head)?,
             received: head.received,
@@ -65,10 +65,10 @@ impl Operation for CopyBlobFromUrl {
         }
         Gifts { properties: true, tags }.give(&mut new, &mut source);
         let (id, total) = (service.copying.entropy.bits(), source.length);
+        let blocks = std::mem::take(&mut source.blocks);
         let body = source.receiving(BYTES_MAX, checksums)?;
         let sealing = service.sealing(&at, EncryptionWish::default()).await?;
-        let staged = content::stage(body, service.store.upload_sealed(&sealing), &service.md5).await;
-        let (staged, received) = staged.map_err(broken_off)?;
+        let (staged, received) = stage(service, body, &sealing, (BlobKind::Block, &blocks)).await?;
         new.copy = Some(CopyState {
             id,
             source: shown,
@@ -79,7 +79,7 @@ impl Operation for CopyBlobFromUrl {
             ..CopyState::default()
         });
         let protection = service.protection(&at.account).await?;
-        let content = (BlobKind::Block, staged);
+        let content = (BlobKind::Block, staged, blocks);
         let put = service.store.put_copied_blob(&at, new, content, conditions, protection).await;
         let stamp = put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
         Ok(Response { stamp, id, received })

@@ -11,8 +11,8 @@ use crate::content::{self, BLOB_BYTES_MAX, Received};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header};
-use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob, Stamp};
+use crate::{condition, encryption, header};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, Encryption, NewBlob, Stamp};
 use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlobFromUrl;
@@ -23,12 +23,14 @@ pub(crate) struct Request {
     gifts: Gifts,
     source: SourceRequest,
     checksums: Checksums,
+    wish: EncryptionWish,
     conditions: Conditions,
 }
 
 pub(crate) struct Response {
     stamp: Stamp,
     received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for PutBlobFromUrl {
@@ -38,7 +40,7 @@ impl Operation for PutBlobFromUrl {
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SEAL_BLOB])?;
-        let at = address::blob_from_source(head)?;
+        let at = address::encrypted_blob_from_source(head)?;
         let new = new_blob::read(head, headers::content_headers(head)?, BlobKind::Block)?;
         let tags = TagOption::read(head)?;
         let gifts = Gifts {
@@ -46,31 +48,33 @@ impl Operation for PutBlobFromUrl {
                 || head.flag(header::X_MS_COPY_SOURCE_BLOB_PROPERTIES)?,
             tags,
         };
-        let source = SourceRequest::decode(head)?.with_tags(tags == TagOption::Copy);
+        let source = SourceRequest::decode_with_key(head)?.with_tags(tags == TagOption::Copy);
         let checksums = Checksums::of_source(head)?;
-        Ok(Request { at, new, gifts, source, checksums, conditions: condition::of_write(head)? })
+        let wish = encryption::of(head)?;
+        Ok(Request { at, new, gifts, source, checksums, wish, conditions: condition::of_write(head)? })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, mut new, gifts, source, checksums, conditions } = request;
+        let Request { at, mut new, gifts, source, checksums, wish, conditions } = request;
         let mut source = source.open(service).await?;
         let kept_md5 = new.headers.md5;
         gifts.give(&mut new, &mut source);
         let body = source.receiving(BLOB_BYTES_MAX, checksums)?.keeping_md5(kept_md5);
-        let sealing = service.sealing(&at, EncryptionWish::default()).await?;
+        let sealing = service.sealing(&at, wish).await?;
         let staged = content::stage(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         new.headers.md5 = received.md5;
         let protection = service.protection(&at.account).await?;
         let put = service.store.put_block_blob(&at, new, staged, conditions, protection).await;
         let stamp = put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Response { stamp, received })
+        Ok(Response { stamp, received, encryption: sealing.encryption() })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { stamp, received } = response;
+        let Response { stamp, received, encryption } = response;
         let mut response = headers::written(stamp);
         let map = response.headers_mut();
+        encryption::set(map, encryption.as_ref());
         headers::set_md5(map, header::CONTENT_MD5, received.md5);
         headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
         response

@@ -5,12 +5,12 @@ use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;
-use crate::condition;
 use crate::content::{self, Received, block_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use storage_engine::blob::{BlobAddress, LeaseId};
+use crate::{condition, encryption};
+use storage_engine::blob::{BlobAddress, Encryption, LeaseId};
 use storage_engine::name::BlockId;
 use storage_engine::seal::EncryptionWish;
 
@@ -22,16 +22,22 @@ pub(crate) struct Request {
     lease: Option<LeaseId>,
     source: SourceRequest,
     checksums: Checksums,
+    wish: EncryptionWish,
     bytes_max: u64,
+}
+
+pub(crate) struct Response {
+    received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for PutBlockFromUrl {
     type Service = BlobService;
     type Request = Request;
-    type Response = Received;
+    type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob_from_source(head)?;
+        let at = address::encrypted_blob_from_source(head)?;
         condition::none(head)?;
         let id = head.query.get("blockid").filter(|id| !id.is_empty());
         let id = block_id(id.ok_or_else(|| StorageError::missing_query("blockid"))?)?;
@@ -39,24 +45,25 @@ impl Operation for PutBlockFromUrl {
             at,
             id,
             lease: condition::lease(head)?,
-            source: SourceRequest::decode(head)?,
+            source: SourceRequest::decode_with_key(head)?,
             checksums: Checksums::of_source(head)?,
+            wish: encryption::of(head)?,
             bytes_max: block_bytes_max(head.version),
         })
     }
 
-    async fn execute(service: &BlobService, request: Request) -> Result<Received, StorageError> {
-        let Request { at, id, lease, source, checksums, bytes_max } = request;
+    async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
+        let Request { at, id, lease, source, checksums, wish, bytes_max } = request;
         let body = source.open(service).await?.receiving(bytes_max, checksums)?;
-        let sealing = service.sealing(&at, EncryptionWish::default()).await?;
+        let sealing = service.sealing(&at, wish).await?;
         let staged = content::stage_block(body, service.store.upload_sealed(&sealing), &service.md5).await;
         let (staged, received) = staged.map_err(broken_off)?;
         let put = service.store.stage_block(&at, id, staged, lease).await;
         put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(received)
+        Ok(Response { received, encryption: sealing.encryption() })
     }
 
-    fn encode(received: Received) -> http::Response<Body> {
-        put_block::answer(&received, None)
+    fn encode(response: Response) -> http::Response<Body> {
+        put_block::answer(&response.received, response.encryption.as_ref())
     }
 }

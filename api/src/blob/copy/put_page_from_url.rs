@@ -7,8 +7,9 @@ use crate::checksum::{self, Checksums, Md5Sum};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header, range};
-use storage_engine::blob::{BlobAddress, ByteRange, Conditions, PageWritten, SequenceConditions};
+use crate::{condition, encryption, header, range};
+use storage_engine::blob::{BlobAddress, ByteRange, Conditions, Encryption, PageWritten, SequenceConditions};
+use storage_engine::seal::EncryptionWish;
 
 /// Most bytes of one write.
 const BYTES_MAX: u64 = 4 << 20;
@@ -22,6 +23,7 @@ pub(crate) struct Request {
     source: SourceRequest,
     checksums: Checksums,
     sequence: SequenceConditions,
+    wish: EncryptionWish,
     conditions: Conditions,
 }
 
@@ -29,6 +31,7 @@ pub(crate) struct Response {
     written: PageWritten,
     md5: Option<Md5Sum>,
     crc64: u64,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for PutPageFromUrl {
@@ -37,7 +40,7 @@ impl Operation for PutPageFromUrl {
     type Response = Response;
 
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
-        let at = address::blob_from_source(head)?;
+        let at = address::encrypted_blob_from_source(head)?;
         let destination =
             range::read(head)?.ok_or_else(|| StorageError::missing_header(header::X_MS_RANGE))?;
         head.required(header::X_MS_SOURCE_RANGE)?;
@@ -46,19 +49,21 @@ impl Operation for PutPageFromUrl {
             at,
             offset,
             length,
-            source: SourceRequest::decode(head)?,
+            source: SourceRequest::decode_with_key(head)?,
             checksums: Checksums::of_source(head)?,
             sequence: SequenceConditions {
                 at_most: head.number(header::X_MS_IF_SEQUENCE_NUMBER_LE)?,
                 less_than: head.number(header::X_MS_IF_SEQUENCE_NUMBER_LT)?,
                 equal: head.number(header::X_MS_IF_SEQUENCE_NUMBER_EQ)?,
             },
+            wish: encryption::of(head)?,
             conditions: condition::of_write(head)?,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, offset, length, source, checksums, sequence, conditions } = request;
+        let Request { at, offset, length, source, checksums, sequence, wish, conditions } = request;
+        let encryption = service.sealing_of(&at, wish).await?.encryption();
         let source = source.open(service).await?;
         if source.length > BYTES_MAX {
             return Err(too_large(BYTES_MAX));
@@ -75,13 +80,14 @@ impl Operation for PutPageFromUrl {
         let (md5, crc64) = (checksums.md5, checksum::crc64(&bytes));
         let written = service.store.write_pages(&at, offset, vec![bytes], sequence, conditions).await;
         let written = written.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Response { written, md5, crc64 })
+        Ok(Response { written, md5, crc64, encryption })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { written, md5, crc64 } = response;
+        let Response { written, md5, crc64, encryption } = response;
         let mut response = headers::written(written.stamp);
         let map = response.headers_mut();
+        encryption::set(map, encryption.as_ref());
         headers::set(map, header::X_MS_BLOB_SEQUENCE_NUMBER, &written.sequence_number.to_string());
         match md5 {
             Some(md5) => headers::set_md5(map, header::CONTENT_MD5, Some(md5)),

@@ -7,16 +7,24 @@
 //!
 //! A source that goes on in the middle (by ranges, after it broke off) is not asked again: the copy fails, and whoever
 //! wanted it starts it anew. Pages that hold nothing but zeros are not written, so a sparse page blob stays sparse.
+//!
+//! An incremental copy of a blob of ours moves what the engine says has changed ([`difference`]). Of another server's blob all
+//! bytes are read, and those written that differ from what is there: asking that server for its list of changes would
+//! save reading, at the price of a request for each of them.
 
+use super::in_chunks;
 use crate::blob::source::{Source, broken_off};
 use crate::error::{Intent, StorageError};
 use crate::source::Sources;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use storage_engine::EngineError;
-use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Conditions, CopyEnd};
+use storage_engine::blob::{BlobAddress, BlobKind, BlobStore, Block, Conditions, CopyEnd};
 use storage_engine::chunk::Staged;
+use storage_engine::clock::Timestamp;
 use storage_engine::seal::EncryptionWish;
+
+mod difference;
 
 /// Bytes between two looks at whether the copy is still wanted.
 const STEP_BYTES: u64 = 4 << 20;
@@ -33,6 +41,17 @@ pub(super) struct Transfer {
     /// What the destination is.
     pub(super) kind: BlobKind,
     pub(super) source: Source,
+    /// That only what has changed is moved, and a snapshot taken at the end.
+    pub(super) difference: Option<Difference>,
+}
+
+/// What an incremental copy moves: the changes between two snapshots of its source.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Difference {
+    /// The newer one.
+    pub(super) snapshot: Timestamp,
+    /// The older one, as which the destination's pages are; none if it has no pages yet.
+    pub(super) since: Option<Timestamp>,
 }
 
 /// A copy that is being begun. If the request ends between the verb that makes the destination and the answer, because
@@ -46,6 +65,14 @@ impl Promise {
     /// To be made before the verb is called.
     pub(super) fn new(transfer: Transfer, sources: &Arc<dyn Sources>) -> Self {
         Self { transfer: Some(transfer), sources: Arc::clone(sources) }
+    }
+
+    /// The pages of the destination are as this snapshot of the source.
+    pub(super) fn since(&mut self, since: Option<Timestamp>) {
+        let transfer = self.transfer.as_mut();
+        if let Some(difference) = transfer.and_then(|transfer| transfer.difference.as_mut()) {
+            difference.since = since;
+        }
     }
 
     /// The destination is made: moves the bytes.
@@ -79,9 +106,11 @@ impl Transfer {
 
     /// Moves all bytes, and says how it went.
     pub(super) async fn run(mut self) {
-        let moved = match self.kind {
-            BlobKind::Page { .. } => self.pages().await.map(|()| None),
-            BlobKind::Block | BlobKind::Append { .. } => self.whole().await.map(Some),
+        let moved = match (self.difference, self.source.own.clone()) {
+            (Some(difference), Some((own, which, _))) => {
+                self.differences(&own, which, difference.since).await.map(|()| None)
+            }
+            _ => self.all().await,
         };
         let (bytes, end) = match moved {
             Ok(bytes) => (bytes, CopyEnd::Success),
@@ -92,8 +121,13 @@ impl Transfer {
         }
     }
 
-    async fn finish(&mut self, bytes: Option<Staged>, end: CopyEnd) -> Result<(), EngineError> {
-        let done = self.store.finish_copy(&self.at, self.id, bytes, end).await;
+    async fn finish(&mut self, bytes: Option<(Staged, Vec<Block>)>, end: CopyEnd) -> Result<(), EngineError> {
+        let done = match (self.difference, &end) {
+            (Some(Difference { snapshot, .. }), CopyEnd::Success) => {
+                self.store.finish_incremental_copy(&self.at, self.id, snapshot).await.map(drop)
+            }
+            _ => self.store.finish_copy(&self.at, self.id, bytes, end).await.map(drop),
+        };
         match done {
             Err(error @ (EngineError::NoCopyPending | EngineError::CopyIdMismatch)) => Err(error),
             Err(error) => {
@@ -104,7 +138,7 @@ impl Transfer {
                 }
                 self.store.finish_copy(&self.at, self.id, None, CopyEnd::Failed(why)).await.map(drop)
             }
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -122,17 +156,24 @@ impl Transfer {
         Ok(Some(piece))
     }
 
-    async fn whole(&mut self) -> Result<Staged, StorageError> {
+    async fn all(&mut self) -> Result<Option<(Staged, Vec<Block>)>, StorageError> {
+        match self.kind {
+            BlobKind::Page { .. } => self.pages().await.map(|()| None),
+            BlobKind::Block | BlobKind::Append { .. } => self.whole().await.map(Some),
+        }
+    }
+
+    async fn whole(&mut self) -> Result<(Staged, Vec<Block>), StorageError> {
         let sealing = self.store.sealing(&self.at, EncryptionWish::default()).await.map_err(engine)?;
-        let (mut upload, mut so_far) = (self.store.upload_sealed(&sealing), 0);
+        let blocks = std::mem::take(&mut self.source.blocks);
+        let lengths: Vec<_> = blocks.iter().map(|block| block.length).collect();
+        let (mut upload, mut so_far) = (self.store.upload_sealed(&sealing).in_parts(lengths), 0);
         while let Some(piece) = self.next(&mut so_far).await? {
             upload.write(piece).await.map_err(engine)?;
         }
-        let staged = match self.kind {
-            BlobKind::Append { .. } => upload.finish_in_chunks().await,
-            BlobKind::Block | BlobKind::Page { .. } => upload.finish().await,
-        };
-        staged.map_err(engine)
+        let chunked = in_chunks(self.kind, &blocks);
+        let staged = if chunked { upload.finish_in_chunks().await } else { upload.finish().await };
+        Ok((staged.map_err(engine)?, blocks))
     }
 
     async fn pages(&mut self) -> Result<(), StorageError> {
@@ -151,7 +192,10 @@ impl Transfer {
     /// Writes a part of a page blob, and gives where it ends.
     async fn write(&mut self, offset: u64, unit: Bytes) -> Result<u64, StorageError> {
         let end = offset + unit.len() as u64;
-        if unit.iter().any(|byte| *byte != 0) {
+        if self.difference.is_some_and(|difference| difference.since.is_some()) && !unit.is_empty() {
+            // The source is another server's, which has given all it has.
+            self.store.renew_copied_pages(&self.at, self.id, offset, unit).await.map_err(engine)?;
+        } else if unit.iter().any(|byte| *byte != 0) {
             self.store.write_copied_pages(&self.at, self.id, offset, vec![unit]).await.map_err(engine)?;
         }
         Ok(end)

@@ -146,7 +146,7 @@ fn set_copy(headers: &mut HeaderMap, copy: &CopyState) {
     set(headers, answer::X_MS_COPY_PROGRESS, &format!("{}/{}", copy.copied, copy.total));
     set_some(headers, answer::X_MS_COPY_STATUS_DESCRIPTION, &copy.description);
     set_moment(headers, answer::X_MS_COPY_COMPLETION_TIME, copy.completed);
-    if copy.incremental {
+    if copy.incremental.is_some() {
         set(headers, answer::X_MS_INCREMENTAL_COPY, "true");
     }
     if let Some(snapshot) = copy.snapshot {

@@ -81,6 +81,12 @@ impl BlobStore {
         Ok(altered)
     }
 
+    /// Clears what is left behind the end of a page blob that has been cut.
+    pub(in super::super) async fn clear_behind_end(&self, at: &BlobAddress) -> Result<()> {
+        let (volume, present) = self.volume(at).await?;
+        clear_behind(self.pages()?, volume, present).await
+    }
+
     /// The part that is atomic. A resize is for `volume` only: the blob may be another one by now.
     async fn alter_record(
         &self,

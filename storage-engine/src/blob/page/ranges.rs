@@ -3,7 +3,7 @@
 use super::super::place::{Route, State};
 use super::super::properties::{BlobKind, BlobProperties, Which};
 use super::super::record::Form;
-use super::super::{BlobAddress, BlobStore, ByteRange, Conditions, read, state};
+use super::super::{BlobAddress, BlobStore, ByteRange, Conditions, guard, read, state};
 use super::{PAGE, moment};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -104,6 +104,7 @@ fn look(
     (conditions, now): (&Conditions, Timestamp),
 ) -> Result<Looked> {
     let record = read::find(view, route, query.which, conditions, now)?;
+    guard::not_incremental(&record.properties)?;
     conditions.check_customer_key(&record.properties)?;
     let (BlobKind::Page { .. }, Form::Volume(volume, epoch)) = (record.properties.kind, record.form) else {
         return Err(EngineError::BlobKindMismatch);

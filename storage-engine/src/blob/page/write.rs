@@ -5,7 +5,7 @@ use super::super::place::{Place, State};
 use super::super::properties::{BlobKind, Protection};
 use super::super::record::{BlobRecord, Form, VolumeRecord};
 use super::super::volume::{self, ABANDONED_AFTER};
-use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, copy, encryption, state, write};
+use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, encryption, state, write};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
@@ -63,17 +63,7 @@ impl BlobStore {
     ) -> Result<Stamp> {
         check_size(length)?;
         check_number(sequence_number)?;
-        let pages = self.pages()?;
-        let volume = VolumeId(pages.entropy.bits());
-        self.change(at, None, move |transaction, place| {
-            let now = transaction.now();
-            let record = VolumeRecord { born: now, ..VolumeRecord::default() };
-            volume::write(transaction, place, volume, &record);
-            volume::look_at(transaction, place, volume, now.after(ABANDONED_AFTER));
-            Ok(())
-        })
-        .await?;
-        pages.store.create(volume, VOLUME_BYTES_MAX).await?;
+        let volume = self.new_volume(at).await?;
         let made = self.change(at, None, move |transaction, place| {
             let kind = BlobKind::Page { sequence_number };
             let former = guard::to_replace(transaction, place, &conditions, kind, protection)?;
@@ -86,6 +76,22 @@ impl BlobStore {
             Ok(write::put_base(transaction, place, record, former.as_ref(), protection))
         });
         made.await
+    }
+
+    /// Makes a volume that no record names yet: it goes by itself if none does soon.
+    pub(in super::super) async fn new_volume(&self, at: &BlobAddress) -> Result<VolumeId> {
+        let pages = self.pages()?;
+        let volume = VolumeId(pages.entropy.bits());
+        self.change(at, None, move |transaction, place| {
+            let now = transaction.now();
+            let record = VolumeRecord { born: now, ..VolumeRecord::default() };
+            volume::write(transaction, place, volume, &record);
+            volume::look_at(transaction, place, volume, now.after(ABANDONED_AFTER));
+            Ok(())
+        })
+        .await?;
+        pages.store.create(volume, VOLUME_BYTES_MAX).await?;
+        Ok(volume)
     }
 
     /// Writes whole pages, at most [`crate::page::AREA_BYTES`]. *Put Page*, *Put Page From URL*.
@@ -121,33 +127,6 @@ impl BlobStore {
         let (volume, _, written) = self.stamp_pages(at, range, sequence, conditions).await?;
         self.pages()?.store.clear(volume, range, Durable::Now).await?;
         Ok(written)
-    }
-
-    /// Writes whole pages of a copy that is under way, at most [`crate::page::AREA_BYTES`]. Makes no new `ETag`.
-    ///
-    /// # Errors
-    /// [`EngineError::NoCopyPending`], [`EngineError::CopyIdMismatch`]; [`EngineError::BlobKindMismatch`];
-    /// [`EngineError::InvalidPageRange`].
-    pub async fn write_copied_pages(
-        &self,
-        at: &BlobAddress,
-        id: u128,
-        offset: u64,
-        parts: Vec<Bytes>,
-    ) -> Result<()> {
-        let range = PageRange::of_parts(offset, &parts)?;
-        let account = at.account.clone();
-        let destination = self.change(at, None, move |transaction, place| {
-            let (record, ..) = copy::pending(transaction, place, id)?;
-            range.inside(record.properties.length)?;
-            let Form::Volume(volume, _) = record.form else { return Err(EngineError::BlobKindMismatch) };
-            // A copy brings no key of a customer's, so what it is encrypted with is a scope's.
-            let none = Conditions::default();
-            Ok((volume, encryption::key_of(transaction, &account, &record.properties, &none)?))
-        });
-        let (volume, key) = destination.await?;
-        let parts = sealed(parts, volume, offset, key)?;
-        self.pages()?.store.write(volume, offset, parts, Durable::Now).await
     }
 
     /// Gives the blob the version that a write of pages makes, before the pages are written.
@@ -202,9 +181,6 @@ pub(super) fn change_pages(
     else {
         return Err(EngineError::BlobKindMismatch);
     };
-    if record.properties.copy.as_ref().is_some_and(|copy| copy.incremental) {
-        return Err(EngineError::IncrementalCopy);
-    }
     change(&mut record, sequence_number)?;
     let copy = record.properties.copy.take();
     write::touch(&mut record, now);

@@ -107,7 +107,10 @@ fn of_family(family: Family, cache: &Cache) -> Options {
     options.set_max_write_buffer_number(FAMILY_BUFFERS_MAX);
     options.set_level_compaction_dynamic_level_bytes(true);
     options.set_compression_type(DBCompressionType::Lz4);
-    if matches!(family, Family::Message | Family::Entity | Family::Blob | Family::Staged | Family::Volume) {
+    if matches!(
+        family,
+        Family::Message | Family::Entity | Family::Blob | Family::Staged | Family::Volume | Family::Change
+    ) {
         options.add_compact_on_deletion_collector_factory(
             DELETIONS_WINDOW,
             DELETIONS_TRIGGER,
@@ -138,5 +141,6 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::Access => "access",
         Family::Chunk => "chunk",
         Family::Settings => "settings",
+        Family::Change => "change",
     }
 }

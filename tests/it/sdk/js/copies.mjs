@@ -67,6 +67,47 @@ const copies = {
     }
   },
 
+  async "a disk is followed by incremental copies"() {
+    const place = await container();
+    const disk = place.getPageBlobClient("disk");
+    await disk.create(1024);
+    await disk.uploadPages(Buffer.alloc(512, "a"), 0, 512);
+    const copy = place.getPageBlobClient("copy");
+    const seen = [];
+    for (const letter of ["b", "c"]) {
+      const { snapshot } = await disk.createSnapshot();
+      const url = disk.withSnapshot(snapshot).url;
+      assert.equal((await copy.startCopyIncremental(url)).copyStatus, "pending");
+      let properties;
+      do {
+        await new Promise((go) => setTimeout(go, 50));
+        properties = await copy.getProperties();
+      } while (properties.copyStatus === "pending");
+      assert.equal(properties.copyStatus, "success");
+      assert.ok(properties.isIncrementalCopy);
+      seen.push(properties.destinationSnapshot);
+      assert.deepEqual(await copy.withSnapshot(properties.destinationSnapshot).downloadToBuffer(), await disk.downloadToBuffer());
+      await fails(() => copy.startCopyIncremental(url), 409, "IncrementalCopyOfEarlierSnapshotNotAllowed");
+      await disk.uploadPages(Buffer.alloc(512, letter), 512, 512);
+    }
+    const { pageRange } = await copy.withSnapshot(seen[1]).getPageRangesDiff(0, 1024, seen[0]);
+    // The client takes the distance to the last byte for the number of bytes.
+    assert.deepEqual(pageRange, [{ offset: 512, count: 511 }]);
+    await fails(() => copy.startCopyIncremental(disk.url), 409, "IncrementalCopySourceMustBeSnapshot");
+    await fails(() => copy.uploadPages(Buffer.alloc(512), 0, 512), 409, "OperationNotAllowedOnIncrementalCopyBlob");
+  },
+
+  async "a copy has the blocks of its source"() {
+    const place = await container();
+    const blob = place.getBlockBlobClient("blob");
+    for (const id of ["AAAA", "BBBB"]) await blob.stageBlock(id, id, id.length);
+    await blob.commitBlockList(["BBBB", "AAAA"]);
+    const copy = place.getBlockBlobClient("copy");
+    await (await copy.beginCopyFromURL(blob.url, { intervalInMs: 50 })).pollUntilDone();
+    const { committedBlocks } = await copy.getBlockList("committed");
+    assert.deepEqual(committedBlocks.map(({ name }) => name), ["BBBB", "AAAA"]);
+  },
+
   async "a source without a right is refused"() {
     const { blob } = await source(other);
     const copy = (await container()).getBlockBlobClient("copy");

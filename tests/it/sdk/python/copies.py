@@ -4,6 +4,7 @@ The second server is given by LINARITE_OTHER_CONNECTION_STRING. The first one ha
 are on this machine.
 """
 
+import asyncio
 import http.server
 import os
 import sys
@@ -17,10 +18,14 @@ from azure.storage.blob import (
     BlobBlock,
     BlobSasPermissions,
     BlobServiceClient,
+    ContainerSasPermissions,
     ContentSettings,
+    RehydratePriority,
     StandardBlobTier,
     generate_blob_sas,
+    generate_container_sas,
 )
+from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
 
 import runner
 from runner import raises, unique
@@ -44,6 +49,17 @@ def signed(blob, permission="r"):
         expiry=datetime.now(timezone.utc) + timedelta(hours=1),
     )
     return blob.url + "?" + token
+
+
+def of_container(blob):
+    """A signature for all of the blob's container, also for snapshots."""
+    return generate_container_sas(
+        blob.account_name,
+        blob.container_name,
+        account_key=blob.credential.account_key,
+        permission=ContainerSasPermissions(read=True),
+        expiry=datetime.now(timezone.utc) + timedelta(hours=1),
+    )
 
 
 def source(service=SERVICE, content=CONTENT, **options):
@@ -189,6 +205,131 @@ def test_append_and_page_blobs_keep_their_kind():
     assert (properties.blob_type, properties.page_blob_sequence_number) == ("PageBlob", 7)
     copy.upload_page(b"y" * 512, offset=0, length=512)
     raises(ResourceExistsError, log.start_copy_from_url, disk.url, code="InvalidBlobType")
+
+
+def blocks_of(blob):
+    return [(block.id, block.size) for block in blob.get_block_list("all")[0]]
+
+
+def test_a_copy_has_the_blocks_of_its_source():
+    for service in [SERVICE, OTHER]:
+        original = container(service).get_blob_client("blocks")
+        for number, part in [("1", CONTENT[:300]), ("2", b"x" * 70_000), ("3", CONTENT)]:
+            original.stage_block(number, part)
+        original.commit_block_list([BlobBlock("2"), BlobBlock("1"), BlobBlock("3"), BlobBlock("1")])
+        place = container()
+        late, now, put = (place.get_blob_client(name) for name in ["late", "now", "put"])
+        late.start_copy_from_url(signed(original))
+        assert finished(late).status == "success"
+        now.start_copy_from_url(signed(original), requires_sync=True)
+        for copy in [late, now]:
+            assert blocks_of(copy) == blocks_of(original) and len(blocks_of(copy)) == 4
+            assert copy.download_blob().readall() == original.download_blob().readall()
+        put.upload_blob_from_url(signed(original))
+        assert blocks_of(put) == []
+        late.stage_block("4", b"more")
+        late.commit_block_list([BlobBlock("1"), BlobBlock("4")])
+        assert late.download_blob().readall() == CONTENT[:300] + b"more"
+        assert now.download_blob().readall() == original.download_blob().readall()
+
+
+def test_tags_of_another_server_come_along_if_they_may_be_read():
+    original = source(OTHER, tags={"a": "1", "b c": "2"})
+    copy = container().get_blob_client("copy")
+    call = dict(requires_sync=True, tags="COPY")
+    refused = raises(HttpResponseError, copy.start_copy_from_url, signed(original), **call)
+    assert (refused.status_code, refused.error_code) == (403, "CannotVerifyCopySource"), refused
+    copy.start_copy_from_url(signed(original, "rt"), **call)
+    assert copy.get_blob_tags() == {"a": "1", "b c": "2"}
+
+
+def test_a_copy_out_of_the_archive_is_on_its_way():
+    original = source(standard_blob_tier=StandardBlobTier.ARCHIVE)
+    copy = container().get_blob_client("copy")
+    raises(HttpResponseError, copy.start_copy_from_url, original.url, code="CannotVerifyCopySource")
+    options = dict(standard_blob_tier=StandardBlobTier.HOT, rehydrate_priority=RehydratePriority.high)
+    copy.start_copy_from_url(original.url, **options)
+    properties = copy.get_blob_properties()
+    told = (properties.blob_tier, properties.archive_status, properties.rehydrate_priority)
+    assert told == ("Archive", "rehydrate-pending-to-hot", "High"), told
+    raises(ResourceExistsError, copy.download_blob, code="BlobArchived")
+    for _ in range(600):
+        if copy.get_blob_properties().blob_tier == "Hot":
+            break
+        time.sleep(0.1)
+    assert copy.download_blob().readall() == CONTENT
+    assert original.get_blob_properties().blob_tier == "Archive"
+
+
+def incremental(original, copy, at_source=None):
+    """Takes a snapshot of the source, has it copied, and gives the snapshot of the destination."""
+    taken = original.create_snapshot()["snapshot"]
+    url = f"{original.url}?snapshot={taken}" + (f"&{at_source}" if at_source else "")
+    answer = copy.start_copy_from_url(url, incremental_copy=True)
+    assert answer["copy_status"] == "pending" and answer["copy_id"]
+    assert finished(copy).status == "success"
+    properties = copy.get_blob_properties()
+    assert properties.copy.incremental_copy
+    return properties.copy.destination_snapshot
+
+
+def snapshot_of(blob, snapshot):
+    service = BlobServiceClient.from_connection_string(runner.connection_string())
+    return service.get_blob_client(blob.container_name, blob.blob_name, snapshot=snapshot)
+
+
+def test_a_disk_is_followed_by_incremental_copies():
+    for service in [SERVICE, OTHER]:
+        original = container(service).get_blob_client("disk")
+        right = None if service is SERVICE else of_container(original)
+        copy = container().get_blob_client("copy")
+        original.create_page_blob(3 << 20, sequence_number=3)
+        original.upload_page(b"a" * 4096, offset=0, length=4096)
+        original.upload_page(b"b" * 1024, offset=2 << 20, length=1024)
+        first_bytes = original.download_blob().readall()
+        first = incremental(original, copy, right)
+        original.clear_page(0, 1024)
+        original.upload_page(b"c" * 512, offset=1 << 20, length=512)
+        original.resize_blob(4 << 20)
+        second = incremental(original, copy, right)
+        assert snapshot_of(copy, first).download_blob().readall() == first_bytes
+        assert snapshot_of(copy, second).download_blob().readall() == original.download_blob().readall()
+        written, cleared = snapshot_of(copy, second).get_page_ranges(previous_snapshot_diff=first)
+        assert cleared == [{"start": 0, "end": 1023}], cleared
+        assert written == [{"start": 1 << 20, "end": (1 << 20) + 511}], written
+        assert copy.get_blob_properties().page_blob_sequence_number == 3
+        raises(HttpResponseError, copy.download_blob, code="OperationNotAllowedOnIncrementalCopyBlob")
+        listed = [
+            blob for blob in SERVICE.get_container_client(copy.container_name).list_blobs(include=["copy", "snapshots"])
+            if blob.name == "copy"
+        ]
+        assert len(listed) == 3 and all(blob.copy.incremental_copy for blob in listed)
+        copy.delete_blob(delete_snapshots="include")
+
+
+def test_a_disk_is_followed_with_asyncio():
+    async def all_of_it():
+        original = container().get_blob_client("disk")
+        original.create_page_blob(1024)
+        taken = original.create_snapshot()["snapshot"]
+        async with AsyncBlobServiceClient.from_connection_string(runner.connection_string()) as service:
+            copy = service.get_blob_client(original.container_name, "copy")
+            await copy.start_copy_from_url(f"{original.url}?snapshot={taken}", incremental_copy=True)
+            for _ in range(600):
+                properties = await copy.get_blob_properties()
+                if properties.copy.status != "pending":
+                    break
+                await asyncio.sleep(0.05)
+            assert properties.copy.status == "success" and properties.copy.destination_snapshot
+            again = copy.start_copy_from_url(f"{original.url}?snapshot={taken}", incremental_copy=True)
+            try:
+                await again
+            except ResourceExistsError as error:
+                assert error.error_code == "IncrementalCopyOfEarlierSnapshotNotAllowed", error
+            else:
+                raise AssertionError("one snapshot was copied twice")
+
+    asyncio.run(all_of_it())
 
 
 def test_another_server_is_a_source():

@@ -108,6 +108,43 @@ def test_metadata_are_set_with_the_key():
     assert blob.get_blob_properties(cpk=KEY).metadata == {"k": "v"}
 
 
+def readable(blob):
+    token = generate_blob_sas(blob.account_name, blob.container_name, blob.blob_name,
+                              account_key=blob.credential.account_key, permission=BlobSasPermissions(read=True),
+                              expiry="2100-01-01T00:00:00Z")
+    return f"{blob.url}?{token}"
+
+
+def test_sources_are_read_with_their_key_and_written_with_another():
+    write()
+    url = readable(CONTAINER.get_blob_client("blocks"))
+    blob = CONTAINER.get_blob_client(unique("b"))
+    refused("CannotVerifyCopySource", 409, blob.upload_blob_from_url, url)
+    refused("CannotVerifyCopySource", 409, blob.upload_blob_from_url, url, source_cpk=OTHER)
+    blob.upload_blob_from_url(url, source_cpk=KEY, cpk=OTHER)
+    assert blob.download_blob(cpk=OTHER).readall() == MARKED
+    blob.stage_block_from_url("1", url, 5, 70_000, source_cpk=KEY, cpk=KEY)
+    blob.commit_block_list([BlobBlock("1")], cpk=KEY)
+    assert blob.download_blob(cpk=KEY).readall() == MARKED[5:70_005]
+    log = CONTAINER.get_blob_client(unique("b"))
+    log.create_append_blob(cpk=KEY)
+    log.append_block_from_url(url, 7, 1000, source_cpk=KEY, cpk=KEY)
+    assert log.download_blob(cpk=KEY).readall() == MARKED[7:1007]
+    disk = CONTAINER.get_blob_client(unique("b"))
+    disk.create_page_blob(1024, cpk=KEY)
+    disk.upload_pages_from_url(url, 512, 512, 3, source_cpk=KEY, cpk=KEY)
+    assert disk.download_blob(cpk=KEY).readall() == bytes(512) + MARKED[3:515]
+
+
+def test_properties_are_set_with_the_key_or_without():
+    write()
+    blob = CONTAINER.get_blob_client(unique("b"))
+    blob.create_page_blob(1024, cpk=KEY)
+    blob.resize_blob(2048, cpk=KEY)
+    refused("BlobUsesCustomerSpecifiedEncryption", 409, blob.resize_blob, 4096, cpk=OTHER)
+    assert blob.get_blob_properties(cpk=KEY).size == 2048
+
+
 def test_appends_are_encrypted():
     write()
     blob = CONTAINER.get_blob_client(unique("b"))

@@ -166,7 +166,7 @@ fn add_copy<'a>(fields: &mut Fields<'a>, copy: &'a CopyState) {
 }
 
 fn add_incremental_copy(fields: &mut Fields<'_>, copy: &CopyState) {
-    if copy.incremental {
+    if copy.incremental.is_some() {
         fields.push(("IncrementalCopy", Value::Flag(true)));
     }
     if let Some(snapshot) = copy.snapshot {

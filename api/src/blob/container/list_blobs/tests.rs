@@ -10,7 +10,7 @@ use arrow_array::{Array as _, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use storage_engine::blob::{
     AccessTier, BlobEntry, BlobKind, BlobProperties, ContentHeaders, CopyState, Deletion, Encryption,
-    EncryptionKey, ImmutabilityPolicy, Page, Rehydration, Tags, Tier,
+    EncryptionKey, ImmutabilityPolicy, Increment, Page, Rehydration, Tags, Tier,
 };
 use storage_engine::clock::Etag;
 use storage_engine::name::BlobName;
@@ -246,7 +246,7 @@ fn every_field_of_a_document_is_a_column_of_its_kind() {
     let copy = CopyState {
         completed: Some(at(1)),
         description: "d".into(),
-        incremental: true,
+        incremental: Some(Increment::default()),
         snapshot: Some(at(1)),
         ..CopyState::default()
     };

@@ -69,7 +69,7 @@ fn of_blob(key: impl Into<SasKey>, path: &str, resource: BlobSignedResource) -> 
 
 fn main() {
     let shared = || Secret::new(key());
-    let permissions = AccountSasPermissions { read: true, list: true, add: true, update: true, ..Default::default() };
+    let permissions = AccountSasPermissions { read: true, list: true, add: true, process: true, ..Default::default() };
     let account = |service, kind| {
         AccountSharedAccessSignature::new(ACCOUNT.to_owned(), shared(), service, kind, EXPIRY, permissions).start(START)
     };

@@ -1,17 +1,11 @@
 //! The envelope of an answer: an Avro object container file, whose records are data, errors, progress and the end.
-//!
-//! ```text
-//! file   := "Obj" 01, metadata map, sync marker, block*
-//! block  := number of records, bytes, records, sync marker
-//! record := which of the four, its fields
-//! ```
-//! Numbers are zigzag varints; bytes and text are their length and themselves (page "Apache Avro Specification").
-//! Writing four records needs no library: the schema never changes, and nothing is ever read.
+//! A record is which of the four it is, and its fields; [`crate::avro`] has the rest.
 
+use crate::avro::{self, bytes, length, long};
 use crate::sql::Fault;
 
 /// Between blocks. Any 16 bytes would do; readers only compare it with the header's.
-const SYNC: [u8; 16] = *b"linarite/query\r\n";
+const SYNC: avro::Sync = *b"linarite/query\r\n";
 
 const SCHEMA: &str = concat!(
     r#"[{"type":"record","name":"com.microsoft.azure.storage.queryBlobContents.resultData","fields":[{"name":"data","type":"bytes"}]},"#,
@@ -26,15 +20,7 @@ pub(super) struct Envelope(Vec<u8>);
 impl Envelope {
     /// An envelope with its header.
     pub(super) fn new() -> Self {
-        let mut header = b"Obj\x01".to_vec();
-        long(&mut header, 2);
-        for (name, value) in [("avro.codec", "null"), ("avro.schema", SCHEMA)] {
-            bytes(&mut header, name.as_bytes());
-            bytes(&mut header, value.as_bytes());
-        }
-        long(&mut header, 0);
-        header.extend_from_slice(&SYNC);
-        Self(header)
+        Self(avro::header(SCHEMA, &SYNC))
     }
 
     /// Adds a piece of the answer.
@@ -79,40 +65,6 @@ impl Envelope {
         let mut record = Vec::new();
         long(&mut record, which);
         fields(&mut record);
-        long(&mut self.0, 1);
-        bytes(&mut self.0, &record);
-        self.0.extend_from_slice(&SYNC);
-    }
-}
-
-fn bytes(into: &mut Vec<u8>, bytes: &[u8]) {
-    length(into, bytes.len() as u64);
-    into.extend_from_slice(bytes);
-}
-
-fn length(into: &mut Vec<u8>, length: u64) {
-    long(into, i64::try_from(length).unwrap_or(i64::MAX));
-}
-
-fn long(into: &mut Vec<u8>, number: i64) {
-    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
-    while rest >= 0x80 {
-        into.push((rest & 0x7F) as u8 | 0x80);
-        rest >>= 7;
-    }
-    into.push((rest & 0x7F) as u8);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_those_of_the_specification() {
-        for (number, expected) in [(0, &[0][..]), (-1, &[1]), (1, &[2]), (-64, &[0x7F]), (64, &[0x80, 1])] {
-            let mut written = Vec::new();
-            long(&mut written, number);
-            assert_eq!(written, expected, "{number}");
-        }
+        avro::block(&mut self.0, 1, &record, &SYNC);
     }
 }
