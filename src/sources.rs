@@ -41,12 +41,31 @@ const COPIES_MAX: usize = 16;
 type Web = Client<HttpsConnector<HttpConnector<Guarded>>, Empty<Bytes>>;
 
 /// An address that may not be asked.
-#[derive(Debug)]
-struct Barred;
+#[derive(Debug, Clone, Copy)]
+enum Barred {
+    /// Never.
+    Always,
+    /// As long as the server is not told that it may.
+    UnlessPrivate,
+}
+
+impl Barred {
+    /// Why none of these addresses is asked, with a reach that has none of them.
+    fn of(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let never = addresses.into_iter().all(|address| is_barred(address, Reach::Private));
+        if never { Self::Always } else { Self::UnlessPrivate }
+    }
+}
 
 impl std::fmt::Display for Barred {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("The source is at an address that this server does not ask.")
+        f.write_str("The source is at an address that this server does not ask.")?;
+        match self {
+            Self::Always => Ok(()),
+            Self::UnlessPrivate => f.write_str(
+                " The server's flag --copy-from-private allows addresses of its own machine and of private networks.",
+            ),
+        }
     }
 }
 
@@ -97,18 +116,17 @@ fn open(reach: Reach) -> Result<Web, String> {
 impl Sources for WebSources {
     fn ask(&self, request: Request<()>) -> BoxFuture<'_, Result<Response<Body>, SourceError>> {
         Box::pin(async move {
-            let barred = || SourceError::Forbidden(Barred.to_string());
-            if literal(request.uri()).is_some_and(|address| is_barred(address, self.reach)) {
-                return Err(barred());
+            let refused = |barred: Barred| SourceError::Forbidden(barred.to_string());
+            if let Some(address) = literal(request.uri()).filter(|address| is_barred(*address, self.reach)) {
+                return Err(refused(Barred::of([address])));
             }
             let answer = self.web()?.request(request.map(|()| Empty::new()));
             let answer = tokio::time::timeout(PATIENCE, answer).await;
             let answer = answer.map_err(|late| SourceError::Unreachable(late.into()))?;
-            match answer {
-                Ok(answer) => Ok(listener::patiently(answer)),
-                Err(error) if caused_by_bar(&error) => Err(barred()),
-                Err(error) => Err(SourceError::Unreachable(error.into())),
-            }
+            answer.map(listener::patiently).map_err(|error| match bar(&error) {
+                Some(barred) => refused(barred),
+                None => SourceError::Unreachable(error.into()),
+            })
         })
     }
 
@@ -141,15 +159,16 @@ fn literal(uri: &Uri) -> Option<IpAddr> {
     uri.host()?.trim_matches(['[', ']']).parse().ok()
 }
 
-fn caused_by_bar(error: &(dyn std::error::Error + 'static)) -> bool {
+/// The bar that caused an error, if one did.
+fn bar(error: &(dyn std::error::Error + 'static)) -> Option<Barred> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<Barred>() {
-            return true;
+        if let Some(barred) = error.downcast_ref() {
+            return Some(*barred);
         }
         cause = error.source();
     }
-    false
+    None
 }
 
 /// Resolves names, and keeps of their addresses those that may be asked.
@@ -171,9 +190,13 @@ impl Service<Name> for Guarded {
     fn call(&mut self, name: Name) -> Self::Future {
         let (found, reach) = (self.names.call(name), self.reach);
         Box::pin(async move {
-            let mut addresses: Vec<SocketAddr> = found.await?.collect();
+            let found: Vec<SocketAddr> = found.await?.collect();
+            let mut addresses = found.clone();
             addresses.retain(|address| !is_barred(address.ip(), reach));
-            if addresses.is_empty() { Err(Barred.into()) } else { Ok(addresses.into_iter()) }
+            if addresses.is_empty() {
+                return Err(Barred::of(found.iter().map(SocketAddr::ip)).into());
+            }
+            Ok(addresses.into_iter())
         })
     }
 }
@@ -270,12 +293,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_judged_by_what_it_means() {
-        let refused = Err(Barred.to_string());
-        for url in ["http://localhost:1/", "http://127.0.0.1:1/", "http://[::1]:1/", "http://2130706433:1/"] {
-            assert_eq!(asked(url, Reach::Public).await, refused, "{url}");
+        let told = asked("http://127.0.0.1:1/", Reach::Public).await.unwrap_err();
+        assert!(told.contains("--copy-from-private"), "{told}");
+        for url in ["http://localhost:1/", "http://10.0.0.1:1/", "http://[::1]:1/", "http://2130706433:1/"] {
+            assert_eq!(asked(url, Reach::Public).await.as_ref(), Err(&told), "{url}");
         }
+        let refused = Err(Barred::Always.to_string());
         for url in ["http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/"] {
             assert_eq!(asked(url, Reach::Private).await, refused, "{url}");
+            assert_eq!(asked(url, Reach::Public).await, refused, "a flag would not help: {url}");
         }
         let port = server(vec![ok("hello")]).port();
         assert_eq!(asked(&format!("http://localhost:{port}/"), Reach::Private).await, Ok(200));

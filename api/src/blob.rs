@@ -8,10 +8,11 @@
 
 use crate::auth::Gate;
 use crate::auth::delegation::DelegationKeys;
-use crate::error::StorageError;
+use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::md5::Lanes;
 use crate::operation::Service;
+use crate::service::properties::Change;
 use crate::service::{Delegating, StorageService};
 use crate::target::ServiceKind;
 use copy::Copying;
@@ -90,8 +91,8 @@ impl BlobService {
         Ok(self.settings_of(account).await?.blob.management.container_delete_retention)
     }
 
-    /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read or written now, if the
-    /// account tracks that. Never fails: what is read is worth more than the note.
+    /// Has it noted that the blob, which shows that it was last accessed at `accessed`, is read now, if the account
+    /// tracks that. Never fails: what is read is worth more than the note.
     pub(crate) async fn track_access(&self, at: &BlobAddress, accessed: Option<Timestamp>) {
         let settings = self.settings_of(&at.account).await;
         if settings.is_ok_and(|settings| settings.blob.management.last_access_tracking) {
@@ -105,6 +106,15 @@ impl StorageService for BlobService {
 
     fn settings(&self) -> &SettingsStore {
         &self.settings
+    }
+
+    /// A website has a container before it is shown, so a failure between the two leaves nothing but an empty container.
+    async fn prepare(&self, account: &AccountName, change: &Change) -> Result<(), StorageError> {
+        if !change.shows_website() {
+            return Ok(());
+        }
+        let furnished = website::furnish(&self.store, account).await;
+        furnished.map_err(|error| StorageError::from_engine(error, Intent::Write))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
+use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, Encryption, EncryptionKey, Sealing};
 use storage_engine::encryption_scope::ACCOUNT_SCOPE;
 use storage_engine::seal::{CustomerKey, EncryptionWish};
@@ -141,6 +142,15 @@ pub(crate) fn set(headers: &mut HeaderMap, encryption: Option<&Encryption>) {
     }
 }
 
+/// The engine's error about what a header asks for: if there is no such scope, with the header and the scope's name.
+pub(crate) fn no_scope(error: EngineError, name: &'static str, asked: &str) -> StorageError {
+    if !matches!(error, EngineError::EncryptionScopeNotFound) {
+        return StorageError::from_engine(error, Intent::Write);
+    }
+    let message = format!("The encryption scope {asked} does not exist in this account.");
+    StorageError { message: Some(message), ..StorageError::invalid_header(name, asked).caused_by(error) }
+}
+
 impl BlobService {
     /// With what a new blob or block is encrypted. Asked before the body is read.
     ///
@@ -152,8 +162,9 @@ impl BlobService {
         at: &BlobAddress,
         wish: EncryptionWish,
     ) -> Result<Sealing, StorageError> {
+        let asked = wish.scope.clone().unwrap_or_default();
         let sealing = self.store.sealing(at, wish).await;
-        sealing.map_err(|error| StorageError::from_engine(error, Intent::Write))
+        sealing.map_err(|error| no_scope(error, header::X_MS_ENCRYPTION_SCOPE, &asked))
     }
 
     /// With what something is encrypted that is added to a blob that is there.

@@ -152,6 +152,7 @@ impl Front {
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
         let takes_only_xml = takes_only_xml(&parts.headers);
         let sending = Sending::of(&parts.headers);
+        let bare = parts.method == http::Method::HEAD;
         let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
         let mut cross_origin = None;
         let (operation, account, answer) = match head {
@@ -171,6 +172,7 @@ impl Front {
             Ok(response) => (response, None, None),
             Err(error) => {
                 let refusal = self.refusal(service, &error, &request_id, takes_only_xml);
+                let refusal = if bare { without_body(refusal) } else { refusal };
                 (refusal, Some(error.code.wire()), error.source.map(|source| with_causes(&*source)))
             }
         };
@@ -396,6 +398,14 @@ fn overridden<S: Sync + 'static>(row: &Row<S>, head: &Head, mut response: Respon
         sas::override_headers(grant, response.headers_mut());
     }
     response
+}
+
+/// A refusal of a `HEAD`, whose code is in its headers. Nothing is told of the document that is not sent, neither its type
+/// nor its length: there are clients that would read it.
+fn without_body(refusal: Response<Body>) -> Response<Body> {
+    let (mut parts, _) = refusal.into_parts();
+    parts.headers.remove(header::CONTENT_TYPE);
+    Response::from_parts(parts, Body::empty())
 }
 
 /// A caller who may only create is told so when there is something already, unless that was their own condition.

@@ -15,6 +15,7 @@ use crate::version::{HIERARCHICAL_NAMESPACE, Version};
 use crate::xml::Element;
 use crate::{header, reply};
 use http::Response;
+use properties::Change;
 use std::future::Future;
 use std::sync::Arc;
 use storage_engine::name::AccountName;
@@ -51,6 +52,18 @@ pub(crate) trait StorageService: Sync + 'static {
 
     /// The settings of all services.
     fn settings(&self) -> &SettingsStore;
+
+    /// Makes what the account needs for settings that are about to change so.
+    ///
+    /// # Errors
+    /// As the store's.
+    fn prepare(
+        &self,
+        _account: &AccountName,
+        _change: &Change,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send {
+        async { Ok(()) }
+    }
 
     /// The account's settings of this service.
     ///

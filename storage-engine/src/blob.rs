@@ -297,8 +297,8 @@ pub enum BlobEntry {
     Blob(BlobName, Box<BlobProperties>),
     /// A blob that has only staged blocks.
     Uncommitted(BlobName),
-    /// A name that has former versions and no blob.
-    VersionsOnly(BlobName),
+    /// A name that has former versions and no blob, with the properties of the newest of them, as the blob had them.
+    VersionsOnly(BlobName, Box<BlobProperties>),
     /// Names with a common beginning, up to and with the delimiter.
     Prefix(String),
 }

@@ -141,7 +141,7 @@ pub struct BlobManagement {
     pub change_feed: bool,
     /// For how many days they can be read there; none: for ever.
     pub change_feed_retention: RetentionDays,
-    /// Whether the time of a blob's last read is kept.
+    /// Whether the time is kept when a blob was last read or written.
     pub last_access_tracking: bool,
 }
 
@@ -165,6 +165,7 @@ impl BlobSettings {
             versioning: self.management.versioning,
             delete_retention_days: self.delete_retention.days,
             permanent_delete_allowed: self.delete_retention.permanent_delete,
+            tracks_access: self.management.last_access_tracking,
         }
     }
 }

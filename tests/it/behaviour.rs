@@ -149,11 +149,11 @@ fn an_account_that_holds_nothing_but_its_change_feed_is_empty() {
 }
 
 #[test]
-fn a_read_is_noted_where_that_is_tracked_and_nowhere_else() {
+fn a_read_and_a_write_are_noted_where_that_is_tracked_and_nowhere_else() {
     let node = Node::start();
     let mut blob = Client::new(&node, Service::Blob);
     blob.call(&request::create_container("read")).expect(201);
-    for name in ["before", "never"] {
+    for name in ["before", "never", "last"] {
         blob.call(&request::put_blob("read", name, b"x")).expect(201);
     }
     let accessed = |client: &mut Client, name: &str| {
@@ -165,14 +165,15 @@ fn a_read_is_noted_where_that_is_tracked_and_nowhere_else() {
     node.succeeds(&["account", "set", ACCOUNT, "--last-access", "on"]);
     blob.call(&request::get_blob("read", "before")).expect(200);
     blob.call(&request::put_blob("read", "after", b"x")).expect(201);
-    for name in ["before", "after"] {
-        wait_until("a last access time", || accessed(&mut blob, name).0.is_some());
-    }
+    let written = blob.call(&head("read", "after")).expect(200);
+    assert_eq!(written.header("x-ms-last-access-time"), written.header("x-ms-creation-time"));
+    assert!(written.header("x-ms-creation-time").is_some());
+    wait_until("a last access time", || accessed(&mut blob, "before").0.is_some());
     let (first, after) = accessed(&mut blob, "before");
     assert_eq!(after, etag, "being read is no change");
     blob.call(&request::get_blob("read", "before")).expect(200);
     // What was noted later is written down later, so the second read has been dealt with when this one is.
-    blob.call(&request::put_blob("read", "last", b"x")).expect(201);
+    blob.call(&request::get_blob("read", "last")).expect(200);
     wait_until("a last access time", || accessed(&mut blob, "last").0.is_some());
     assert_eq!(accessed(&mut blob, "before").0, first, "it is noted once a day");
     assert_eq!(accessed(&mut blob, "never").0, None);

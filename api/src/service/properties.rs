@@ -34,6 +34,11 @@ enum Website {
 }
 
 impl Change {
+    /// Whether it has a website shown.
+    pub(crate) const fn shows_website(&self) -> bool {
+        matches!(self.website, Some(Website::Shown(_)))
+    }
+
     /// Sets it.
     pub(crate) fn apply(&self, settings: &mut ServiceSettings) {
         set(&mut settings.logging, self.logging.as_ref());

@@ -32,6 +32,7 @@ impl<S: StorageService> Operation for SetServiceProperties<S> {
     }
 
     async fn execute(service: &S, Request { account, change }: Request) -> Result<(), StorageError> {
+        service.prepare(&account, &change).await?;
         let apply = move |settings: &mut _| change.apply(settings);
         let changed = service.settings().change(&account, S::KIND.settings(), apply).await;
         changed.map_err(|error| StorageError::from_engine(error, Intent::Write))

@@ -1,4 +1,4 @@
-//! When a blob was last read.
+//! When a blob was last accessed: written, which the verb that writes it puts down ([`super::write`]), or read.
 //!
 //! A read must not wait for a write, nor fail because of one. So whoever reads only leaves a note, in memory, and only if
 //! what the blob shows is older than a day; the [`keeper`](crate::keeper) writes notes down in ordinary verbs, which look
@@ -45,7 +45,7 @@ impl Accessed {
 }
 
 impl BlobStore {
-    /// Leaves a note that the blob is read or written now, if `accessed`, the time that it shows, is older than a day.
+    /// Leaves a note that the blob is read now, if `accessed`, the time that it shows, is older than a day.
     /// For accounts that track it. Returns at once.
     pub fn note_access(&self, at: &BlobAddress, accessed: Option<Timestamp>) {
         if is_due(accessed, self.clock.now()) {
@@ -91,7 +91,7 @@ fn is_due(accessed: Option<Timestamp>, now: Timestamp) -> bool {
 mod tests {
     use super::*;
     use crate::blob::fixture::Fixture;
-    use crate::blob::{BlobProperties, Conditions, Which};
+    use crate::blob::{BlobProperties, Conditions, NewBlob, Protection, Which};
     use futures_executor::block_on;
 
     fn properties(store: &Fixture) -> BlobProperties {
@@ -126,6 +126,24 @@ mod tests {
         store.blobs.note_access(&store.at("blob"), Some(accessed));
         assert_eq!(written(&store), 1);
         assert!(properties(&store).accessed > Some(accessed));
+    }
+
+    #[test]
+    fn a_write_of_content_is_an_access_if_that_is_tracked() {
+        let store = Fixture::new();
+        let put = |tracks_access| {
+            let protection = Protection { tracks_access, ..Protection::default() };
+            let (at, new, any) = (store.at("blob"), NewBlob::default(), Conditions::default());
+            block_on(store.blobs.put_block_blob(&at, new, store.inline(b"x"), any, protection)).unwrap();
+            properties(&store)
+        };
+        let first = put(true);
+        assert_eq!(first.accessed, Some(first.created));
+        store.clock.advance(Duration::from_mins(1));
+        let second = put(true);
+        assert_eq!(second.accessed, Some(second.modified));
+        assert!(second.accessed > first.accessed);
+        assert_eq!(put(false).accessed, None);
     }
 
     #[test]

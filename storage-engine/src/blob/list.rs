@@ -8,7 +8,7 @@
 
 use super::place::{self, State};
 use super::record::{BlobRecord, StagingRecord};
-use super::{BlobEntry, BlobStore, ListBlobs, Page};
+use super::{BlobEntry, BlobProperties, BlobStore, ListBlobs, Page};
 use crate::catalog::{self, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -94,9 +94,9 @@ impl<'a> Walk<'a> {
         let from = KeyBuilder::behind(&self.container).raw(after).finish().max(first);
         if end.as_ref().is_none_or(|end| from < *end) {
             self.resume(view, &from)?;
-            view.scan(Family::Blob, &from, end.as_deref(), &mut |key, value| self.visit(key, value))?;
+            view.scan(Family::Blob, &from, end.as_deref(), &mut |key, value| self.visit(view, key, value))?;
             if self.page.next.is_none() {
-                self.leave_name()?;
+                self.leave_name(view)?;
             }
         }
         Ok(self.page)
@@ -122,10 +122,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn visit(&mut self, key: &[u8], value: &[u8]) -> Result<Step> {
+    fn visit(&mut self, view: &dyn View, key: &[u8], value: &[u8]) -> Result<Step> {
         let (name, state) = place::decode_blob_key(key)?;
         if self.name_key.is_empty() || self.name != name {
-            if !self.leave_name()? {
+            if !self.leave_name(view)? {
                 return Ok(Step::Stop);
             }
             self.name_key = KeyBuilder::behind(&self.container).text(&name).finish();
@@ -198,14 +198,14 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds what is to be said of a name when all its records are passed. `false`: the page is full.
-    fn leave_name(&mut self) -> Result<bool> {
+    fn leave_name(&mut self, view: &dyn View) -> Result<bool> {
         let shown = self.list.include.deleted_with_versions && self.has_versions && !self.has_base;
         if !shown {
             return Ok(true);
         }
         let entry = match self.common() {
             Some(common) => BlobEntry::Prefix(common.to_owned()),
-            None => BlobEntry::VersionsOnly(self.blob_name()?),
+            None => BlobEntry::VersionsOnly(self.blob_name()?, Box::new(self.newest_version(view)?)),
         };
         if self.page.entries.last() == Some(&entry) {
             return Ok(true);
@@ -217,6 +217,24 @@ impl<'a> Walk<'a> {
         }
         self.page.entries.push(entry);
         Ok(true)
+    }
+
+    /// What the newest former version of the name shows, as the blob showed it. Looked for from its end, because the walk
+    /// stops at the first version that it meets: the name may have thousands.
+    fn newest_version(&self, view: &dyn View) -> Result<BlobProperties> {
+        let mut at = place::newest_past_key(&self.name_key);
+        while let Some((key, value)) = view.last_at_or_before(Family::Blob, &self.name_key, &at)? {
+            if let (_, State::Version(_)) = place::decode_blob_key(&key)? {
+                let properties = BlobRecord::decode(&value)?.properties;
+                if properties.is_live(self.now) {
+                    return Ok(BlobProperties { current: true, ..properties.as_of(self.now) });
+                }
+            }
+            // Without the last byte it is behind all states that are older, and before those of its time.
+            at = key.to_vec();
+            at.pop();
+        }
+        Err(EngineError::corrupt("the versions of a blob"))
     }
 
     /// What the name has in common with others of its group, if the delimiter makes it one of a group.
@@ -285,7 +303,7 @@ mod tests {
             BlobEntry::Blob(name, _) => Shown::Blob(name.as_str().to_owned()),
             BlobEntry::Uncommitted(name) => Shown::Uncommitted(name.as_str().to_owned()),
             BlobEntry::Prefix(prefix) => Shown::Prefix(prefix),
-            BlobEntry::VersionsOnly(name) => panic!("{name} has versions"),
+            BlobEntry::VersionsOnly(name, _) => panic!("{name} has versions"),
         }
     }
 

@@ -230,7 +230,7 @@ fn check_listing(store: &Fixture, model: &Model, limit: usize, uncommitted: bool
         names.extend(page.entries.into_iter().map(|entry| match entry {
             BlobEntry::Blob(name, _) => (name.as_str().to_owned(), true),
             BlobEntry::Uncommitted(name) => (name.as_str().to_owned(), false),
-            BlobEntry::VersionsOnly(name) => panic!("{name} has versions"),
+            BlobEntry::VersionsOnly(name, _) => panic!("{name} has versions"),
             BlobEntry::Prefix(prefix) => panic!("{prefix} without a delimiter"),
         }));
         assert!(page.next.is_none() || page.next > after, "a page ends behind its beginning");

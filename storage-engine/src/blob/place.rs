@@ -202,6 +202,11 @@ pub(super) fn split_blob_key(key: &[u8]) -> Result<(Scope, State)> {
     Ok((Scope(scope.to_vec().into()), state))
 }
 
+/// Key behind which there is no past state of the blob whose keys begin so.
+pub(super) fn newest_past_key(scope: &[u8]) -> Vec<u8> {
+    State::Version(Timestamp::MAX).append(KeyBuilder::behind(scope)).finish()
+}
+
 /// Key of the blob whose keys begin so.
 pub(super) fn base_key(scope: &[u8]) -> Vec<u8> {
     State::Base.append(KeyBuilder::behind(scope)).finish()

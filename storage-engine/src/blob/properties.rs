@@ -257,8 +257,8 @@ impl Deletion {
     }
 }
 
-/// What the service does with states of blobs that are overwritten or deleted: its settings, as they are when the
-/// verb is called.
+/// What the service does with states of blobs that are overwritten or deleted, and with those that take their place: its
+/// settings, as they are when the verb is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Protection {
     /// Whether writes keep the former state as a version.
@@ -267,6 +267,8 @@ pub struct Protection {
     pub delete_retention_days: Option<u32>,
     /// Whether something deleted may be deleted for good before its time.
     pub permanent_delete_allowed: bool,
+    /// Whether a blob keeps when it was last accessed, which it is when it is written.
+    pub tracks_access: bool,
 }
 
 /// A blob's properties.

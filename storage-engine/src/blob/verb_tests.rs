@@ -20,8 +20,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 const A: LeaseId = LeaseId(1);
-const KEEP: Protection =
-    Protection { versioning: false, delete_retention_days: Some(1), permanent_delete_allowed: false };
+const KEEP: Protection = Protection {
+    versioning: false,
+    delete_retention_days: Some(1),
+    permanent_delete_allowed: false,
+    tracks_access: false,
+};
 
 fn any() -> Conditions {
     Conditions::default()

@@ -148,6 +148,9 @@ pub(super) fn put_base(
 ) -> Stamp {
     record.properties.lease = guard::inherit_lease(former);
     record.properties.version = protection.versioning.then(|| transaction.now());
+    if protection.tracks_access {
+        record.properties.accessed = Some(transaction.now());
+    }
     state::store(transaction, place, State::Base, None, Some(&record));
     record.stamp()
 }

@@ -265,7 +265,7 @@ impl Store {
                     let (blob, version) = match entry {
                         BlobEntry::Blob(blob, properties) => (blob, Some(properties.etag)),
                         BlobEntry::Uncommitted(blob) => (blob, None),
-                        BlobEntry::VersionsOnly(blob) => panic!("{blob} has versions"),
+                        BlobEntry::VersionsOnly(blob, _) => panic!("{blob} has versions"),
                         BlobEntry::Prefix(prefix) => panic!("{prefix} without a delimiter"),
                     };
                     let at = BlobAddress { account: account(), container: found.name.clone(), blob };

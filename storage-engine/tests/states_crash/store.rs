@@ -110,6 +110,7 @@ impl Verb {
                 versioning: dice.once_in(2),
                 delete_retention_days: dice.once_in(2).then_some(1 + u32::try_from(dice.below(3)).unwrap()),
                 permanent_delete_allowed: false,
+                tracks_access: false,
             }),
             _ => Self::Tidy(u32::try_from(dice.below(3)).unwrap()),
         }

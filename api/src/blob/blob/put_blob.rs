@@ -53,7 +53,6 @@ impl Operation for PutBlob {
             .put_block_blob(&at, new, staged, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        service.track_access(&at, None).await;
         Ok(Response { stamp, received, encryption: sealing.encryption() })
     }
 

@@ -63,7 +63,6 @@ impl Operation for PutBlockList {
             .commit_block_list(&at, blocks, new, conditions, protection)
             .await
             .map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        service.track_access(&at, None).await;
         Ok(Response { stamp, encryption, checksum })
     }
 

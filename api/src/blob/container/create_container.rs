@@ -41,7 +41,9 @@ impl Operation for CreateContainer {
         let (encryption_scope, deny_scope_override) = encryption_scope.unwrap_or_default();
         let new = NewContainer { metadata, public_access, encryption_scope, deny_scope_override };
         let refused = |error| StorageError::from_engine(error, Intent::Write);
-        service.store.check_scope(&at.account, &new.encryption_scope).await.map_err(refused)?;
+        let scope = service.store.check_scope(&at.account, &new.encryption_scope).await;
+        let default = header::X_MS_DEFAULT_ENCRYPTION_SCOPE;
+        scope.map_err(|error| encryption::no_scope(error, default, &new.encryption_scope))?;
         service.store.create_container(&at.account, &at.container, new).await.map_err(refused)
     }
 

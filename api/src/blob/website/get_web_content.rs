@@ -5,6 +5,7 @@
 //! access `$web` gives under the service's own address, and the query means nothing. Only headers that browsers know
 //! are told: metadata and the like are for clients.
 
+use super::CONTAINER;
 use crate::blob::{BlobService, headers};
 use crate::body::{Body, Payload};
 use crate::error::{ErrorCode, Intent, StorageError};
@@ -18,9 +19,6 @@ use storage_engine::EngineError;
 use storage_engine::blob::{BlobAddress, BlobProperties, BlobRead, ByteRange, Conditions, Stamp, Which};
 use storage_engine::name::{AccountName, BlobName, ContainerName};
 use storage_engine::settings::{StaticWebsite, WebsiteIndex};
-
-/// The container that holds a website.
-const CONTAINER: &str = "$web";
 
 pub(crate) struct GetWebContent;
 

@@ -14,8 +14,12 @@ use crate::seal::{CustomerKey, ScopeAddress};
 use bytes::Bytes;
 use futures_executor::block_on;
 
-const NONE: Protection =
-    Protection { versioning: false, delete_retention_days: None, permanent_delete_allowed: false };
+const NONE: Protection = Protection {
+    versioning: false,
+    delete_retention_days: None,
+    permanent_delete_allowed: false,
+    tracks_access: false,
+};
 
 fn customer(byte: u8) -> EncryptionWish {
     EncryptionWish { customer: Some(CustomerKey::new([byte; 32].into())), scope: None }

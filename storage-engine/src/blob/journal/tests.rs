@@ -37,8 +37,12 @@ fn put(store: &Fixture, blobs: &BlobStore, name: &str, protection: Protection) -
     block_on(put).map(|stamp| stamp.modified)
 }
 
-const KEEPING: Protection =
-    Protection { versioning: true, delete_retention_days: Some(7), permanent_delete_allowed: false };
+const KEEPING: Protection = Protection {
+    versioning: true,
+    delete_retention_days: Some(7),
+    permanent_delete_allowed: false,
+    tracks_access: false,
+};
 const SOFT: Protection = Protection { versioning: false, ..KEEPING };
 
 #[test]

@@ -26,10 +26,10 @@ impl Run {
             if states.base.is_none() && !states.staged.is_empty() {
                 all.push(format!("{name} staged"));
             }
-            let versions =
-                states.past.iter().any(|((_, version), (_, deleted))| *version && deleted.is_none());
-            if states.base.is_none() && versions {
-                all.push(format!("{name} versions only"));
+            let mut versions = states.past.iter().rev();
+            let newest = versions.find(|((_, version), (_, deleted))| *version && deleted.is_none());
+            if let (None, Some((_, (blob, _)))) = (&states.base, newest) {
+                all.push(format!("{name} versions only, of {} the newest", blob.etag));
             }
         }
         all
@@ -52,7 +52,10 @@ impl Run {
             for entry in page.entries {
                 all.push(match entry {
                     BlobEntry::Uncommitted(name) => format!("{name} staged"),
-                    BlobEntry::VersionsOnly(name) => format!("{name} versions only"),
+                    BlobEntry::VersionsOnly(name, newest) => {
+                        assert!(newest.current, "shown as the blob was");
+                        format!("{name} versions only, of {} the newest", newest.etag.0)
+                    }
                     BlobEntry::Prefix(prefix) => panic!("{prefix}"),
                     BlobEntry::Blob(name, blob) => {
                         let (kind, sealed) = match blob.kind {

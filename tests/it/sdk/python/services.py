@@ -233,10 +233,8 @@ def test_pages_of_other_origins_reach_queues_and_tables_by_the_rules_of_each():
 
 
 def test_a_website_is_shown_to_browsers():
-    web = BLOBS.create_container("$web")
+    web = BLOBS.get_container_client("$web")
     html = ContentSettings(content_type="text/html")
-    web.upload_blob("index.html", b"<h1>Home</h1>", content_settings=html)
-    web.upload_blob("404.html", b"<h1>Nothing</h1>", content_settings=html)
     host = "devstoreaccount1.web.localhost"
     address = ENDPOINTS["Blob"].rpartition("/")[0]
     status, _, _ = browser("GET", address + "/", {}, host)
@@ -244,6 +242,9 @@ def test_a_website_is_shown_to_browsers():
     BLOBS.set_service_properties(
         static_website=StaticWebsite(enabled=True, index_document="index.html", error_document404_path="404.html")
     )
+    assert web.get_container_properties().public_access is None, "made with the website, for its owner"
+    web.upload_blob("index.html", b"<h1>Home</h1>", content_settings=html)
+    web.upload_blob("404.html", b"<h1>Nothing</h1>", content_settings=html)
     status, headers, body = browser("GET", address + "/", {}, host)
     assert (status, headers["content-type"], body) == (200, "text/html", b"<h1>Home</h1>")
     status, headers, body = browser("HEAD", address + "/index.html", {}, host)
@@ -252,6 +253,7 @@ def test_a_website_is_shown_to_browsers():
     assert (status, body) == (404, b"<h1>Nothing</h1>")
     BLOBS.set_service_properties(static_website=StaticWebsite(enabled=False))
     assert browser("GET", address + "/", {}, host)[0] == 404
+    assert web.get_blob_client("index.html").exists()
     web.delete_container()
 
 

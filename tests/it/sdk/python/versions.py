@@ -61,6 +61,21 @@ def test_a_deleted_blob_is_still_there_in_its_versions_and_one_is_brought_back()
     assert listed(whole) == [(first, False, 1), (second, False, 2), (third, True, 1)]
 
 
+def test_a_name_with_nothing_but_versions_is_listed_with_what_the_newest_has():
+    whole = container()
+    client = whole.get_blob_client("b")
+    client.upload_blob(b"1")
+    newest = client.upload_blob(b"22", overwrite=True)
+    whole.upload_blob("there", b"333")
+    client.delete_blob()
+    gone, there = whole.list_blobs(include=["deletedwithversions"])
+    assert (gone.name, gone.has_versions_only, gone.version_id) == ("b", True, None)
+    assert (gone.size, gone.blob_type, gone.blob_tier) == (2, "BlockBlob", "Hot")
+    assert (gone.etag, gone.last_modified) == (newest["etag"].strip('"'), newest["last_modified"])
+    assert (gone.lease.status, gone.lease.state) == ("unlocked", "available")
+    assert (there.name, bool(there.has_versions_only)) == ("there", False)
+
+
 def test_versions_are_deleted_one_by_one_and_the_current_one_only_with_the_blob():
     whole = container()
     client = whole.get_blob_client("b")

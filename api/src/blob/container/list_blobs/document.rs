@@ -42,14 +42,9 @@ fn write_entry(xml: &mut XmlWriter, entry: &BlobEntry, request: &Request) {
             write_name(xml, name.as_str(), request);
             write_properties(xml, &entry::uncommitted());
         }
-        BlobEntry::VersionsOnly(name) => {
+        BlobEntry::Blob(name, properties) | BlobEntry::VersionsOnly(name, properties) => {
             write_name(xml, name.as_str(), request);
-            write_fields(xml, &entry::versions_only());
-            write_properties(xml, &Fields::new());
-        }
-        BlobEntry::Blob(name, properties) => {
-            write_name(xml, name.as_str(), request);
-            write_fields(xml, &entry::state(properties, request.details));
+            write_fields(xml, &entry::state_of(entry, properties, request.details));
             write_properties(xml, &entry::properties(properties, request.details, request.now));
             if request.details.metadata {
                 listing::metadata(xml, &properties.metadata);

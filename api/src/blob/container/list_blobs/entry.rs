@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use storage_engine::blob::{
-    AccessTier, BlobKind, BlobProperties, CopyState, Encryption, EncryptionKey, LeaseState,
+    AccessTier, BlobEntry, BlobKind, BlobProperties, CopyState, Encryption, EncryptionKey, LeaseState,
 };
 use storage_engine::clock::Timestamp;
 
@@ -84,9 +84,16 @@ pub(super) fn state(properties: &BlobProperties, details: Details) -> Fields<'_>
     fields
 }
 
-/// What a name shows that has former versions and no blob.
-pub(super) fn versions_only<'a>() -> Fields<'a> {
-    vec![("HasVersionsOnly", Value::Flag(true))]
+/// The same, of any entry that has these properties. A name that has former versions and no blob says only that.
+pub(super) fn state_of<'a>(
+    entry: &BlobEntry,
+    properties: &'a BlobProperties,
+    details: Details,
+) -> Fields<'a> {
+    match entry {
+        BlobEntry::VersionsOnly(..) => vec![("HasVersionsOnly", Value::Flag(true))],
+        BlobEntry::Blob(..) | BlobEntry::Prefix(_) | BlobEntry::Uncommitted(_) => state(properties, details),
+    }
 }
 
 /// The properties of a blob that has only staged blocks.

@@ -140,12 +140,8 @@ impl Table {
                 fields = entry::uncommitted();
                 (name.as_str(), "blob")
             }
-            BlobEntry::VersionsOnly(name) => {
-                fields = entry::versions_only();
-                (name.as_str(), "blob")
-            }
-            BlobEntry::Blob(name, properties) => {
-                fields = entry::state(properties, request.details);
+            BlobEntry::Blob(name, properties) | BlobEntry::VersionsOnly(name, properties) => {
+                fields = entry::state_of(entry, properties, request.details);
                 fields.extend(entry::properties(properties, request.details, request.now));
                 (name.as_str(), "blob")
             }
@@ -155,7 +151,10 @@ impl Table {
         for (name, _, column) in &mut self.columns {
             column.add(fields.iter().find(|(other, _)| other == name).map(|(_, value)| value));
         }
-        let properties = if let BlobEntry::Blob(_, properties) = entry { Some(properties) } else { None };
+        let properties = match entry {
+            BlobEntry::Blob(_, properties) | BlobEntry::VersionsOnly(_, properties) => Some(properties),
+            BlobEntry::Prefix(_) | BlobEntry::Uncommitted(_) => None,
+        };
         let metadata =
             properties.map(|p| p.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         add_map(self.metadata.as_mut(), metadata);

@@ -197,15 +197,20 @@ fn prefixes_uncommitted_blobs_and_names_of_versions_are_entries_too() {
     let name = |name: &str| BlobName::parse(name).unwrap();
     let entries = || {
         let prefix = BlobEntry::Prefix("a/\u{FFFF}".into());
-        vec![prefix, BlobEntry::Uncommitted(name("b")), BlobEntry::VersionsOnly(name("c"))]
+        let newest =
+            BlobProperties { current: true, length: 7, version: Some(at(1)), ..BlobProperties::default() };
+        vec![prefix, BlobEntry::Uncommitted(name("b")), BlobEntry::VersionsOnly(name("c"), Box::new(newest))]
     };
     let text = document("delimiter=/", entries(), None);
     let expected = "<Delimiter>/</Delimiter><Blobs>\
         <BlobPrefix><Name Encoded=\"true\">a/%EF%BF%BF</Name></BlobPrefix>\
         <Blob><Name>b</Name><Properties><Content-Length>0</Content-Length><BlobType>BlockBlob</BlobType>\
-        </Properties></Blob><Blob><Name>c</Name><HasVersionsOnly>true</HasVersionsOnly><Properties></Properties>\
-        </Blob></Blobs>";
+        </Properties></Blob><Blob><Name>c</Name><HasVersionsOnly>true</HasVersionsOnly><Properties><Creation-Time>";
     assert!(text.contains(expected), "{text}");
+    for told in ["<Content-Length>7<", "<LeaseStatus>unlocked<", "<LeaseState>available<", "<AccessTier>Hot<"]
+    {
+        assert!(text.contains(told), "{told} of the newest version: {text}");
+    }
     let old = decode_with("delimiter=/", &[("x-ms-version", "2020-10-02")]).unwrap();
     let text = document::write(&old, &Page { entries: entries(), next: None });
     assert!(text.contains("<Name>a/\u{FFFF}</Name>"), "before names were escaped: {text}");
@@ -216,6 +221,7 @@ fn prefixes_uncommitted_blobs_and_names_of_versions_are_entries_too() {
     assert_eq!((text("ResourceType", 0), text("Name", 0)), ("blobprefix".into(), "a/\u{FFFF}".into()));
     assert_eq!((text("ResourceType", 1), text("Name", 1)), ("blob".into(), "b".into()));
     assert!(table.column_by_name("HasVersionsOnly").unwrap().as_boolean().value(2));
+    assert_eq!(text("BlobType", 2), "BlockBlob");
 }
 
 #[test]
