@@ -10,7 +10,7 @@ use crate::admin::{Admin, Subjects};
 use crate::change_feed::FeedTask;
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
-use crate::files::ServerFolder;
+use crate::files::{self, ServerFolder};
 use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
 use crate::sources::{Reach, WebSources};
@@ -89,8 +89,9 @@ impl Node {
         let engine = Engine::open(&config.engine, Arc::new(SystemClock), Arc::new(SystemEntropy))
             .map_err(|error| cannot_open(&error))?;
         // From here on the folder is ours: another server would have been refused by the lock that the engine took.
-        let folder = config.engine.disks.first().map(|disk| ServerFolder::of(disk));
-        let folder = folder.ok_or("no disk is configured")?;
+        let disk = config.engine.disks.first().ok_or("no disk is configured")?;
+        files::close_to_others(disk);
+        let folder = ServerFolder::of(disk);
         let authority =
             matches!(config.tls, Some(TlsSettings::Local(_))).then(|| folder.path(CERTIFICATE_FILE));
         let tls = open_tls(config.tls, &folder)?;

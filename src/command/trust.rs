@@ -49,14 +49,13 @@ pub(super) fn instructions(folder: &ServerFolder) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::Readers;
 
     #[test]
     fn there_must_be_an_authority_to_trust() {
         let data = tempfile::tempdir().unwrap();
         let folder = ServerFolder::of(data.path());
         assert!(instructions(&folder).unwrap_err().contains("--tls"));
-        folder.write(CERTIFICATE_FILE, "", Readers::All).unwrap();
+        folder.write(CERTIFICATE_FILE, "").unwrap();
         let path = folder.path(CERTIFICATE_FILE).display().to_string();
         assert_eq!(instructions(&folder).unwrap().matches(&path).count(), 5);
     }

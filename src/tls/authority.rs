@@ -14,7 +14,7 @@
 
 use super::name::CertificateName;
 use super::provider;
-use crate::files::{Readers, ServerFolder};
+use crate::files::ServerFolder;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
@@ -84,7 +84,7 @@ impl Authority {
             let made = Self::create(names, now)
                 .map_err(|error| format!("cannot make a certificate authority: {error}"))?;
             let text = serde_json::to_string_pretty(&made.kept).map_err(|error| error.to_string())?;
-            folder.write(AUTHORITY_FILE, &text, Readers::Owner).map_err(failed)?;
+            folder.write(AUTHORITY_FILE, &text).map_err(failed)?;
             made
         };
         let remedy = format!("to have a new one made, remove {} and trust the new one", path.display());
@@ -97,7 +97,7 @@ impl Authority {
         }
         let shown = folder.read(CERTIFICATE_FILE).map_err(failed)?;
         if shown.as_ref() != Some(&authority.kept.certificate) {
-            folder.write(CERTIFICATE_FILE, &authority.kept.certificate, Readers::All).map_err(failed)?;
+            folder.write(CERTIFICATE_FILE, &authority.kept.certificate).map_err(failed)?;
         }
         Ok(authority)
     }
@@ -239,7 +239,7 @@ mod tests {
             "{}",
             "{\"version\":2,\"key\":\"\",\"certificate\":\"\",\"names\":[],\"made_unix_seconds\":0}",
         ] {
-            folder.write(AUTHORITY_FILE, bad, Readers::Owner).unwrap();
+            folder.write(AUTHORITY_FILE, bad).unwrap();
             assert!(Authority::open_or_create(&folder, &[], now).is_err(), "{bad}");
         }
     }
