@@ -37,8 +37,8 @@ const LEAF_LIFE: Duration = Duration::from_hours(90 * 24);
 pub(super) const LEAF_RENEWAL: Duration = Duration::from_hours(60 * 24);
 /// Certificates begin so much earlier, for clients whose clock is behind.
 const CLOCK_SLACK: Duration = Duration::from_hours(24);
-/// Labels below which accounts live in host-style addresses.
-const SERVICE_LABELS: [&str; 3] = ["blob", "queue", "table"];
+/// Labels below which accounts live in host-style addresses; `web` is for static websites.
+const SERVICE_LABELS: [&str; 4] = ["blob", "queue", "table", "web"];
 
 /// The authority.
 pub(super) struct Authority {
@@ -257,9 +257,15 @@ mod tests {
             let name = rustls::pki_types::ServerName::try_from(name.to_owned()).unwrap();
             rustls::client::verify_server_name(&leaf, &name).is_ok()
         };
-        for good in
-            ["localhost", "127.0.0.1", "::1", "dev.blob.localhost", "dev.table.azure.test", "azure.test"]
-        {
+        for good in [
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            "dev.blob.localhost",
+            "dev.web.localhost",
+            "dev.table.azure.test",
+            "azure.test",
+        ] {
             assert!(valid(good), "{good}");
         }
         for bad in ["example.org", "127.0.0.2", "dev.azure.test"] {
