@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// A line each, with tabs between the columns: service, name (as in the log), verb, kind of right; the letters that
     /// an account's shared access signature must have, with the resource types (srt) of which it must have one; the
     /// letters for every other signature; the roles of which each is enough for a token's holder.
-    /// `-`: not at all; `any`: whichever. The account's key opens everything.
+    /// `-`: not at all; `any`: whichever. What is `Open` needs no credentials. The account's key opens everything.
     Operations,
     /// Assigns roles to the holders of tokens, on a running server
     ///
