@@ -232,7 +232,7 @@ fn nobody_else_of_this_machine_can_read_the_data() {
     node.succeeds(&["account", "create", "mine"]);
     let mut client = Client::new(&node, Service::Blob);
     client.call(&request::create_container("container")).expect(201);
-    client.call(&request::put_blob("container", "blob", &[7; 100_000])).expect(201);
+    client.call(&request::put_blob("container", "blob", &[7; 16_000])).expect(201);
     node.stop();
     let mut found = Vec::new();
     open_to_others(node.folder(), &mut found);
