@@ -159,7 +159,9 @@ impl KnownAccounts {
         // refused the account comes back; a failure leaves it out, as an account that is marked must be.
         let taken = self.kept.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         let deleted = self.store.delete(name, content).await;
-        if let (Err(EngineError::AccountNotEmpty), Some(taken)) = (&deleted, taken) {
+        if let (Err(EngineError::AccountNotEmpty | EngineError::AccountProtected), Some(taken)) =
+            (&deleted, taken)
+        {
             self.keep(taken.account);
         }
         deleted?;

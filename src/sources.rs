@@ -1,14 +1,14 @@
 //! Sources of copies that are other servers: what may be asked, and how.
 //!
-//! Clients give addresses and this server fetches them, from where it stands. So it must not stand in for a client where
-//! that client could not go: at the metadata service of a cloud (which gives out credentials), at services of this
-//! machine, at neighbours in a private network.
+//! Clients give addresses and this server fetches them, from where it stands. So it must not stand in for a client
+//! where that client could not go: at the metadata service of a cloud (which gives out credentials), at services of
+//! this machine, at neighbours in a private network.
 //! - **Addresses are judged when they are connected to**, after the name was resolved, so a name that means one thing
 //!   to a check and another to the connection is no way around. An address in the URL itself is judged before.
 //! - **Link-local and metadata addresses are never asked**, whatever is configured.
-//! - **Loopback and private addresses are asked only with `--copy-from-private`.** Without it a server that is reachable
-//!   by more than its own machine would be a way to whatever its network trusts. Copies on this server are not affected:
-//!   they open no connection at all, so code that copies between its own containers needs no setting.
+//! - **Loopback and private addresses are asked only with `--copy-from-private`.** Without it a server that is
+//!   reachable by more than its own machine would be a way to whatever its network trusts. Copies on this server are
+//!   not affected: they open no connection at all, so code that copies between its own containers needs no setting.
 //! - **A redirect is an answer like any other** and fails the copy; nothing is asked that the client did not name.
 
 use crate::listener;

@@ -112,8 +112,8 @@ pub(crate) fn of_lease_and_tags(head: &Head) -> Result<Conditions, StorageError>
     read(head)
 }
 
-/// The conditions of an operation on a blob's tags: as [`of_lease_and_tags`], and version and age of the blob behind them
-/// in headers of their own.
+/// The conditions of an operation on a blob's tags: as [`of_lease_and_tags`], and version and age of the blob behind
+/// them in headers of their own.
 ///
 /// # Errors
 /// As [`of_lease_and_tags`].
@@ -193,12 +193,13 @@ fn refuse_tier_age(head: &Head) -> Result<(), StorageError> {
 /// Conditions that only some operations know, by what those have in their address: a request that has one of another
 /// operation was to happen under it, and would happen without.
 fn refuse_foreign(head: &Head) -> Result<(), StorageError> {
-    let comp = head.query.get("comp").unwrap_or_default().to_ascii_lowercase();
+    let comp = head.query.get("comp").unwrap_or_default();
+    let is = |name: &str| comp.eq_ignore_ascii_case(name);
     let refuse_unless = |known: bool, names| if known { Ok(()) } else { refuse(head, names) };
-    refuse_unless(comp == "page", &SEQUENCE_NUMBERS)?;
-    refuse_unless(matches!(comp.as_str(), "appendblock" | "seal"), &[header::X_MS_BLOB_CONDITION_APPENDPOS])?;
-    refuse_unless(comp == "appendblock", &[header::X_MS_BLOB_CONDITION_MAXSIZE])?;
-    refuse_unless(comp == "tags", &BEHIND_TAGS)?;
+    refuse_unless(is("page"), &SEQUENCE_NUMBERS)?;
+    refuse_unless(is("appendblock") || is("seal"), &[header::X_MS_BLOB_CONDITION_APPENDPOS])?;
+    refuse_unless(is("appendblock"), &[header::X_MS_BLOB_CONDITION_MAXSIZE])?;
+    refuse_unless(is("tags"), &BEHIND_TAGS)?;
     refuse_unless(head.headers.contains_key(header::X_MS_COPY_SOURCE), &OF_SOURCES)
 }
 
@@ -208,12 +209,7 @@ fn refuse_version_and_age(head: &Head) -> Result<(), StorageError> {
 }
 
 fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(name)) {
-        Some(name) => {
-            Err(StorageError::new(ErrorCode::ConditionHeadersNotSupported).with("HeaderName", *name))
-        }
-        None => Ok(()),
-    }
+    head.refuse(names, ErrorCode::ConditionHeadersNotSupported)
 }
 
 fn read(head: &Head) -> Result<Conditions, StorageError> {

@@ -16,6 +16,7 @@ use crate::blob::copy::Copying;
 use crate::body::{Body, BodyKind, Incoming, Payload};
 use crate::cors::Actual;
 use crate::error::{ErrorCode, Intent, StorageError, with_causes};
+use crate::guid;
 use crate::head::{Arrival, Head};
 use crate::header::{self, answer};
 use crate::odata::metadata_level::takes_only_xml;
@@ -27,7 +28,7 @@ use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
 use crate::time;
 use crate::version::{OLDEST, Version};
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -150,13 +151,13 @@ impl Front {
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
         let takes_only_xml = takes_only_xml(&parts.headers);
-        let waits = parts.headers.contains_key(header::EXPECT);
+        let sending = Sending::of(&parts.headers);
         let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
         let mut cross_origin = None;
         let (operation, account, answer) = match head {
-            Err(error) => ("Unknown", String::new(), Err(refuse(error, waits, body).await)),
+            Err(error) => ("Unknown", String::new(), Err(refuse(error, sending, body).await)),
             Ok(mut head) => match self.settings_of(&head).await {
-                Err(error) => ("Unknown", head.target.account, Err(refuse(error, waits, body).await)),
+                Err(error) => ("Unknown", head.target.account, Err(refuse(error, sending, body).await)),
                 Ok(settings) => {
                     version = service::version(&head, &settings);
                     head.version = version;
@@ -241,7 +242,7 @@ impl Front {
     ) -> Result<Response<Body>, StorageError> {
         let row = match self.admit(row, head).await {
             Ok(row) => row,
-            Err(error) => return Err(refuse(error, head.headers.contains_key(header::EXPECT), body).await),
+            Err(error) => return Err(refuse(error, Sending::of(&head.headers), body).await),
         };
         let head = &*head;
         let payload = payload(row, head, body).await?;
@@ -270,7 +271,7 @@ impl Front {
     }
 
     fn understand(&self, service: ServiceKind, arrival: Arrival, parts: http::request::Parts) -> Understood {
-        let request_id = guid(self.entropy.bits());
+        let request_id = guid::print(guid::version_4(self.entropy.bits()));
         let mut understood = Understood {
             head: Err(StorageError::new(ErrorCode::InvalidUri)),
             service,
@@ -360,7 +361,9 @@ pub(crate) fn readable<S: Sync + 'static>(
         let value = head.query.get(name).unwrap_or_default();
         return Err(StorageError::invalid_query(name, value, "The parameter occurs more than once."));
     }
-    check_timeout(head, any_query)?;
+    if !any_query {
+        check_timeout(head)?;
+    }
     if head.target.secondary && row.as_ref().is_ok_and(|row| row.writes()) {
         return Err(StorageError::new(ErrorCode::InsufficientAccountPermissions));
     }
@@ -376,8 +379,8 @@ pub(crate) fn spare_change_feed<S: Sync + 'static>(row: &Row<S>, head: &Head) ->
 }
 
 /// A limit of time is never longer than ours, so any will do; what is none is a mistake that the client should hear of.
-fn check_timeout(head: &Head, any_query: bool) -> Result<(), StorageError> {
-    let given = head.query.get("timeout").filter(|text| !any_query && !text.is_empty());
+fn check_timeout(head: &Head) -> Result<(), StorageError> {
+    let given = head.query.get("timeout").filter(|text| !text.is_empty());
     match given.filter(|text| text.parse::<u32>().is_err()) {
         Some(text) => {
             Err(StorageError::invalid_query("timeout", text, "The value is not a number of seconds."))
@@ -404,18 +407,33 @@ fn as_overwrite(error: StorageError, head: &Head) -> StorageError {
     error
 }
 
+/// When a client sends its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// Behind the head.
+    AtOnce,
+    /// At our word.
+    WhenAsked,
+}
+
+impl Sending {
+    fn of(headers: &HeaderMap) -> Self {
+        if headers.contains_key(header::EXPECT) { Self::WhenAsked } else { Self::AtOnce }
+    }
+}
+
 /// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else
 /// the client is told that it cannot. One that waits for our word to send its body is not made to.
-async fn refuse(error: StorageError, waits: bool, body: Body) -> StorageError {
+async fn refuse(error: StorageError, sending: Sending, body: Body) -> StorageError {
     let drained = tokio::time::timeout(DRAINING, Incoming::new(body, DRAINED_BYTES_MAX).collect());
-    if waits || !matches!(drained.await, Ok(Ok(_))) { closing(error) } else { error }
+    if sending == Sending::WhenAsked || !matches!(drained.await, Ok(Ok(_))) { closing(error) } else { error }
 }
 
 /// The body as the row takes it. Sizes are refused here, before a byte is read.
 async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
     let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
     if let Err(error) = announced(head, &body, limit) {
-        return Err(refuse(error, head.headers.contains_key(header::EXPECT), body).await);
+        return Err(refuse(error, Sending::of(&head.headers), body).await);
     }
     let incoming = Incoming::new(body, limit);
     match row.body {
@@ -442,19 +460,4 @@ fn announced(head: &Head, body: &Body, limit: u64) -> Result<(), StorageError> {
 fn closing(mut error: StorageError) -> StorageError {
     error.headers.push((header::CONNECTION, "close".to_owned()));
     error
-}
-
-/// A GUID in its usual form, version 4.
-pub(crate) fn guid(bits: u128) -> String {
-    let bits = (bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.extend(
-            [byte >> 4, byte & 0xF].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
-        );
-    }
-    text
 }

@@ -1,18 +1,25 @@
 //! GUIDs as text: 128 bits in five groups of hexadecimal digits, without losing or setting any bit.
 //!
-//! The bits are those of the digits in the order in which they are written. Ids that this server makes up need
-//! not look like version 4 to anybody, but they must come back as they went out; hence no bit is overwritten.
+//! The bits are those of the digits in the order in which they are written. Ids that come back must come back as they
+//! went out; hence no bit is overwritten, also of ids that this server makes up. Only a request's id, which nobody
+//! sends us again, is given the look of version 4 ([`version_4`]).
 
 /// Prints the bits, in lower case.
 pub(crate) fn print(bits: u128) -> String {
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        bits >> 96,
-        bits >> 80 & 0xffff,
-        bits >> 64 & 0xffff,
-        bits >> 48 & 0xffff,
-        bits & 0xffff_ffff_ffff
-    )
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let digits = [byte >> 4, byte & 0xF];
+        text.extend(digits.into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
+    }
+    text
+}
+
+/// Random bits as a GUID of version 4, which takes six of them: the id of a request, which clients' libraries parse.
+pub(crate) fn version_4(bits: u128) -> u128 {
+    (bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62)
 }
 
 /// Reads what [`print`] prints, in either case; none for anything else.
@@ -51,6 +58,12 @@ mod tests {
             prop_assert_eq!(parse(&print(bits)), Some(bits));
             prop_assert_eq!(parse(&print(bits).to_uppercase()), Some(bits));
         }
+    }
+
+    #[test]
+    fn the_look_of_version_4_is_that_of_its_two_digits() {
+        assert_eq!(print(version_4(0)), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(print(version_4(u128::MAX)), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 
     #[test]

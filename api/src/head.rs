@@ -118,6 +118,17 @@ impl Head {
         self.text(name)?.ok_or_else(|| StorageError::missing_header(name))
     }
 
+    /// Refuses, by this code, a request that has one of these headers.
+    ///
+    /// # Errors
+    /// The code, with the header's name.
+    pub fn refuse(&self, names: &[&'static str], code: ErrorCode) -> Result<(), StorageError> {
+        match names.iter().find(|name| self.headers.contains_key(name)) {
+            Some(name) => Err(StorageError::new(code).with("HeaderName", *name)),
+            None => Ok(()),
+        }
+    }
+
     /// The header's number.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Names of headers: the only place in which one is spelled.
+//! Names of headers: the only place in which one is spelled. A request is asked for one by its text; an answer is given
+//! one as [`answer`] has it.
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {

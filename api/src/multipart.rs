@@ -181,8 +181,8 @@ pub(crate) fn write_query(id: &str, response: SubResponse) -> (String, Vec<u8>) 
     (format!("multipart/mixed; boundary=batchresponse_{id}"), out)
 }
 
-/// Writes the answers to the requests of [`parse_flat`], as [`write_query`] does. What the client calls a request stands
-/// before its answer and not in it: that is where clients of blobs look.
+/// Writes the answers to the requests of [`parse_flat`], as [`write_query`] does. What the client calls a request
+/// stands before its answer and not in it: that is where clients of blobs look.
 pub(crate) fn write_flat(id: &str, responses: Vec<SubResponse>) -> (String, Vec<u8>) {
     let mut out = Vec::new();
     for SubResponse { content_id, response } in responses {

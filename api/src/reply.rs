@@ -1,4 +1,5 @@
-//! Answers in the making: the few shapes that the operations of queues and tables share.
+//! Answers in the making: the few shapes that all services share. What only blobs tell is in
+//! `blob/headers.rs`.
 
 use crate::body::Body;
 use crate::header::answer;

@@ -1,4 +1,5 @@
-//! Dates as the protocol spells them: RFC 1123 in headers and most XML, ISO 8601 with seven digits in tables.
+//! Dates as the protocol spells them: RFC 1123 in headers and most XML; ISO 8601 with seven digits in tables, policies,
+//! ids of snapshots and versions, and our own log.
 
 use storage_engine::clock::Timestamp;
 

@@ -270,6 +270,10 @@ impl From<AccountError> for Refusal {
             AccountError::Engine(EngineError::AccountNotEmpty) => {
                 (StatusCode::CONFLICT, "the account holds containers, queues or tables")
             }
+            AccountError::Engine(EngineError::AccountProtected) => (
+                StatusCode::CONFLICT,
+                "a blob in the account has a legal hold, or an immutability policy that is not over",
+            ),
             AccountError::Engine(error) => {
                 tracing::error!(%error, "the accounts' store failed");
                 (StatusCode::INTERNAL_SERVER_ERROR, "the accounts' store failed; the log says why")

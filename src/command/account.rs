@@ -66,7 +66,7 @@ pub(crate) enum AccountCommand {
     Delete {
         /// The account
         name: String,
-        /// Also if it holds containers, queues or tables, which are deleted with it
+        /// Also if it holds containers, queues or tables, which are deleted with it; not what a hold or policy keeps
         #[arg(long)]
         with_content: bool,
     },

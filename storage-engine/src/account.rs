@@ -5,18 +5,25 @@
 //! account is found again when an account of that name is created here, and the other way round.
 //!
 //! # Deleting
-//! An account may hold more names than one verb should touch, and each of them is a scope of its own. Deleting is
+//! An account may hold more names than one verb should touch, of kinds that are a scope each. Deleting is
 //! therefore three steps: the record is marked, from which moment the account exists for nobody; its names are taken away
 //! one by one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of
 //! its services and the rules for its blobs go; and when none is left the record goes. A crash in between
 //! leaves the mark, no account of that name can be made, and [`AccountStore::finish_deletions`] goes on when the store is
 //! opened. Without the mark a crash would leave half of an account to whoever takes its name next.
 //!
+//! # What must stay
+//! An account in which a blob has a legal hold or a policy that is not over is not deleted, not even with what it holds: who deletes an account need
+//! not know what was promised in it, and whoever does can take the hold off first. The service refuses that too. All containers are looked at once the
+//! mark is set, when no new request finds the account, on a reader's thread; then the mark comes off again. A request that was under way
+//! may still set a hold after that look, so each name is taken away by a verb that looks again. If that refuses, what went
+//! before it is gone, as it was asked for, and the account is there again with the rest.
+//!
 //! # Keys
 //! The engine makes none, as it makes no secret; it keeps the bytes. They never show in `Debug`. Wiping them from
 //! memory was left out: the caches of the records' store hold them too.
 
-use crate::blob::CHANGE_FEED;
+use crate::blob::{CHANGE_FEED, hold_index};
 use crate::catalog;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -159,7 +166,7 @@ impl AccountStore {
     /// Deletes the account. When this returns, nothing that it held can be reached; the space comes back in time.
     ///
     /// # Errors
-    /// [`EngineError::AccountNotFound`], or [`EngineError::AccountNotEmpty`].
+    /// [`EngineError::AccountNotFound`], [`EngineError::AccountNotEmpty`], or [`EngineError::AccountProtected`].
     pub async fn delete(&self, name: &AccountName, content: Content) -> Result<()> {
         let (scope, name) = (scope(name), name.clone());
         let (key, marked) = (scope.clone(), name.clone());
@@ -177,18 +184,54 @@ impl AccountStore {
     }
 
     /// Goes on with deletions that an earlier process did not bring to their end. To be called before requests are
-    /// answered.
+    /// answered. An account in which something must stay is there again.
     pub async fn finish_deletions(&self) -> Result<()> {
         for kept in meta::read(&*self.meta, Weight::Scan, all).await?.into_iter().filter(|kept| kept.deleting)
         {
-            self.finish(&kept.account.name).await?;
+            let name = &kept.account.name;
+            match self.finish(name).await {
+                Err(EngineError::AccountProtected) => {
+                    tracing::warn!(account = %name, "the account is not deleted, for something in it is held");
+                }
+                ended => ended?,
+            }
         }
         Ok(())
     }
 
+    /// Brings the deletion of an account that is marked to its end, or takes the mark off if something must stay.
+    async fn finish(&self, name: &AccountName) -> Result<()> {
+        let ended = match self.refuse_held(name).await {
+            Ok(()) => self.take_all_away(name).await,
+            refused => refused,
+        };
+        if matches!(ended, Err(EngineError::AccountProtected)) {
+            let (scope, name) = (scope(name), name.clone());
+            let key = scope.clone();
+            let unmark = move |transaction: &mut dyn Transaction| {
+                let record = transaction.get(Family::Account, &key.0)?.ok_or(EngineError::AccountNotFound)?;
+                let kept = record::decode(name.clone(), &record)?;
+                write(transaction, &key, &kept.account, false);
+                Ok(())
+            };
+            meta::commit(&*self.meta, scope, None, unmark).await?;
+        }
+        ended
+    }
+
+    /// Looks whether something in the account must stay.
+    async fn refuse_held(&self, name: &AccountName) -> Result<()> {
+        let ask = |transaction: &mut dyn Transaction| Ok(transaction.now());
+        let now = meta::commit(&*self.meta, scope(name), None, ask).await?;
+        let name = name.clone();
+        let look = move |view: &dyn View| hold_index::account_holds_something(view, &name, now);
+        let held = meta::read(&*self.meta, Weight::Scan, look).await?;
+        if held { Err(EngineError::AccountProtected) } else { Ok(()) }
+    }
+
     /// Takes away the names of an account that is marked, its services' settings, the rules for its blobs, which would
     /// delete those of the next account of the name, and then its record.
-    async fn finish(&self, name: &AccountName) -> Result<()> {
+    async fn take_all_away(&self, name: &AccountName) -> Result<()> {
         loop {
             let account = name.clone();
             let names = meta::read(&*self.meta, Weight::Scan, move |view| {
@@ -196,7 +239,12 @@ impl AccountStore {
             });
             for key in names.await? {
                 let scope = key.scope();
-                let remove = move |transaction: &mut dyn Transaction| catalog::take_away(transaction, &key);
+                let remove = move |transaction: &mut dyn Transaction| {
+                    if hold_index::name_holds_something(transaction, &key, transaction.now())? {
+                        return Err(EngineError::AccountProtected);
+                    }
+                    catalog::take_away(transaction, &key)
+                };
                 meta::commit(&*self.meta, scope, None, remove).await?;
             }
             self.settings.remove_all(name).await?;

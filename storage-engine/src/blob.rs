@@ -11,7 +11,7 @@
 //! | its content | `Content` | container id, name, content id, page |
 //! | a staged block | `Staged` | container id, name, block id |
 //! | a volume of a page blob | `Volume` | container id, name, volume id |
-//! | indexes | `Tag`, `Due` | by tag; by the time when something is over |
+//! | indexes | `Tag`, `Due`, `Held` | by tag; by the time when something is over; by that until which something must stay |
 //! | what changed | `Change` | account, time |
 //!
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still
@@ -42,6 +42,7 @@ mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+pub(crate) mod hold_index;
 mod journal;
 pub mod lease;
 mod list;

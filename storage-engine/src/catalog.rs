@@ -8,17 +8,18 @@
 //! |---|---|---|---|
 //! | a name | `Catalog` | account, `00`, kind, name, `00` | version, id, what the kind keeps |
 //! | a deleted name that can be restored | `Catalog` | the name's key, id | the same |
-//! | remains of a deleted name | `Remains` | the same, then the id | version |
+//! | remains of a deleted name | `Remains` | the same | version |
 //!
 //! Account, container, queue and table names are ASCII without control characters, so bytes sort as names do
 //! and `00` ends them. Ids are written high byte first.
 //!
 //! # Names of one kind are one scope
 //! All names of one kind in an account, and what was noted about deleted ones, are written in one scope
-//! ([`Key::scope`]). So renaming a container takes a record from one name and puts it at another in one verb, and no crash
-//! leaves it under both or under none. A scope for each name was the alternative; a rename would then have needed a
-//! record of what is intended, which everybody who looks a name up would have to know of. What it costs is that verbs on names
-//! of one account stand in one line. They are few: what a container, queue or table *holds* has scopes of its own.
+//! ([`Key::scope`]). So renaming a container takes a record from one name and puts it at another in one verb, and no
+//! crash leaves it under both or under none. A scope for each name was the alternative; a rename would then have needed
+//! a record of what is intended, which everybody who looks a name up would have to know of. What it costs is that verbs
+//! on names of one account stand in one line. They are few: what a container, queue or table *holds* has scopes of its
+//! own.
 //!
 //! # Deleted names
 //! A container that can be restored stands right behind its name, under its former id, so that a listing that shows
@@ -123,7 +124,8 @@ pub(crate) fn write(transaction: &mut dyn Transaction, name: &Key, id: u64, payl
     transaction.put(Family::Catalog, &name.0, &encode(id, payload));
 }
 
-/// Makes the name `to` point to `id`, to which `from` pointed until now. Both are of one account and kind, so this is one scope.
+/// Makes the name `to` point to `id`, to which `from` pointed until now. Both are of one account and kind, so this is
+/// one scope.
 pub(crate) fn rename(transaction: &mut dyn Transaction, (from, to): (&Key, &Key), id: u64, payload: &[u8]) {
     transaction.delete(Family::Catalog, &from.0);
     write(transaction, to, id, payload);
@@ -151,8 +153,8 @@ pub(crate) fn unearth(transaction: &mut dyn Transaction, name: &Key, id: u64) {
     transaction.delete(Family::Catalog, &buried_key(name, id));
 }
 
-/// Takes away what stands at one of the keys of [`names_of`], a name or a deleted one that could be restored, and leaves what it
-/// held to the sweep.
+/// Takes away what stands at one of the keys of [`names_of`], a name or a deleted one that could be restored, and
+/// leaves what it held to the sweep.
 pub(crate) fn take_away(transaction: &mut dyn Transaction, key: &Key) -> Result<()> {
     if let Some(entry) = find(transaction, key)? {
         transaction.delete(Family::Catalog, &key.0);
@@ -290,10 +292,9 @@ fn behind_all(beginning: &[u8]) -> Vec<u8> {
     key
 }
 
+/// The key of a note of what is left of a name, which is of another family than a deleted name's and of the same form.
 fn remains_key(name: &Key, id: u64) -> Vec<u8> {
-    let mut key = name.0.to_vec();
-    key.extend_from_slice(&id.to_be_bytes());
-    key
+    buried_key(name, id)
 }
 
 fn encode(id: u64, payload: &[u8]) -> Vec<u8> {

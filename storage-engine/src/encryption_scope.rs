@@ -1,17 +1,17 @@
 //! Encryption scopes: keys that the store holds, by name, for blobs that are to be encrypted apart from others.
 //!
 //! A scope's key is random, made with the scope and never changed. It is kept encrypted (AES-256-GCM) with a key
-//! derived from the store's own secret, which lies beside it: who has the whole folder has the keys. What a scope protects is
-//! bytes that leave without the records, as segments and volumes on a device that is lost, and it can be
+//! derived from the store's own secret, which lies beside it: who has the whole folder has the keys. What a scope
+//! protects is bytes that leave without the records, as segments and volumes on a device that is lost, and it can be
 //! *disabled*, after which nothing of it is read or written. As with the service there is no way to delete one while
 //! blobs may need it; it goes with its account.
 //!
 //! The service makes scopes through its management interface, which is not part of the storage protocol; here they
 //! are made by the administration.
 //!
-//! Layout, family [`Family::Access`]: key `encryption scope`, account, name; value, version 1: flag *disabled*, nonce of 12
-//! bytes, then the encrypted key and its tag. Account and name are authenticated with it, so a record copied to another
-//! name does not open.
+//! Layout, family [`Family::Access`]: key `encryption scope`, account, name; value, version 1: flag *disabled*, nonce
+//! of 12 bytes, then the encrypted key and its tag. Account and name are authenticated with it, so a record copied to
+//! another name does not open.
 
 use crate::clock::Entropy;
 use crate::error::{EngineError, Result};

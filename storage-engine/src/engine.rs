@@ -1,7 +1,7 @@
 //! Opening and closing: disk, floors and stores put together, in the order of recovery.
 //!
-//! The records are opened first, because they say which chunks are named; then the chunks, which cut off what
-//! is not; then the pages; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
+//! The records are opened first, because they say which chunks are named; then the chunks, which cut off what is not;
+//! then the pages; then the stores on top, and last the [`keeper`](crate::keeper), which tidies up behind deletions.
 //! Closing goes the other way: nothing new, then what was submitted, then a mark that the end was orderly.
 
 use crate::account::AccountStore;

@@ -26,12 +26,18 @@ pub enum EngineError {
     /// The account has containers, queues or tables.
     #[error("the account is not empty")]
     AccountNotEmpty,
+    /// Something in the account must stay as it is: it has a legal hold, or an immutability policy that is not over.
+    #[error("something in the account is held")]
+    AccountProtected,
     /// The container does not exist.
     #[error("the container does not exist")]
     ContainerNotFound,
     /// A container of this name exists.
     #[error("the container exists")]
     ContainerExists,
+    /// Something in the container must stay as it is: it has a legal hold, or an immutability policy that is not over.
+    #[error("something in the container is held")]
+    ContainerProtected,
     /// The blob does not exist, or has only uncommitted blocks.
     #[error("the blob does not exist")]
     BlobNotFound,

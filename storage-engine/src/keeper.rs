@@ -1,5 +1,5 @@
-//! What is done without anybody asking: sweeping behind deleted names, letting blobs and messages go whose time
-//! is over, noting when blobs were read and how far the records go ([`crate::newest`]), and applying the rules of accounts
+//! What is done without anybody asking: sweeping behind deleted names, letting blobs and messages go whose time is
+//! over, noting when blobs were read and how far the records go ([`crate::newest`]), and applying the rules of accounts
 //! ([`crate::lifecycle`]).
 //!
 //! A loop without input: it looks at what is there, does a bounded part of it in ordinary verbs, and looks
@@ -95,7 +95,7 @@ impl Tasks {
 
     /// The same, which also notes how far the records go.
     pub(crate) fn noting(mut self, newest: &Arc<Newest>) -> Self {
-        self.newest = Some(Arc::clone(newest)).filter(|newest| newest.is_kept());
+        self.newest = Some(Arc::clone(newest)).filter(|newest| newest.commits_are_durable());
         self
     }
 

@@ -8,7 +8,7 @@
 //!   of a kind in the catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
 //!   is committed, but may change before the verb commits. No verb needs more, and no engine underneath is
 //!   asked for more.
-//! - **Indexes are hints.** The families [`Family::Tag`] and [`Family::Due`] sort by something else than scopes, so
+//! - **Indexes are hints.** The families [`Family::Tag`], [`Family::Due`] and [`Family::Held`] sort by something else than scopes, so
 //!   their keys cannot begin with one. What stands there only says where to look: whoever finds an entry reads the
 //!   record it names and believes that, and an entry whose record says otherwise is passed over. The local engine
 //!   writes them in the verb's batch; one that cannot may write an entry before the record and remove it after,
@@ -61,6 +61,8 @@ pub enum Family {
     Tag,
     /// Index: what is to be looked at when its time has come.
     Due,
+    /// Index: states of blobs that must stay as they are.
+    Held,
     /// Messages.
     Message,
     /// Entities.
@@ -79,7 +81,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::System,
         Self::Account,
         Self::Catalog,
@@ -90,6 +92,7 @@ impl Family {
         Self::VolumeOwner,
         Self::Tag,
         Self::Due,
+        Self::Held,
         Self::Message,
         Self::Entity,
         Self::Volume,
@@ -101,7 +104,7 @@ impl Family {
 
     /// Whether its records are an index: hints in another order, written outside their verb's scope.
     pub const fn is_index(self) -> bool {
-        matches!(self, Self::Tag | Self::Due)
+        matches!(self, Self::Tag | Self::Due | Self::Held)
     }
 
     /// Whether its records may be written outside their verb's scope: indexes, and the journal.

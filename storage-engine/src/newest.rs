@@ -1,13 +1,15 @@
 //! The newest time up to which records are known to be durable, kept beside them.
 //!
-//! `RocksDB`'s log is read up to the first record that does not fit, because that is how a log ends that a crash cut off. A log
-//! that the device has damaged in the middle looks the same: what stands behind the damage was acknowledged, and would
-//! be missing without anybody noticing. So a small file says how far the log went when somebody last looked. A store whose
-//! records end before that is not opened; who wants what is left of it removes the file, which the error names.
+//! `RocksDB`'s log is read up to the first record that does not fit, because that is how a log ends that a crash cut
+//! off. A log that the device has damaged in the middle looks the same: what stands behind the damage was acknowledged,
+//! and would be missing without anybody noticing. So a small file says how far the log went when somebody last looked.
+//! A store whose records end before that is not opened; who wants what is left of it removes the file, which the error
+//! names.
 //!
 //! The file is written by the keeper, every second if something has changed, and when the store is closed. It is not
-//! synced meanwhile, so that it costs nothing: what it says is true from the moment it is written, and an older one, or none,
-//! only notices less. It is written only of what is on disk, so with [`Durability::Os`] only when the store is closed.
+//! synced meanwhile, so that it costs nothing: what it says is true from the moment it is written, and an older one, or
+//! none, only notices less. It is written only of what is on disk, so with [`Durability::Os`] only when the store is
+//! closed.
 //!
 //! # The file, byte by byte
 //! | bytes | content |
@@ -25,14 +27,13 @@ use crate::meta::Durability;
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 const FILE: &str = "newest";
 const MAGIC: [u8; 8] = *b"LinNewst";
 const BYTES: usize = 24;
 
-/// The file.
+/// The file, open for writing.
 #[derive(Debug)]
 pub(crate) struct Newest {
     file: Box<dyn DiskFile>,
@@ -66,8 +67,8 @@ impl Newest {
         Ok(Self { file, noted: Mutex::new(noted), durability })
     }
 
-    /// Whether what is committed is on disk, and so may be noted.
-    pub(crate) fn is_kept(&self) -> bool {
+    /// Whether what is committed is on disk by then, so that it may be noted while the store is open.
+    pub(crate) fn commits_are_durable(&self) -> bool {
         self.durability == Durability::Sync
     }
 

@@ -1,5 +1,5 @@
-//! A store whose log of records was damaged by the device while it was closed: it says so, and does not open as if what was
-//! acknowledged had never been.
+//! A store whose log of records was damaged by the device while it was closed: it says so, and does not open as if what
+//! was acknowledged had never been.
 #![expect(clippy::unwrap_used, reason = "tests, with functions beside them")]
 
 use futures_executor::block_on;

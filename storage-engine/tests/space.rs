@@ -6,8 +6,8 @@
 //! The log of records is looked at by itself. While the store is open it is as long as what was written lately, up to a
 //! bound that has nothing to do with what the store holds, and its files are kept to be overwritten; when the store is
 //! opened again that goes too. So everything else is measured as it runs, and all of it after opening it again. This is
-//! done twice, because nothing may grow with how often it is done. The background is waited for, and how long it takes is
-//! not judged.
+//! done twice, because nothing may grow with how often it is done. The background is waited for, and how long it takes
+//! is not judged.
 #![expect(clippy::unwrap_used, reason = "tests, with functions beside them")]
 
 use bytes::Bytes;
@@ -191,8 +191,9 @@ fn noise(bytes: usize, seed: usize) -> Bytes {
     std::iter::repeat_with(next).flatten().take(bytes).collect::<Vec<u8>>().into()
 }
 
-/// Bytes that the file system has given out for the folder, and for what; `logs`: also for the log of records, up to its
-/// end. Behind that `RocksDB` has room for tens of megabytes given out with the first write, and gives it back with the log.
+/// Bytes that the file system has given out for the folder, and for what; `logs`: also for the log of records, up to
+/// its end. Behind that `RocksDB` has room for tens of megabytes given out with the first write, and gives it back with
+/// the log.
 fn taken(folder: &Path, logs: bool, report: &mut String) -> u64 {
     let mut sum = 0;
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,6 +1,6 @@
 //! Accounts that are made, changed and deleted by commands while the server runs.
 
-use crate::client::{ACCOUNT, Client, Credentials, KEY, Service, request};
+use crate::client::{ACCOUNT, Client, Credentials, KEY, Request, Service, request};
 use crate::node::Node;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -86,6 +86,29 @@ fn accounts_are_listed_beside_those_of_the_configuration_which_only_the_configur
     }
     let bad_key = node.fails(&["account", "create", "other", "--use-key", "secret no Base64"]);
     assert!(bad_key.contains("Base64") && !bad_key.contains("secret"), "{bad_key}");
+}
+
+#[test]
+fn an_account_in_which_a_blob_is_held_is_not_deleted_with_its_content() {
+    let mut node = Node::start();
+    let key = field(&node.succeeds(&["account", "create", "mine"]), "key 1");
+    let mut client = Client::of_account(&node, Service::Blob, "mine", &key);
+    client.call(&request::create_container("container")).expect(201);
+    client.call(&request::put_blob("container", "b", b"x").header("x-ms-legal-hold", "true")).expect(201);
+    let delete = ["account", "delete", "mine", "--with-content"];
+    for restarted in [false, true] {
+        if restarted {
+            node.kill();
+            node.restart();
+        }
+        assert!(node.fails(&delete).contains("legal hold"));
+        let mut client = Client::of_account(&node, Service::Blob, "mine", &key);
+        client.call(&request::get_blob("container", "b")).expect(200);
+    }
+    let hold = Request::new("PUT", "/container/b?comp=legalhold").header("x-ms-legal-hold", "false");
+    Client::of_account(&node, Service::Blob, "mine", &key).call(&hold).expect(200);
+    node.succeeds(&delete);
+    assert!(node.fails(&["account", "show", "mine"]).contains("no account"));
 }
 
 #[test]

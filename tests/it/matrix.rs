@@ -1,10 +1,11 @@
 //! Every operation with every kind of credentials, sent over sockets to the real process; tokens over TLS.
 //!
-//! `api/tests/matrix` tries all that can be wrong, in process and at a moment that does not pass. What it cannot see is what
-//! lies before and around that: sockets, TLS, the peer's address, the real clock, accounts and roles as commands make them.
-//! So here each row is tried again, with some right and some wrong of each kind. Requests, the table of rights, shapes and
-//! signatures are the other matrix's own files; that is the one place where this crate reads the server's tables, and it takes
-//! nothing from them but what to ask for. What is to be answered stands in `fixtures/auth/matrix/rights.txt`.
+//! `api/tests/matrix` tries all that can be wrong, in process and at a moment that does not pass. What it cannot see is
+//! what lies before and around that: sockets, TLS, the peer's address, the real clock, accounts and roles as commands
+//! make them. So here each row is tried again, with some right and some wrong of each kind. Requests, the table of
+//! rights, shapes and signatures are the other matrix's own files; that is the one place where this crate reads the
+//! server's tables, and it takes nothing from them but what to ask for. What is to be answered stands in
+//! `fixtures/auth/matrix/rights.txt`.
 //!
 //! *Let in* means that whatever is answered is no refusal, as there.
 
@@ -36,7 +37,7 @@ use rights::{
 use serde_json::json;
 use shapes::{judged, reaches, request_for, shapes};
 use sign::Terms;
-use world::{ACCOUNT, OTHER, ROLES, World, refusal};
+use world::{ACCOUNT, OTHER, ROLES, Way, World, refusal};
 
 /// What was tried and what came out wrong.
 struct Matrix {
@@ -90,12 +91,11 @@ impl Matrix {
         fact: &Fact,
         with: &str,
         request: &http::Request<()>,
-        secure: bool,
+        way: Way,
         expected: Refusal,
     ) -> Response {
         let expected = if fact.access == Access::Open { None } else { expected };
-        let process = if secure { &mut self.world.secure } else { &mut self.world.plain };
-        let answer = process.send(fact.service, request, "");
+        let answer = self.world.process(way).send(fact.service, request, "");
         self.tried += 1;
         if refusal(&answer) != expected || answer.status >= 500 {
             let (name, method, uri) = (fact.name, request.method(), request.uri());
@@ -114,19 +114,19 @@ impl Matrix {
         signature: &str,
         expected: Refusal,
     ) {
-        self.expect(fact, with, &unsigned.build(signature), false, expected);
+        self.expect(fact, with, &unsigned.build(signature), Way::Clear, expected);
     }
 
     /// Fails if anything came out wrong, if too little was tried, or if a row was taken for another.
-    fn end(mut self, least: usize, secure: bool) {
+    fn end(mut self, least: usize, way: Way) {
         let shown = self.wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
         assert!(self.wrong.is_empty(), "{} of {}:\n{shown}", self.wrong.len(), self.tried);
         assert!(self.tried >= least, "only {} were tried", self.tried);
-        let process = if secure { &mut self.world.secure } else { &mut self.world.plain };
+        let guarded = self.guarded();
+        let process = self.world.process(way);
         process.stop();
-        let process = if secure { &self.world.secure } else { &self.world.plain };
         let missing: Vec<_> =
-            self.guarded().into_iter().filter(|(fact, _)| process.logged(fact.name) == 0).collect();
+            guarded.into_iter().filter(|(fact, _)| process.logged(fact.name) == 0).collect();
         assert!(missing.is_empty(), "nobody asked for {missing:?}");
     }
 }
@@ -141,7 +141,7 @@ fn what_is_open_is_open_to_everybody_over_sockets() {
         matrix.expect_signed(&fact, "nothing", &unsigned, "", None);
         matrix.expect_signed(&fact, "a wrong signature", &unsigned, "sv=2026-02-06&ss=b&sig=AAAA", None);
         unsigned.headers.push(("authorization", "Bearer x.y.z".to_owned()));
-        matrix.expect(&fact, "a wrong token", &unsigned.build(""), true, None);
+        matrix.expect(&fact, "a wrong token", &unsigned.build(""), Way::Tls, None);
     }
     assert!(matrix.wrong.is_empty(), "{:#?}", matrix.wrong);
 }
@@ -178,16 +178,16 @@ fn keys_open_every_operation_over_sockets() {
                 ("key 1", sent(now, ACCOUNT, &keys[0]), right),
                 ("key 2", sent(now, ACCOUNT, &keys[1]), right),
             ] {
-                matrix.expect(&fact, &format!("{with}, lite: {lite}"), &request, false, expected);
+                matrix.expect(&fact, &format!("{with}, lite: {lite}"), &request, Way::Clear, expected);
             }
             let mut malformed = sent(now, ACCOUNT, &keys[0]);
             malformed
                 .headers_mut()
                 .insert("authorization", http::HeaderValue::from_static("SharedKey devaccount"));
-            matrix.expect(&fact, "a signature that is none", &malformed, false, MALFORMED);
+            matrix.expect(&fact, "a signature that is none", &malformed, Way::Clear, MALFORMED);
         }
     }
-    matrix.end(1_000, false);
+    matrix.end(1_000, Way::Clear);
 }
 
 #[test]
@@ -227,9 +227,9 @@ fn account_signatures_open_what_they_say_over_sockets() {
         matrix.expect_signed(&fact, "widened", &unsigned, &widened, FAILED);
         let safe = Terms { protocol: "https", ..terms(LETTERS) };
         let safe = sign::account(&safe, own, "sco", ACCOUNT, &secure_key);
-        matrix.expect(&fact, "https over TLS", &unsigned.build(&safe), true, whole);
+        matrix.expect(&fact, "https over TLS", &unsigned.build(&safe), Way::Tls, whole);
     }
-    matrix.end(1_000, false);
+    matrix.end(1_000, Way::Clear);
 }
 
 #[test]
@@ -260,10 +260,10 @@ fn service_signatures_open_their_resource_over_sockets() {
             }
             let safe = Terms { protocol: "https", ..terms(LETTERS) };
             let safe = sign::service(&safe, &shape, &secure_key);
-            matrix.expect(&fact, &with("https over TLS"), &unsigned.build(&safe), true, whole);
+            matrix.expect(&fact, &with("https over TLS"), &unsigned.build(&safe), Way::Tls, whole);
         }
     }
-    matrix.end(1_000, false);
+    matrix.end(1_000, Way::Clear);
 }
 
 /// The address and the document of policies of `letters`, named `all`, and of one that is over.
@@ -311,7 +311,7 @@ fn a_policy_opens_what_it_says_until_it_is_removed() {
             }
         }
     }
-    matrix.end(500, false);
+    matrix.end(500, Way::Clear);
 }
 
 #[test]
@@ -335,14 +335,14 @@ fn delegated_signatures_open_what_their_user_may_over_tls() {
                 let signed = |terms: &Terms| unsigned.build(&sign::delegated(terms, &shape, &by));
                 for letters in right.resource.trials() {
                     let expected = first(&[judged(&fact, &shape, &right.resource, &letters), may]);
-                    matrix.expect(&fact, &with(&letters), &signed(&terms(&letters)), true, expected);
+                    matrix.expect(&fact, &with(&letters), &signed(&terms(&letters)), Way::Tls, expected);
                 }
                 let over = Terms { expiry: "2020-01-02T00:00:00Z", ..terms(LETTERS) };
-                matrix.expect(&fact, &with("expired"), &signed(&over), true, FAILED);
+                matrix.expect(&fact, &with("expired"), &signed(&over), Way::Tls, FAILED);
                 let mut other = by.clone();
                 other.object = "someone".to_owned();
                 let stolen = sign::delegated(&terms(LETTERS), &shape, &other);
-                matrix.expect(&fact, &with("as another"), &unsigned.build(&stolen), true, FAILED);
+                matrix.expect(&fact, &with("as another"), &unsigned.build(&stolen), Way::Tls, FAILED);
             }
         }
     }
@@ -385,17 +385,17 @@ fn tokens_open_what_roles_say_over_tls_and_nothing_in_the_clear() {
         let unsigned = fact.request(ACCOUNT, "con", None);
         let refused_unless = |may: bool| if may { None } else { PERMISSION };
         for (with, token) in &wrong {
-            matrix.expect(&fact, with, &with_token(&unsigned, token), true, TOKEN);
+            matrix.expect(&fact, with, &with_token(&unsigned, token), Way::Tls, TOKEN);
         }
         let expected = refused_unless(right.any_token());
-        matrix.expect(&fact, "no role", &with_token(&unsigned, &nobodys), true, expected);
+        matrix.expect(&fact, "no role", &with_token(&unsigned, &nobodys), Way::Tls, expected);
         for (role, token) in &roles {
             let expected = refused_unless(right.is_role(role));
-            matrix.expect(&fact, role, &with_token(&unsigned, token), true, expected);
+            matrix.expect(&fact, role, &with_token(&unsigned, token), Way::Tls, expected);
         }
-        matrix.expect(&fact, "in the clear", &with_token(&unsigned, &good), false, FAILED);
+        matrix.expect(&fact, "in the clear", &with_token(&unsigned, &good), Way::Clear, FAILED);
     }
-    matrix.end(1_000, true);
+    matrix.end(1_000, Way::Tls);
 }
 
 #[test]
@@ -424,8 +424,8 @@ fn anybody_may_read_what_is_public_over_sockets() {
             let enough =
                 may_be_public && (level == "container" || (level == "blob" && right.public == "blob"));
             let request = fact.request(ACCOUNT, name, None).build("");
-            matrix.expect(&fact, name, &request, false, if enough { None } else { NOBODY });
+            matrix.expect(&fact, name, &request, Way::Clear, if enough { None } else { NOBODY });
         }
     }
-    matrix.end(200, false);
+    matrix.end(200, Way::Clear);
 }

@@ -1,5 +1,5 @@
-//! Secrets are sent wherever somebody could send them, by right and by mistake, and are then looked for where they must not be:
-//! in the log at its most talkative, in metrics, in the bodies of errors, in what administration lists.
+//! Secrets are sent wherever somebody could send them, by right and by mistake, and are then looked for where they must
+//! not be: in the log at its most talkative, in metrics, in the bodies of errors, in what administration lists.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 //! Tokens: an issuer of the tests' own, and what its tokens open.
 //!
-//! The issuer is a key pair made at the start and a key set in a file, which nodes are told of on their command line. A test
-//! signs what it likes. Roles are given as an administrator gives them, with `linarite role`.
+//! The issuer is a key pair made at the start and a key set in a file, which nodes are told of on their command line. A
+//! test signs what it likes. Roles are given as an administrator gives them, with `linarite role`.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;

@@ -1,8 +1,8 @@
-//! What somebody would try who holds a little and wants more: addresses that are spelled in two ways, signatures for one thing
-//! shown for another, the server's own hands.
+//! What somebody would try who holds a little and wants more: addresses that are spelled in two ways, signatures for
+//! one thing shown for another, the server's own hands.
 //!
-//! Each trick is sent over a socket as it would be, and is answered by the real process: what lies between the socket and the
-//! code that judges (splitting, decoding, choosing an account by the host) is where such tricks live.
+//! Each trick is sent over a socket as it would be, and is answered by the real process: what lies between the socket
+//! and the code that judges (splitting, decoding, choosing an account by the host) is where such tricks live.
 
 use crate::access::{BLOB, account_signature, on_container, refused, signature, with};
 use crate::client::{ACCOUNT, Client, Credentials, Request, Response, Service, request};
@@ -215,16 +215,12 @@ fn the_server_reads_no_source_for_whoever_may_not_read_it() {
     ] {
         for query in [String::new(), format!("?{narrow}"), format!("?{elsewhere}"), format!("?{reads}x")] {
             let answer = copy(target, &source(&query), &writes, more);
-            let open = (400..500).contains(&answer.status);
-            assert!(open, "{target} {more:?} {query}: {} {}", answer.status, answer.text());
+            let is_refused = (400..500).contains(&answer.status);
+            assert!(is_refused, "{target} {more:?} {query}: {} {}", answer.status, answer.text());
         }
         let answer = copy(target, &source(&format!("?{reads}")), &writes, more);
-        assert!(
-            [201, 202].contains(&answer.status),
-            "{target} {more:?}: {} {}",
-            answer.status,
-            answer.text()
-        );
+        let is_copied = [201, 202].contains(&answer.status);
+        assert!(is_copied, "{target} {more:?}: {} {}", answer.status, answer.text());
     }
     // Nor for whoever may read and not write.
     let reader = on_container("box", "r");
@@ -237,7 +233,7 @@ fn what_is_no_header_of_authorization_opens_nothing() {
     let (_node, mut blob) = node();
     let nobody = || request::get_blob("box", "b").credentials(Credentials::None);
     let good = on_container("box", "r");
-    let sig = percent_encoded("SharedKey devstoreaccount1:");
+    let encoded = percent_encoded("SharedKey devstoreaccount1:");
     for value in [
         "SharedKey",
         "SharedKey ",
@@ -250,7 +246,7 @@ fn what_is_no_header_of_authorization_opens_nothing() {
         "Bearer  ",
         "Bearer ..",
         "SharedKeyFull a:b",
-        &sig,
+        &encoded,
     ] {
         // A header that does not hold is not passed over for an address that would.
         for request in [nobody(), with(nobody(), &good)] {

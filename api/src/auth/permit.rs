@@ -120,8 +120,8 @@ pub static REQUIREMENTS: &[Line] = &[
     line((Table, Level::Entity, Delete), "o", &["d"], &["d"]),
 ];
 
-/// Headers that ask for more than the operation that they stand at: a signature must have these letters as well, and the holder of
-/// a token this right to the blob.
+/// Headers that ask for more than the operation that they stand at: a signature must have these letters as well, and
+/// the holder of a token this right to the blob.
 pub const HEADER_RIGHTS: &[(&str, &str, Access)] = &[
     (header::X_MS_TAGS, "t", Tags),
     (header::X_MS_IF_TAGS, "t", Tags),
@@ -234,16 +234,14 @@ fn check_roles(asked: Asked, head: &Head, identity: &Identity) -> Result<(), Sto
     let own = std::iter::once(asked).chain(more).map(|asked| (asked, &head.target.resource));
     let source = renamed(asked, head)?;
     let mut all = own.chain(source.iter().map(|source| (asked, source)));
-    let mut allows = |roles: &Arc<dyn Roles>| {
+    let allowed = head.caller.roles.as_ref().is_some_and(|roles| {
         all.all(|(asked, resource)| roles.allows(identity, &head.account, asked, resource))
-    };
-    if head.caller.roles.as_ref().is_some_and(&mut allows) {
-        return Ok(());
-    }
-    Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch))
+    });
+    if allowed { Ok(()) } else { Err(StorageError::new(ErrorCode::AuthorizationPermissionMismatch)) }
 }
 
-/// The container that the request gives its address as a name: the right to that name must not be a way to any other's content.
+/// The container that the request gives its address as a name: the right to that name must not be a way to any other's
+/// content.
 fn renamed(asked: Asked, head: &Head) -> Result<Option<Resource>, StorageError> {
     if (asked.service, asked.level, asked.comp) != (Blob, Level::Container, Some("rename")) {
         return Ok(None);

@@ -173,7 +173,8 @@ pub fn verify(
     })
 }
 
-/// The key that the user was given whose signature is in the address: for whoever signs in order to try what lies behind.
+/// The key that the user was given whose signature is in the address: for whoever signs in order to try what lies
+/// behind.
 ///
 /// # Errors
 /// As for fields that cannot be read.

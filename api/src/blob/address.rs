@@ -55,7 +55,7 @@ pub(super) fn new_container(head: &Head) -> Result<ContainerAddress, StorageErro
 /// # Errors
 /// `NotImplemented`, `InvalidResourceName` for the container's name, `InvalidUri` for the blob's.
 pub(super) fn blob(head: &Head) -> Result<BlobAddress, StorageError> {
-    refuse(head, &[header::X_MS_COPY_SOURCE])?;
+    head.refuse(&[header::X_MS_COPY_SOURCE], ErrorCode::NotImplemented)?;
     blob_from_source(head)
 }
 
@@ -74,7 +74,7 @@ pub(super) fn blob_from_source(head: &Head) -> Result<BlobAddress, StorageError>
 /// # Errors
 /// As [`blob`].
 pub(super) fn encrypted_blob(head: &Head) -> Result<BlobAddress, StorageError> {
-    refuse(head, &[header::X_MS_COPY_SOURCE])?;
+    head.refuse(&[header::X_MS_COPY_SOURCE], ErrorCode::NotImplemented)?;
     named(head)
 }
 
@@ -97,7 +97,7 @@ fn named(head: &Head) -> Result<BlobAddress, StorageError> {
 }
 
 fn refuse_unbuilt(head: &Head) -> Result<(), StorageError> {
-    refuse(head, &UNBUILT)
+    head.refuse(&UNBUILT, ErrorCode::NotImplemented)
 }
 
 /// A signature may demand a scope for what is written. An operation that takes its address without heeding encryption
@@ -113,13 +113,6 @@ fn refuse_demanded_scope(head: &Head) -> Result<(), StorageError> {
         return Err(StorageError::new(ErrorCode::NotImplemented).with("QueryParameterName", "ses"));
     }
     Ok(())
-}
-
-fn refuse(head: &Head, names: &[&'static str]) -> Result<(), StorageError> {
-    match names.iter().find(|name| head.headers.contains_key(name)) {
-        Some(name) => Err(StorageError::new(ErrorCode::NotImplemented).with("HeaderName", *name)),
-        None => Ok(()),
-    }
 }
 
 /// Which state of the blob is meant: the query names a snapshot, a version, or neither.

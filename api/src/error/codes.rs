@@ -79,6 +79,7 @@ error_codes! {
     ConditionNotMetOnRead 304 "ConditionNotMet" "The condition specified using HTTP conditional header(s) is not met.";
     ConditionNotMetOnWrite 412 "ConditionNotMet" "The condition specified using HTTP conditional header(s) is not met.";
     ContainerAlreadyExists 409 "ContainerAlreadyExists" "The specified container already exists.";
+    ContainerImmutableStorageWithVersioningEnabled 409 "ContainerImmutableStorageWithVersioningEnabled" "The requested operation is not allowed as the container has a immutable storage with versioning enabled.";
     ContainerNotFound 404 "ContainerNotFound" "The specified container does not exist.";
     CorsPreflightFailure 403 "CorsPreflightFailure" "CORS not enabled or no matching rule found for this request.";
     CopyIdMismatch 409 "CopyIdMismatch" "The specified copy ID did not match the copy ID for the pending copy operation.";

@@ -39,13 +39,15 @@ impl StorageError {
 fn code_of(error: &EngineError, intent: Intent) -> ErrorCode {
     match error {
         // Only the administration's verbs are about accounts; a request's account was found before it ran.
-        EngineError::AccountNotFound | EngineError::AccountExists | EngineError::AccountNotEmpty => {
-            ErrorCode::AccountNotFound
-        }
+        EngineError::AccountNotFound
+        | EngineError::AccountExists
+        | EngineError::AccountNotEmpty
+        | EngineError::AccountProtected => ErrorCode::AccountNotFound,
         EngineError::ContainerNotFound | EngineError::DeletedContainerNotFound => {
             ErrorCode::ContainerNotFound
         }
         EngineError::ContainerExists => ErrorCode::ContainerAlreadyExists,
+        EngineError::ContainerProtected => ErrorCode::ContainerImmutableStorageWithVersioningEnabled,
         // A page blob's volume goes with its blob: who finds it gone has read a record that is gone too.
         EngineError::BlobNotFound | EngineError::VolumeNotFound => ErrorCode::BlobNotFound,
         EngineError::BlobExists => ErrorCode::BlobAlreadyExists,

@@ -1,9 +1,9 @@
 //! Entrances for fuzzers to whatever proves who asks: keys, signatures in addresses, tokens.
 //!
 //! # Behind the signature
-//! A fuzzer finds no HMAC and no signature of a private key, so all that lies behind one would never be reached. Each entrance
-//! therefore signs what it was given, with a secret that it shares with the judge, and goes on as a client that knows the
-//! secret would: to the row of the operation and to whether the credentials suffice for it.
+//! A fuzzer finds no HMAC and no signature of a private key, so all that lies behind one would never be reached. Each
+//! entrance therefore signs what it was given, with a secret that it shares with the judge, and goes on as a client
+//! that knows the secret would: to the row of the operation and to whether the credentials suffice for it.
 //!
 //! # Not only panics
 //! The other half of an answer is known too: what is signed as the server says must be let in where nothing but the
@@ -112,8 +112,8 @@ fn forged(signature: &[u8]) -> Vec<u8> {
     forged
 }
 
-/// The `Authorization` header and what is signed. A request that brings the header is judged as it is; one that brings none is
-/// signed in both schemes. If nothing else is wrong with it, then the account of the address is let in.
+/// The `Authorization` header and what is signed. A request that brings the header is judged as it is; one that brings
+/// none is signed in both schemes. If nothing else is wrong with it, then the account of the address is let in.
 pub fn authorization(data: &[u8]) {
     let drawn = Drawn::read(super::text(data));
     let Some(mut head) = drawn.head("") else { return };
@@ -144,8 +144,8 @@ pub fn authorization(data: &[u8]) {
     admit(head, Principal::Owner);
 }
 
-/// Signatures in addresses. What the server expected to be signed is signed, so that what is behind a signature that holds is
-/// reached too: times, policies, and whether it suffices for the operation.
+/// Signatures in addresses. What the server expected to be signed is signed, so that what is behind a signature that
+/// holds is reached too: times, policies, and whether it suffices for the operation.
 pub fn sas(data: &[u8]) {
     let drawn = Drawn::read(super::text(data));
     let Some(error) = claim(&drawn, "").and_then(Result::err) else { return };
@@ -183,8 +183,8 @@ fn claim(drawn: &Drawn<'_>, more: &str) -> Option<Result<(sas::Claim, Head), Sto
     Some(claim.map(|claim| (claim, head)))
 }
 
-/// Tokens, and the key sets that they are judged by: a token as it is sent, or, in two lines, its header and its claims, which
-/// are then encoded and signed.
+/// Tokens, and the key sets that they are judged by: a token as it is sent, or, in two lines, its header and its
+/// claims, which are then encoded and signed.
 pub fn token(data: &[u8]) {
     let text = super::text(data);
     let Some((header, claims)) = text.split_once('\n') else {

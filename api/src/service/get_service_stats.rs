@@ -19,8 +19,8 @@ impl<S: StorageService> Operation for GetServiceStats<S> {
     type Request = Timestamp;
     type Response = Timestamp;
 
-    /// The moment of which the secondary address has everything. It reads the same store as the primary, so that is when
-    /// the request came.
+    /// The moment of which the secondary address has everything. It reads the same store as the primary, so that is
+    /// when the request came.
     fn decode(head: &Head, _: Payload) -> Result<Timestamp, StorageError> {
         if head.target.secondary {
             return Ok(head.received);

@@ -22,8 +22,8 @@ pub(crate) const QUEUE_LETTERS: &str = "raup";
 /// What may be allowed in a table.
 pub(crate) const TABLE_LETTERS: &str = "raud";
 
-/// A service whose resources have stored access policies and nothing else in their access control list. A container's has
-/// more, so the Blob service is none.
+/// A service whose resources have stored access policies and nothing else in their access control list. A container's
+/// has more, so the Blob service is none.
 pub(crate) trait PolicyHolder: Sync + 'static {
     /// What a resource is addressed by.
     type Address: Send + Sync;

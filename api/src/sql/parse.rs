@@ -1,8 +1,8 @@
 //! From words to a statement, by recursive descent with one function per level of binding.
 //!
-//! A statement's frame is here, its expressions are in [`expression`](self::expression), and what both ask of the words in
-//! front of them in [`words`]. Bounds are part of the grammar: whoever sends a statement chooses how deep it is, and the
-//! stack is ours.
+//! A statement's frame is here, its expressions are in [`expression`](self::expression), and what both ask of the words
+//! in front of them in [`words`]. Bounds are part of the grammar: whoever sends a statement chooses how deep it is, and
+//! the stack is ours.
 
 use super::expression::{Aggregate, AggregateKind, Expression, Item, Selection, Statement, Step};
 use super::token::{Token, tokens};

@@ -1,8 +1,9 @@
-//! Every operation with every kind of credentials, right and wrong in every way: who gets in and who does not, and in which words.
+//! Every operation with every kind of credentials, right and wrong in every way: who gets in and who does not, and in
+//! which words.
 //!
-//! A request is made of the row's own columns, so a new row is tried by itself. What it is to be answered says the table of
-//! rights (`fixtures/auth/matrix/rights.txt`), typed from the vendor's pages; a row of which it knows nothing fails. *Let in*
-//! means that whatever is answered is no refusal: most of the requests ask for what is not there.
+//! A request is made of the row's own columns, so a new row is tried by itself. What it is to be answered says the
+//! table of rights (`fixtures/auth/matrix/rights.txt`), typed from the vendor's pages; a row of which it knows nothing
+//! fails. *Let in* means that whatever is answered is no refusal: most of the requests ask for what is not there.
 
 #![expect(
     clippy::unwrap_used,

@@ -62,7 +62,8 @@ impl Fact {
         self.level == Level::Blob && !self.guards.iter().any(forbids)
     }
 
-    /// The row's request on a container, queue or table of this name. `past` is the parameter that names a snapshot or a version.
+    /// The row's request on a container, queue or table of this name. `past` is the parameter that names a snapshot or
+    /// a version.
     pub(crate) fn request(&self, account: &str, place: &str, past: Option<&'static str>) -> Unsigned {
         let path = match self.level {
             Level::Service => String::new(),

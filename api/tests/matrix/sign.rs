@@ -1,5 +1,5 @@
-//! Signatures of the tests' own: of today's versions, spelled from the vendor's pages, so that a mistake in the code under test
-//! cannot cancel out. Older versions are in the fixtures of signatures.
+//! Signatures of the tests' own: of today's versions, spelled from the vendor's pages, so that a mistake in the code
+//! under test cannot cancel out. Older versions are in the fixtures of signatures.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,8 @@
 //! Accounts on records in memory, crashes included.
 
 use super::*;
+use crate::blob::fixture::Fixture;
+use crate::blob::{BlobStore, Conditions, Which};
 use crate::clock::{Clock, ManualClock};
 use crate::lifecycle::{Actions, LifecycleRule};
 use crate::meta::memory::MemoryMeta;
@@ -186,6 +188,60 @@ fn a_deletion_that_a_crash_stops_is_finished_and_its_name_is_not_given_away_befo
             assert_eq!(names_of(&meta, &account), 0, "at step {step}");
             block_on(accounts.create(&account, keys(5), false)).unwrap();
             if ended {
+                return;
+            }
+        }
+    }
+}
+
+/// A store in which the account has a container with a blob on hold, and is an account here.
+fn held() -> (Fixture, AccountStore) {
+    let store = Fixture::new();
+    store.put("blob", store.inline(b"x")).unwrap();
+    hold(&store.blobs, &store, true).unwrap();
+    let accounts = over(&store.meta);
+    block_on(accounts.create(&store.account, keys(1), false)).unwrap();
+    (store, accounts)
+}
+
+fn hold(blobs: &BlobStore, store: &Fixture, hold: bool) -> Result<()> {
+    block_on(blobs.set_legal_hold(&store.at("blob"), Which::Base, hold, Conditions::default()))
+}
+
+#[test]
+fn an_account_in_which_something_is_held_stays_whole() {
+    let (store, accounts) = held();
+    fill(&store.meta, &store.account, 3);
+    let names = names_of(&store.meta, &store.account);
+    let refused = block_on(accounts.delete(&store.account, Content::IsDeleted));
+    assert!(matches!(refused, Err(EngineError::AccountProtected)));
+    assert_eq!((block_on(accounts.list()).unwrap().len(), names_of(&store.meta, &store.account)), (1, names));
+    hold(&store.blobs, &store, false).unwrap();
+    block_on(accounts.delete(&store.account, Content::IsDeleted)).unwrap();
+    assert_eq!(names_of(&store.meta, &store.account), 0);
+}
+
+#[test]
+fn a_hold_that_is_set_after_the_look_still_keeps_its_container() {
+    let (store, accounts) = held();
+    let late = block_on(accounts.take_all_away(&store.account));
+    assert!(matches!(late, Err(EngineError::AccountProtected)));
+    assert_eq!(store.read("blob").unwrap(), b"x");
+}
+
+#[test]
+fn a_crash_on_the_way_to_the_refusal_leaves_an_account_that_comes_back() {
+    for step in 1.. {
+        for survives in [false, true] {
+            let (store, accounts) = held();
+            store.meta.crash_at(store.meta.commits() + step, survives);
+            let refused = block_on(accounts.delete(&store.account, Content::IsDeleted));
+            let meta = store.meta.reopen(Box::new(|_| ())).unwrap();
+            let accounts = over(&meta);
+            block_on(accounts.finish_deletions()).unwrap();
+            assert_eq!(block_on(accounts.list()).unwrap().len(), 1, "at step {step}");
+            assert_eq!(names_of(&meta, &store.account), 1, "at step {step}");
+            if matches!(refused, Err(EngineError::AccountProtected)) {
                 return;
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! Staged blocks that nobody makes a blob of are over a week after the last of them came, and are not there for anybody
 //! from then on. The background takes them away: the first block of a name enters the mark in the index of what is due
-//! ([`super::due`]), and when that time has come and other blocks came meanwhile, it is entered again. So a block costs no entry of
-//! its own, and a blob that is made soon leaves none behind.
+//! ([`super::due`]), and when that time has come and other blocks came meanwhile, it is entered again. So a block costs
+//! no entry of its own, and a blob that is made soon leaves none behind.
 
 use super::content::{self, Piece};
 use super::due::{self, Due};

@@ -5,6 +5,7 @@
 //! once if nothing is kept, the id goes to the sweep.
 
 use super::due::{Due, Kind as DueKind};
+use super::hold_index;
 use super::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
 use super::properties::Deletion;
 use super::record::{self, ContainerRecord};
@@ -99,6 +100,10 @@ impl BlobStore {
 
     /// Deletes the container and, in time, all that it holds. *Delete Container*. With `retention_days` it can be
     /// restored so long.
+    ///
+    /// # Errors
+    /// [`EngineError::ContainerProtected`] if something in it must stay as it is, in whatever state; the container may then
+    /// not be deleted in a way that could be undone either, for its time would come.
     pub async fn delete_container(
         &self,
         account: &AccountName,
@@ -110,6 +115,9 @@ impl BlobStore {
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             let (id, record) = find(transaction, &key)?;
             let now = transaction.now();
+            if hold_index::holds_something(transaction, id, now)? {
+                return Err(EngineError::ContainerProtected);
+            }
             lease::check_write(record.lease, conditions.lease, now, Leased::Container)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             match retention_days {

@@ -6,7 +6,7 @@
 //! | kind | `1` a state of a blob, `2` a deleted container, `3` a volume, `4` a blob to which a copy is under way |
 //! | rest | the key of its record |
 //!
-//! The value is the container's name in the catalogue, which the key of a blob does not have. An entry says only
+//! The value is the container's key in the catalogue, which the key of a blob does not have. An entry says only
 //! where to look ([`crate::meta`]): what is there decides whether anything is done, and nobody waits for it to be
 //! done. What is over is not shown any more from the moment it is, whenever its records go.
 
@@ -103,11 +103,13 @@ impl Due {
     }
 }
 
-/// When a state of a blob is to be looked at.
+/// When a state of a blob is to be looked at: when it is over and may go.
 pub(super) fn time_of(record: &BlobRecord) -> Option<Timestamp> {
     let purge = record.properties.deletion.map(|deletion| deletion.purge);
+    let over = [purge, record.properties.expires].into_iter().flatten().min();
+    let may_go = over.map(|over| record.properties.held_until().map_or(over, |until| until.max(over)));
     let out_of_archive = record.properties.tier.and_then(|tier| Some(tier.rehydration?.ends));
-    [purge, record.properties.expires, out_of_archive].into_iter().flatten().min()
+    [may_go, out_of_archive].into_iter().flatten().min()
 }
 
 /// When a copy to this state has taken too long, if one is under way.

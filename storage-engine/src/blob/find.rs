@@ -6,8 +6,9 @@
 //! of its first tag.
 //!
 //! Entries are sorted by container first, so a search of a whole account goes from container to container: at the end
-//! of one's range it jumps to the next one's. A container that was renamed since an entry was written is asked for by its id. Where a page ends is the key of its last entry, behind the account;
-//! a forged one is some other place among the account's entries.
+//! of one's range it jumps to the next one's. A container that was renamed since an entry was written is asked for by
+//! its id. Where a page ends is the key of its last entry, behind the account; a forged one is some other place among
+//! the account's entries.
 
 use super::place::{self, State};
 use super::record::BlobRecord;
@@ -227,7 +228,10 @@ impl<'a> Search<'a> {
         let mut name = name_if_there(view, &Key(former.to_vec().into()), id)?;
         if name.is_none() {
             for key in tag_index::names(view, &self.account, id)? {
-                name = name.or(name_if_there(view, &key, id)?);
+                name = name_if_there(view, &key, id)?;
+                if name.is_some() {
+                    break;
+                }
             }
         }
         self.containers.insert(id, name.clone());

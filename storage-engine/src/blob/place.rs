@@ -15,10 +15,11 @@
 //! | a page of content | `Content` | content id, first offset of the page, number of the page |
 //! | a staged block | `Staged` | block id |
 //!
-//! So a listing meets a name's past states first, oldest first, and then the blob, as the protocol wants it. Whether
-//! a past state is a snapshot or a version is in its key: a snapshot taken while versioning is on is made in the
-//! same verb as a version, so both may have one time, and each is found by one read. Staged blocks stand apart so that a listing passes at most two records per name; the mark is among the blobs so
-//! that a listing can show a name that has nothing but staged blocks.
+//! So a listing meets a name's past states first, oldest first, and then the blob, as the protocol wants it. Whether a
+//! past state is a snapshot or a version is in its key: a snapshot taken while versioning is on is made in the same
+//! verb as a version, so both may have one time, and each is found by one read. Staged blocks stand apart so that a
+//! listing passes at most two records per name; the mark is among the blobs so that a listing can show a name that has
+//! nothing but staged blocks.
 //!
 //! The number of a page is there because its offset alone does not make it unique: a block may be empty.
 
@@ -95,13 +96,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of `blob` in the container that has this name and id.
+    /// The place of `blob` in the container that has this key and id.
     pub(crate) fn new(container: &Key, id: u64, blob: &BlobName) -> Self {
         let scope = Scope(KeyBuilder::new().u64(id).text(blob.as_str()).finish().into());
         Self { scope, container: container.clone() }
     }
 
-    /// The place with this scope, in the container of this name.
+    /// The place with this scope, in the container of this key.
     pub(crate) const fn of_scope(container: Key, scope: Scope) -> Self {
         Self { scope, container }
     }

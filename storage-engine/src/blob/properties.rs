@@ -327,10 +327,23 @@ impl BlobProperties {
         self
     }
 
-    /// Whether it is to be seen at all: neither expired, nor deleted for longer than it is kept.
+    /// Whether it is to be seen at all: neither expired, nor deleted for longer than it is kept. What must stay does
+    /// not expire before it may go.
     pub(crate) fn exists(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|expires| expires > now)
-            && self.deletion.is_none_or(|deletion| !deletion.is_over(now))
+        let expired = self.expires.is_some_and(|expires| expires <= now);
+        let purged = self.deletion.is_some_and(|deletion| deletion.is_over(now));
+        self.is_held(now) || !(expired || purged)
+    }
+
+    /// Until when it must stay as it is: the policy's time, or one that never comes with a legal hold.
+    pub(crate) fn held_until(&self) -> Option<Timestamp> {
+        let until = self.policy.map(|policy| policy.until);
+        if self.legal_hold { Some(Timestamp::from_ticks(u64::MAX)) } else { until }
+    }
+
+    /// Whether it must stay as it is.
+    pub(crate) fn is_held(&self, now: Timestamp) -> bool {
+        self.held_until().is_some_and(|until| now < until)
     }
 
     /// Whether it exists and is not deleted.

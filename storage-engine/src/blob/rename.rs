@@ -6,7 +6,7 @@
 //!
 //! # What goes along, and what stays
 //! Metadata, public access, stored policies, the default encryption scope: all that stands in the record goes along, and all blobs with
-//! their snapshots, versions, leases, tags, holds and what is due of them. Whatever was said about a *name* stays with the name: role
+//! their snapshots, versions, leases, tags, holds (whose index knows the container by its id) and what is due of them. Whatever was said about a *name* stays with the name: role
 //! assignments, signatures, lifecycle rules, and deleted containers that had it, which can be restored once it is free.
 //!
 //! The container's own lease ends, as it does with a deletion: who held it held a name that is no more. So a container that is leased

@@ -1,15 +1,15 @@
 //! The states of a name: the blob, its past, and how one becomes another.
 //!
-//! Every record of a state is written by [`store`] and nowhere else. That is what keeps the two indexes right
-//! (by tag, by the time at which it goes): whoever writes says what was there before, and the difference is
-//! entered in the same batch.
+//! Every record of a state is written by [`store`] and nowhere else. That is what keeps the three indexes right
+//! (by tag, by the time at which it goes, by that until which it must stay): whoever writes says what was there before,
+//! and the difference is entered in the same batch.
 
 use super::due::{self, Due, Kind};
 use super::lease::Lease;
 use super::place::{Place, State};
 use super::properties::{BlobKind, Deletion, Protection, Which};
 use super::record::BlobRecord;
-use super::{content, tag_index};
+use super::{content, hold_index, tag_index};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{Family, Step, Transaction, View};
@@ -39,6 +39,7 @@ pub(super) fn store(
         None => transaction.delete(Family::Blob, &key),
     }
     tag_index::update(transaction, place, state, former, new);
+    hold_index::update(transaction, place, state, former, new);
     for (kind, time) in DUE {
         let due = |record: Option<&BlobRecord>| {
             let at = time(record?)?;

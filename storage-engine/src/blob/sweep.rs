@@ -4,7 +4,7 @@ use super::content::Piece;
 use super::due::Due;
 use super::place::{self, Place, State};
 use super::record::{BlobRecord, Form, VolumeRecord};
-use super::{block, content, state, tag_index, volume};
+use super::{block, content, hold_index, state, tag_index, volume};
 use crate::catalog::Key;
 use crate::error::Result;
 use crate::meta::key::successor;
@@ -35,6 +35,7 @@ pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Key, scope: &
         }
         let record = BlobRecord::decode(&value)?;
         tag_index::update(transaction, &place, state, Some(&record), None);
+        hold_index::update(transaction, &place, state, Some(&record), None);
         for (kind, time) in state::DUE {
             if let Some(at) = time(&record) {
                 Due { at, kind, key: key.clone(), container: container.clone() }.strike(transaction);

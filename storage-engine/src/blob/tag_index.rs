@@ -8,13 +8,13 @@
 //! | tag's value | a text |
 //! | blob's name and state | as behind the container id in the blob's own key |
 //!
-//! The value is the container's key in the catalogue, as it was when the entry was written. Blobs and versions are entered unless they are deleted;
-//! snapshots are not found by tags. An entry is a hint ([`crate::meta`]): a search reads the blob's record and
-//! asks that, so one that expired meanwhile, or whose container is gone, is not found.
+//! The value is the container's key in the catalogue, as it was when the entry was written. Blobs and versions are
+//! entered unless they are deleted; snapshots are not found by tags. An entry is a hint ([`crate::meta`]): a search
+//! reads the blob's record and asks that, so one that expired meanwhile, or whose container is gone, is not found.
 //!
 //! # Renamed containers
-//! A container may hold millions of blobs, so renaming it rewrites no entry. Instead there is one more entry for each container that
-//! was renamed, before all others of the account, whose value is the container's key:
+//! A container may hold millions of blobs, so renaming it rewrites no entry. Instead there is one more entry for each
+//! container that was renamed, before all others of the account, whose value is the container's key:
 //!
 //! | field of the key | |
 //! |---|---|
@@ -23,8 +23,8 @@
 //! | container id | |
 //! | container's name | to the end |
 //!
-//! A search asks it only about a container that is not there under the name that an entry has. It goes with the next rename and when the
-//! container has been swept.
+//! A search asks it only about a container that is not there under the name that an entry has. It goes with the next
+//! rename and when the container has been swept.
 
 use super::place::{Place, State};
 use super::record::BlobRecord;
@@ -36,7 +36,7 @@ use crate::meta::{Family, Step, Transaction, View};
 /// Bytes of a container's id in a key.
 pub(super) const ID_BYTES: usize = size_of::<u64>();
 
-/// The account with its end mark, from a container's name in the catalogue.
+/// The account with its end mark, from a container's key in the catalogue.
 pub(super) fn account_of(container: &[u8]) -> &[u8] {
     let end = container.iter().position(|byte| *byte == 0).map_or(container.len(), |end| end + 1);
     container.get(..end).unwrap_or_default()

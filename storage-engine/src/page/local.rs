@@ -7,14 +7,14 @@
 //! ```
 //!
 //! # What a write costs
-//! In steady state, that is, where an area is marked and the pages were written since the last snapshot: one `pwrite`, and
-//! a flush one `fdatasync` that all who wait share. No record is written. The first write to an area sets its mark (one
-//! commit), and what changes maps, valid pages and places, is committed with the next flush.
+//! In steady state, that is, where an area is marked and the pages were written since the last snapshot: one `pwrite`,
+//! and a flush one `fdatasync` that all who wait share. No record is written. The first write to an area sets its mark
+//! (one commit), and what changes maps, valid pages and places, is committed with the next flush.
 //!
 //! # Promises and where they are kept
-//! - **What a crash shows**: records name pages only once their bytes are synced ([`flush`]); a durable write of several
-//!   pages never touches what a crash could show ([`write`](self::write)); what was cut off is cleared before the end moves over it
-//!   again ([`change`]).
+//! - **What a crash shows**: records name pages only once their bytes are synced ([`flush`]); a durable write of
+//!   several pages never touches what a crash could show ([`write`](self::write)); what was cut off is cleared before
+//!   the end moves over it again ([`change`]).
 //! - **Snapshots never change**: slots carry the epoch they were born in, and one that a snapshot shares is not
 //!   written ([`map`]). A snapshot is one commit.
 //! - **Never a wrong byte**: every page read is checked ([`reading`]). After a crash, sums are taken anew only in
@@ -23,8 +23,8 @@
 //! - **A failed sync is final** ([`ground`]).
 //!
 //! # Threads
-//! What may wait for the device or for a commit is done by a few threads of the store's own. Steady-state writes of at most a
-//! unit, and reads of what is in memory, are done by the caller itself, as a switch of threads would cost more
+//! What may wait for the device or for a commit is done by a few threads of the store's own. Steady-state writes of at
+//! most a unit, and reads of what is in memory, are done by the caller itself, as a switch of threads would cost more
 //! than they do.
 
 use super::{Durable, Epoch, Inspection, Moment, PageRange, PageStore, Runs, VolumeId, check_size};

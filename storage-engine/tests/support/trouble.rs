@@ -1,8 +1,8 @@
 //! Trouble with what a store stands on, of every kind and at every place: what the tests of crashes have in common.
 //!
-//! A scenario is a function of a seed and its [`Trouble`] alone. It is first run without trouble, which counts the places
-//! where it could meet some, and then once for each place ([`everywhere`]). What the scenario does, and what must hold
-//! afterwards, is each test's own.
+//! A scenario is a function of a seed and its [`Trouble`] alone. It is first run without trouble, which counts the
+//! places where it could meet some, and then once for each place ([`everywhere`]). What the scenario does, and what
+//! must hold afterwards, is each test's own.
 
 use std::ops::Range;
 use storage_engine::disk::faulty::{Fault, Plan};

@@ -1,12 +1,12 @@
 //! Every operation the binary knows is called, with success, by some client library's suite.
 //!
 //! The suites need an installation and minutes, and run in any order, so nobody can look back on all of them. What they
-//! cover is therefore written down: `fixtures/coverage/clients.txt` names, for each operation, one suite that calls it. A
-//! test holds the list against the binary's operations, and each suite, when it runs, is held to what the
-//! list says of it, by the server's own log: a suite that no longer reaches an operation fails.
+//! cover is therefore written down: `fixtures/coverage/clients.txt` names, for each operation, one suite that calls it.
+//! A test holds the list against the binary's operations, and each suite, when it runs, is held to what the list says
+//! of it, by the server's own log: a suite that no longer reaches an operation fails.
 //!
-//! An operation that no suite calls must stand in `clients_exceptions.txt`, a ratchet like the one of wire fixtures. What
-//! a suite was seen to call is left in the build folder. So the failure of a missing line says which to add, and
+//! An operation that no suite calls must stand in `clients_exceptions.txt`, a ratchet like the one of wire fixtures.
+//! What a suite was seen to call is left in the build folder. So the failure of a missing line says which to add, and
 //! `LINARITE_OVERWRITE=1` adds them instead of failing; the difference is then for a human to judge.
 
 use std::collections::{BTreeMap, BTreeSet};

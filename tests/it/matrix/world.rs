@@ -1,7 +1,7 @@
 //! Two real processes, one in the clear and one behind TLS, with an account, an issuer and holders of roles.
 //!
-//! Behind TLS the client is `rustls`, which trusts nothing but the authority that the process made; it is the server's library
-//! too, so whether other clients shake hands with it is the matter of [`crate::tls`].
+//! Behind TLS the client is `rustls`, which trusts nothing but the authority that the process made; it is the server's
+//! library too, so whether other clients shake hands with it is the matter of [`crate::tls`].
 
 use super::rights::{REFUSALS, Refusal};
 use super::sign::{self, Delegation};
@@ -66,10 +66,10 @@ pub(crate) fn refusal(answer: &Response) -> Refusal {
 
 impl Process {
     /// Starts a process with the account of the tests, and holders of roles in it.
-    fn start(secure: bool) -> Self {
+    fn start(way: Way) -> Self {
         let issuer = token::issuer_arguments();
-        let node =
-            Node::start_with(&if secure { [&issuer[..], &["--tls"]].concat() } else { issuer.to_vec() });
+        let more: &[&str] = if way == Way::Tls { &["--tls"] } else { &[] };
+        let node = Node::start_with(&[&issuer[..], more].concat());
         let made = node.succeeds(&["account", "create", ACCOUNT, "--anonymous"]);
         let keys = ["key 1", "key 2"].map(|name| {
             let key = made.lines().find_map(|line| line.strip_prefix(name)).expect("the account's keys");
@@ -80,7 +80,7 @@ impl Process {
                 node.succeeds(&["role", "assign", role, "--principal", holder, "--account", ACCOUNT]);
             }
         }
-        let authority = secure.then(|| trusting(&node));
+        let authority = (way == Way::Tls).then(|| trusting(&node));
         Self { node, keys, authority, connections: HashMap::new() }
     }
 
@@ -208,6 +208,15 @@ fn trusting(node: &Node) -> Arc<ClientConfig> {
     Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
+/// How a request comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In the clear.
+    Clear,
+    /// Over TLS.
+    Tls,
+}
+
 /// Both processes.
 pub(crate) struct World {
     pub(crate) plain: Process,
@@ -216,6 +225,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { plain: Process::start(false), secure: Process::start(true) }
+        Self { plain: Process::start(Way::Clear), secure: Process::start(Way::Tls) }
+    }
+
+    pub(crate) const fn process(&mut self, way: Way) -> &mut Process {
+        match way {
+            Way::Clear => &mut self.plain,
+            Way::Tls => &mut self.secure,
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! *List Containers*. Containers whose names begin with a dollar sign are the system's and listed if they are asked for,
-//! except the two that users fill. They are left out of pages behind the engine's back, so a page may be shorter than
-//! asked; its marker says that more follows, as clients have to expect anyway.
+//! *List Containers*. Containers whose names begin with a dollar sign are the system's and listed if they are asked
+//! for, except the two that users fill. They are left out of pages behind the engine's back, so a page may be shorter
+//! than asked; its marker says that more follows, as clients have to expect anyway.
 
 use crate::blob::container::restore_container::version_text;
 use crate::blob::{BlobService, headers, listing};

@@ -1,10 +1,11 @@
 //! *Get Container Properties*, by GET and by HEAD.
 //!
 //! # What is said of immutability
-//! `has-immutability-policy` and `has-legal-hold` are about policies and holds of the *container*, which the vendor sets through its
-//! resource manager and which blobs' own policies and holds do not count for. There are none here, so both are false, whatever
-//! the blobs have; and no scan of them is needed. That versions may have policies of their own is a setting there, and always
-//! so here: it is told as it is, so that a client that asks before it sets one is not kept from it.
+//! `has-immutability-policy` and `has-legal-hold` are about policies and holds of the *container*, which the vendor
+//! sets through its resource manager and which blobs' own policies and holds do not count for. There are none here, so
+//! both are false, whatever the blobs have; and no scan of them is needed. That versions may have policies of their own
+//! is a setting there, and always so here: it is told as it is, so that a client that asks before it sets one is not
+//! kept from it.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};

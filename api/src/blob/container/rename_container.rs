@@ -31,10 +31,7 @@ impl Operation for RenameContainer {
     fn decode(head: &Head, _: Payload) -> Result<Request, StorageError> {
         let at = address::container(head)?;
         condition::none(head)?;
-        if head.headers.contains_key(header::X_MS_LEASE_ID) {
-            let error = StorageError::new(ErrorCode::UnsupportedHeader);
-            return Err(error.with("HeaderName", header::X_MS_LEASE_ID));
-        }
+        head.refuse(&[header::X_MS_LEASE_ID], ErrorCode::UnsupportedHeader)?;
         let source = head.required(header::X_MS_SOURCE_CONTAINER_NAME)?;
         let source = ContainerName::parse(source)
             .map_err(|_| StorageError::invalid_header(header::X_MS_SOURCE_CONTAINER_NAME, source))?;

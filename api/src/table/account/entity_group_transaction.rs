@@ -3,8 +3,7 @@
 use crate::body::{Body, Payload};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
-use crate::header;
-use crate::header::answer;
+use crate::header::{self, answer};
 use crate::multipart::{self, Batch, SubResponse};
 use crate::odata::MetadataLevel;
 use crate::operation::{Operation, Row};

@@ -1,5 +1,5 @@
-//! *Update Entity*, *Merge Entity*, *Insert Or Replace Entity*, *Insert Or Merge Entity*: the four ways to write an entity
-//! whose keys the address names.
+//! *Update Entity*, *Merge Entity*, *Insert Or Replace Entity*, *Insert Or Merge Entity*: the four ways to write an
+//! entity whose keys the address names.
 //!
 //! They are two choices of two. What becomes of the properties that are there already: they go ([`Replace`]), or stay
 //! unless the body names them ([`Merge`]). And what may be there: the version that `If-Match` names ([`Seen`]), or

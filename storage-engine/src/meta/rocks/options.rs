@@ -134,6 +134,7 @@ pub(super) const fn name(family: Family) -> &'static str {
         Family::VolumeOwner => "volume_owner",
         Family::Tag => "tag",
         Family::Due => "due",
+        Family::Held => "held",
         Family::Message => "message",
         Family::Entity => "entity",
         Family::Volume => "volume",

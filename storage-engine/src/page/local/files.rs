@@ -4,8 +4,8 @@
 //! each, nothing else. The files are sparse and have no header: a unit at home is then where it is in the volume, and
 //! aligned. What tells the bytes' meaning, version and sums are records; without them the files mean nothing.
 //!
-//! A file is created by the first write into it, so a volume that nobody writes has none. All volumes of a store share one
-//! bounded set of open files.
+//! A file is created by the first write into it, so a volume that nobody writes has none. All volumes of a store share
+//! one bounded set of open files.
 
 use super::place::{FILE_SLOTS, UNIT_BYTES};
 use crate::disk::handles::Handles;

@@ -8,8 +8,8 @@
 //!
 //! # A checkpoint
 //! Writes the sums of areas that were not written while their bytes were synced, and takes their marks away. When more
-//! areas are marked than the store allows, those that were written longest ago have their turn. It bounds what is
-//! read again after a crash, and the memory for sums. Nothing is done by the clock: a volume at rest keeps its marks until
+//! areas are marked than the store allows, those that were written longest ago have their turn. It bounds what is read
+//! again after a crash, and the memory for sums. Nothing is done by the clock: a volume at rest keeps its marks until
 //! it is closed, which costs nothing but that reading.
 
 use super::area::{Area, State};

@@ -60,8 +60,8 @@ impl Ground {
         first.clone()
     }
 
-    /// Judges the error of a write: no room, or no more open files, is an answer; all else is final. A failed sync is final
-    /// in any case.
+    /// Judges the error of a write: no room, or no more open files, is an answer; all else is final. A failed sync is
+    /// final in any case.
     pub(super) fn refused(&self, doing: &str, error: io::Error) -> EngineError {
         if error.kind() == ErrorKind::StorageFull || is_out_of_handles(&error) {
             error.into()

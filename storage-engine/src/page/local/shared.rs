@@ -1,7 +1,7 @@
 //! What the threads of a store share, and what they do: each operation as the thread does it that may wait.
 //!
-//! A volume is opened when it is first asked for, by one thread while the others wait, and stays open. Whoever finds that
-//! an earlier process left work behind has it done by another thread, so nobody's operation is slower for it.
+//! A volume is opened when it is first asked for, by one thread while the others wait, and stays open. Whoever finds
+//! that an earlier process left work behind has it done by another thread, so nobody's operation is slower for it.
 
 use super::ground::Ground;
 use super::place::{UNIT_BYTES, bytes_of, parts};

@@ -218,6 +218,31 @@ def test_a_policy_and_a_hold_keep_a_blob_as_it_is():
     assert given.download_blob().readall() == b"first"
 
 
+def test_a_container_is_kept_while_something_in_it_is_held():
+    here = container()
+    client = here.get_blob_client("b")
+    client.upload_blob(b"first")
+    snapshot = here.get_blob_client("b", snapshot=client.create_snapshot())
+    for held in [client, snapshot]:
+        held.set_legal_hold(True)
+        raises(HttpResponseError, here.delete_container, code="ContainerImmutableStorageWithVersioningEnabled")
+        held.set_legal_hold(False)
+    until = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(seconds=2)
+    policy = ImmutabilityPolicy(expiry_time=until, policy_mode=BlobImmutabilityPolicyMode.Locked)
+    client.set_immutability_policy(policy)
+    end = time.monotonic() + 60
+    while True:
+        try:
+            here.delete_container()
+            break
+        except HttpResponseError as error:
+            assert error.error_code == "ContainerImmutableStorageWithVersioningEnabled", error
+        assert time.monotonic() < end, "the policy never ended"
+        time.sleep(0.2)
+    assert datetime.now(timezone.utc) >= until
+    assert not here.exists()
+
+
 def test_tags_are_counted_and_decide_what_is_done():
     client = blob(tags={"colour": "blue", "a b": "1+2/3"})
     assert client.get_blob_properties().tag_count == 2

@@ -1,8 +1,9 @@
 //! Signatures made by azure_storage 0.21, the last Rust client of the vendor that makes any: prints one document for
 //! fixtures/auth/sas.
 //!
-//! Nothing here talks to a server. The user delegation key is made by the rule that stands in api/src/auth/delegation.rs, written
-//! again. `SasProtocol::HttpHttps` is left out: this client spells it `http,https`, which is no value of the protocol.
+//! Nothing here talks to a server. The user delegation key is made by the rule that stands in
+//! api/src/auth/delegation.rs, written again. `SasProtocol::HttpHttps` is left out: this client spells it `http,https`,
+//! which is no value of the protocol.
 
 use azure_core::auth::Secret;
 use azure_storage::shared_access_signature::account_sas::{
