@@ -49,6 +49,8 @@ pub(crate) struct KnownAccount {
 pub(crate) enum AccountError {
     /// It is the configuration's.
     Configured,
+    /// It is the development account, which is there because nothing is configured.
+    BuiltIn,
     /// The engine says so.
     Engine(EngineError),
 }
@@ -172,7 +174,11 @@ impl KnownAccounts {
     }
 
     fn refuse_configured(&self, name: &AccountName) -> Result<(), AccountError> {
-        if self.configured.keys(name).is_some() { Err(AccountError::Configured) } else { Ok(()) }
+        match self.configured.keys(name) {
+            Some(_) if self.configured.built_in => Err(AccountError::BuiltIn),
+            Some(_) => Err(AccountError::Configured),
+            None => Ok(()),
+        }
     }
 
     fn keep(&self, account: Account) {

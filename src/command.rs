@@ -4,11 +4,11 @@
 use crate::config::Flags;
 use crate::files::ServerFolder;
 use clap::Subcommand;
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 mod account;
 mod client;
+mod operations;
 mod role;
 mod sas;
 mod scope;
@@ -22,7 +22,12 @@ pub(crate) enum Command {
     /// The server is found by its data folder (--disk), whose owner may administer it.
     #[command(subcommand)]
     Account(account::AccountCommand),
-    /// Prints every operation that is served: service, logged name, verb
+    /// Prints every operation that is served, and what it takes to be let in
+    ///
+    /// A line each, with tabs between the columns: service, name (as in the log), verb, kind of right; the letters that
+    /// an account's shared access signature must have, with the resource types (srt) of which it must have one; the
+    /// letters for every other signature; the roles of which each is enough for a token's holder.
+    /// `-`: not at all; `any`: whichever. What is `Open` needs no credentials. The account's key opens everything.
     Operations,
     /// Assigns roles to the holders of tokens, on a running server
     ///
@@ -47,22 +52,12 @@ impl Command {
         let folder = || flags.data_folder().map(|folder| ServerFolder::of(&folder));
         match self {
             Self::Account(command) => command.run(&folder()?),
-            Self::Operations => print(&operations()),
+            Self::Operations => print(&operations::operations()),
             Self::Role(command) => command.run(&folder()?),
             Self::Scope(command) => command.run(&folder()?),
             Self::Trust => print(&trust::instructions(&folder()?)?),
         }
     }
-}
-
-/// Every operation that is built, one line each: what tests of coverage and the curious read.
-fn operations() -> String {
-    let mut lines = String::new();
-    for (name, asked) in api::operations() {
-        let (service, method, access) = (asked.service.label(), asked.method, asked.access);
-        let _ = writeln!(lines, "{service}\t{name}\t{method}\t{access:?}");
-    }
-    lines
 }
 
 /// Writes a command's answer. A reader that went away early (`| head`) has what it wanted.

@@ -6,15 +6,18 @@
 //! have (passphrases) is refused rather than ignored, because the client would trust in it.
 
 mod accounts;
+mod hosts;
 
 pub(crate) use accounts::{ConfiguredAccounts, Shown};
+pub(crate) use hosts::Hosts;
 
 use crate::command::Command;
 use crate::identity::{IssuerSettings, TokenSettings};
 use crate::tls::{CertificateName, TlsSettings};
+use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
+use hosts::Host;
 use serde::Deserialize;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use storage_engine::config::EngineConfig;
 use storage_engine::meta::Durability;
@@ -109,9 +112,21 @@ struct Settings {
     )]
     #[serde(default, deserialize_with = "one_or_many")]
     disk: Option<Vec<PathBuf>>,
-    /// The address to listen on [default: 127.0.0.1]
-    #[arg(long, aliases = ["blobHost", "queueHost", "tableHost"], overrides_with = "host", env = "LINARITE_HOST")]
-    host: Option<IpAddr>,
+    /// The address or name to listen on, for all three services [default: 127.0.0.1]
+    #[arg(long, overrides_with = "host", env = "LINARITE_HOST")]
+    host: Option<Host>,
+    /// The same, for blobs only [default: --host]
+    #[arg(long, alias = "blobHost", env = "LINARITE_BLOB_HOST", value_name = "HOST")]
+    blob_host: Option<Host>,
+    /// The same, for queues only [default: --host]
+    #[arg(long, alias = "queueHost", env = "LINARITE_QUEUE_HOST", value_name = "HOST")]
+    queue_host: Option<Host>,
+    /// The same, for tables only [default: --host]
+    #[arg(long, alias = "tableHost", env = "LINARITE_TABLE_HOST", value_name = "HOST")]
+    table_host: Option<Host>,
+    /// The same, for /metrics, /healthz and administration; --host does not count for it [default: 127.0.0.1]
+    #[arg(long, env = "LINARITE_ADMIN_HOST", value_name = "HOST")]
+    admin_host: Option<Host>,
     /// The port for blobs; 0 for any free one [default: 10000]
     #[arg(long, alias = "blobPort", env = "LINARITE_BLOB_PORT")]
     blob_port: Option<u16>,
@@ -135,7 +150,7 @@ struct Settings {
     #[serde(default, deserialize_with = "one_or_many")]
     account: Option<Vec<String>>,
     /// Serves TLS (HTTPS, HTTP/2). Without --cert, with a certificate of a local authority made at the first start
-    #[arg(long, env = "LINARITE_TLS", num_args = 0, default_missing_value = "true")]
+    #[arg(long, env = "LINARITE_TLS", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     tls: Option<bool>,
     /// Another host name or address that clients use, for the local authority's certificate; may be repeated
     #[arg(long, env = "LINARITE_TLS_NAME", value_name = "NAME", value_delimiter = ',')]
@@ -169,10 +184,10 @@ struct Settings {
     #[arg(long, env = "LINARITE_DRAIN_SECONDS")]
     drain_seconds: Option<u64>,
     /// Copies from servers on this machine and in private networks too, for every client that may write a blob
-    #[arg(long, env = "LINARITE_COPY_FROM_PRIVATE", num_args = 0, default_missing_value = "true")]
+    #[arg(long, env = "LINARITE_COPY_FROM_PRIVATE", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     copy_from_private: Option<bool>,
     /// Writes no line per request
-    #[arg(long, short, env = "LINARITE_SILENT", num_args = 0, default_missing_value = "true")]
+    #[arg(long, short, env = "LINARITE_SILENT", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     silent: Option<bool>,
     #[command(flatten)]
     #[serde(skip)]
@@ -183,7 +198,7 @@ struct Settings {
     #[arg(long, env = "LINARITE_OAUTH", value_enum)]
     oauth: Option<OauthName>,
     /// Takes tokens also over plain HTTP, from this machine
-    #[arg(long, env = "LINARITE_OAUTH_OVER_HTTP", num_args = 0, default_missing_value = "true")]
+    #[arg(long, env = "LINARITE_OAUTH_OVER_HTTP", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     oauth_over_http: Option<bool>,
 }
 
@@ -227,7 +242,7 @@ struct AzuriteFlags {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) engine: EngineConfig,
-    pub(crate) host: IpAddr,
+    pub(crate) hosts: Hosts,
     pub(crate) blob_port: u16,
     pub(crate) queue_port: u16,
     pub(crate) table_port: u16,
@@ -240,6 +255,8 @@ pub(crate) struct Config {
     /// Whether servers on this machine and in private networks may be sources of copies.
     pub(crate) copy_from_private: bool,
     pub(crate) silent: bool,
+    /// Whether Azurite's file for logs was asked for, which is not written.
+    pub(crate) debug_file_ignored: bool,
     /// The folder of a store that is thrown away at the end.
     pub(crate) temporary: Option<tempfile::TempDir>,
 }
@@ -258,6 +275,10 @@ impl Config {
         let Settings {
             disk,
             host,
+            blob_host,
+            queue_host,
+            table_host,
+            admin_host,
             blob_port,
             queue_port,
             table_port,
@@ -285,17 +306,19 @@ impl Config {
             cache_mib.or(file.cache_mib),
             temporary.as_ref(),
         )?;
-        let host = host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let services =
+            [blob_host.or(file.blob_host), queue_host.or(file.queue_host), table_host.or(file.table_host)];
+        let hosts = Hosts::new(host.or(file.host), services, admin_host.or(file.admin_host));
         let tls = tls_settings(
             tls.or(file.tls),
             tls_name.or(file.tls_name),
             [cert.or(file.cert), key.or(file.key)],
-            host,
+            &hosts,
         )?;
         let named = account.or(file.account).or_else(accounts::from_azurite_environment);
         Ok(Self {
             engine,
-            host,
+            hosts,
             blob_port: blob_port.or(file.blob_port).unwrap_or(10_000),
             queue_port: queue_port.or(file.queue_port).unwrap_or(10_001),
             table_port: table_port.or(file.table_port).unwrap_or(10_002),
@@ -308,6 +331,7 @@ impl Config {
             drain_seconds: drain_seconds.or(file.drain_seconds).unwrap_or(10),
             copy_from_private: copy_from_private.or(file.copy_from_private).unwrap_or(false),
             silent: silent.or(file.silent).unwrap_or(false),
+            debug_file_ignored: azurite.debug.is_some(),
             temporary,
         })
     }
@@ -360,7 +384,7 @@ fn tls_settings(
     tls: Option<bool>,
     names: Option<Vec<String>>,
     files: [Option<PathBuf>; 2],
-    host: IpAddr,
+    hosts: &Hosts,
 ) -> Result<Option<TlsSettings>, String> {
     match files {
         [Some(_), Some(_)] if tls == Some(false) => Err("a certificate is given, and TLS is off".to_owned()),
@@ -378,9 +402,11 @@ fn tls_settings(
             let texts = names.unwrap_or_default();
             let names = texts.iter().map(|text| CertificateName::parse(text)).collect::<Result<Vec<_>, _>>();
             let mut names = names.map_err(|error| format!("--tls-name: {error}"))?;
-            let host_name = CertificateName::Address(host);
-            if !host.is_unspecified() && !host.is_loopback() && !names.contains(&host_name) {
-                names.push(host_name);
+            for host in hosts.services() {
+                let name = CertificateName::Address(host);
+                if !host.is_unspecified() && !host.is_loopback() && !names.contains(&name) {
+                    names.push(name);
+                }
             }
             Ok(Some(TlsSettings::Local(names)))
         }
@@ -468,6 +494,18 @@ mod tests {
         assert!(config.silent);
         assert_eq!((config.blob_port, config.queue_port, config.table_port), (1, 2, 3));
         assert_eq!(config.engine.disks, [PathBuf::from("/tmp/a")]);
+    }
+
+    #[test]
+    fn azurites_hosts_are_each_for_their_own_service() {
+        let open = |line: &str| {
+            let hosts = config(&line.split_whitespace().collect::<Vec<_>>()).unwrap().hosts;
+            hosts.services().map(|host| host.is_unspecified())
+        };
+        assert_eq!(open("--queueHost 0.0.0.0"), [false, true, false]);
+        assert_eq!(open("--host 0.0.0.0 --blobHost localhost"), [false, true, true]);
+        let refused = config(&["--blobHost", "nowhere.invalid"]).unwrap_err();
+        assert!(refused.contains("--blob-host") && refused.contains("nowhere.invalid"), "{refused}");
     }
 
     #[test]

@@ -2,26 +2,25 @@
 //!
 //! The engine reaches its files through `Disk`, which counts, fails and syncs them; nothing here is the engine's.
 //! These files are read at the start and written seldom, whole: under another name, synced, then renamed, so that
-//! whoever reads one finds an old or a new one and never a part. What is secret is readable by its owner only from
-//! the moment it exists.
+//! whoever reads one finds an old or a new one and never a part.
+//!
+//! # Who may read
+//! The server's own user: contents, keys and the store's secret lie in the data folder. The process's mask
+//! ([`keep_files_to_ourselves`]) makes everything that is made here and in the engine readable by its owner from the moment it
+//! exists, and the folder itself is closed to others ([`close_to_others`]), also one that an earlier build or somebody's `mkdir`
+//! has left open. Modes at each place that creates a file were the alternative; the store's libraries create files too.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Name of the folder inside the data folder.
 const FOLDER: &str = "server";
 
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readers {
-    /// Its owner.
-    Owner,
-    /// Everybody.
-    All,
-}
+/// Permissions of everybody but the owner.
+const OTHERS: u32 = 0o077;
 
 /// The folder of the server's own files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,18 +53,12 @@ impl ServerFolder {
     ///
     /// # Errors
     /// The device's.
-    pub(crate) fn write(&self, name: &str, text: &str, readers: Readers) -> io::Result<()> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<()> {
         fs::create_dir_all(&self.0)?;
-        let (new, mode) = (
-            self.path(&format!("{name}.new")),
-            match readers {
-                Readers::Owner => 0o600,
-                Readers::All => 0o644,
-            },
-        );
+        let new = self.path(&format!("{name}.new"));
         // What a crash has left must not lend the new file its readers.
         remove(&new)?;
-        let mut file = create(&new, mode)?;
+        let mut file = create(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, self.path(name))?;
@@ -91,6 +84,30 @@ pub(crate) fn trace(path: &Path) -> Trace {
     Some((found.modified().ok()?, found.len()))
 }
 
+/// From now on, what this process creates is its owner's only.
+pub(crate) fn keep_files_to_ourselves() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
+/// Takes other users' permissions from a data folder that is ours, and says so in the log. What cannot be taken is
+/// said there too: the folder may be another user's, who has let us in.
+pub(crate) fn close_to_others(data: &Path) {
+    let Ok(found) = fs::metadata(data) else { return };
+    let mode = found.permissions().mode();
+    if mode & OTHERS == 0 {
+        return;
+    }
+    let folder = data.display();
+    match fs::set_permissions(data, fs::Permissions::from_mode(mode & !OTHERS)) {
+        Ok(()) => {
+            tracing::warn!(%folder, "the data folder was open to other users of this machine; it is closed now");
+        }
+        Err(error) => {
+            tracing::warn!(%folder, %error, "the data folder is open to other users of this machine, and cannot be closed");
+        }
+    }
+}
+
 /// All of a file that the user has named.
 ///
 /// # Errors
@@ -107,8 +124,8 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the home of the server's own files")]
-fn create(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the home of the server's own files")]
@@ -119,8 +136,6 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
     #[test]
     fn a_secret_is_readable_by_its_owner_only_also_after_a_crash_in_between() {
         let data = tempfile::tempdir().unwrap();
@@ -128,7 +143,7 @@ mod tests {
         assert_eq!(folder.read("secret").unwrap(), None);
         fs::create_dir_all(&folder.0).unwrap();
         fs::write(folder.path("secret.new"), "half").unwrap();
-        folder.write("secret", "whole", Readers::Owner).unwrap();
+        folder.write("secret", "whole").unwrap();
         assert_eq!(folder.read("secret").unwrap().as_deref(), Some("whole"));
         let mode = fs::metadata(folder.path("secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     };
     raise_open_files_limit();
     keep_memory_to_ourselves();
+    files::keep_files_to_ourselves();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start threads: {error}")),

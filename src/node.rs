@@ -10,7 +10,7 @@ use crate::admin::{Admin, Subjects};
 use crate::change_feed::FeedTask;
 use crate::config::{Config, Shown};
 use crate::endpoints::Endpoints;
-use crate::files::ServerFolder;
+use crate::files::{self, ServerFolder};
 use crate::identity::{KnownIssuers, TokenSettings};
 use crate::listener::{Answer, Door};
 use crate::sources::{Reach, WebSources};
@@ -23,12 +23,13 @@ use api::auth::role::{AssignedRoles, EveryRole, Roles};
 use api::error::with_causes;
 use api::{Arrival, Body, ChangeFeed, Front, Observer, ServiceKind};
 use http::{Request, Response};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use storage_engine::clock::{SystemClock, SystemEntropy};
+use storage_engine::config::EngineConfig;
 use storage_engine::{Engine, EngineError};
 use tokio::net::TcpListener;
 
@@ -42,8 +43,8 @@ pub(crate) struct Node {
     feed: FeedTask,
     engine: Engine,
     access: Arc<Access>,
-    /// Whether everybody's tokens are believed.
-    unsigned_tokens: bool,
+    /// What whoever starts the server should know.
+    cautions: Vec<&'static str>,
     endpoints: Endpoints,
     admin: SocketAddr,
     /// The local authority's certificate, for whoever is to trust it.
@@ -75,10 +76,11 @@ impl Node {
     /// A sentence for the user.
     pub(crate) async fn start(config: Config) -> Result<Self, String> {
         let log = Log::start().map_err(|error| format!("cannot start the log: {error}"))?;
-        let blob = bind(config.host, config.blob_port, "--blob-port").await?;
-        let queue = bind(config.host, config.queue_port, "--queue-port").await?;
-        let table = bind(config.host, config.table_port, "--table-port").await?;
-        let admin = bind(config.host, config.admin_port, "--admin-port").await?;
+        let cautions = cautions(&config);
+        let blob = bind(config.hosts.blob, config.blob_port, "--blob-port").await?;
+        let queue = bind(config.hosts.queue, config.queue_port, "--queue-port").await?;
+        let table = bind(config.hosts.table, config.table_port, "--table-port").await?;
+        let admin = bind(config.hosts.admin, config.admin_port, "--admin-port").await?;
         let endpoints = Endpoints {
             secure: config.tls.is_some(),
             blob: address(&blob)?,
@@ -87,10 +89,11 @@ impl Node {
         };
         let admin_address = address(&admin)?;
         let engine = Engine::open(&config.engine, Arc::new(SystemClock), Arc::new(SystemEntropy))
-            .map_err(|error| cannot_open(&error))?;
+            .map_err(|error| not_ours(&config.engine, &error))?;
         // From here on the folder is ours: another server would have been refused by the lock that the engine took.
-        let folder = config.engine.disks.first().map(|disk| ServerFolder::of(disk));
-        let folder = folder.ok_or("no disk is configured")?;
+        let disk = config.engine.disks.first().ok_or("no disk is configured")?;
+        files::close_to_others(disk);
+        let folder = ServerFolder::of(disk);
         let authority =
             matches!(config.tls, Some(TlsSettings::Local(_))).then(|| folder.path(CERTIFICATE_FILE));
         let tls = open_tls(config.tls, &folder)?;
@@ -125,7 +128,7 @@ impl Node {
             feed: FeedTask::start(ChangeFeed::new(&engine, Arc::new(SystemClock))),
             engine,
             access,
-            unsigned_tokens: config.tokens.unsigned,
+            cautions,
             endpoints,
             admin: admin_address,
             authority,
@@ -158,11 +161,8 @@ impl Node {
         }
         let key = key.as_deref().unwrap_or("<the account's key>");
         writeln!(out, "connection string: {}", endpoints.connection_string(name, key))?;
-        if self.unsigned_tokens {
-            writeln!(
-                out,
-                "ATTENTION: --oauth basic checks no signatures: whoever reaches this server can make a token for it"
-            )?;
+        for caution in &self.cautions {
+            writeln!(out, "ATTENTION: {caution}")?;
         }
         writeln!(out, "stop with Ctrl-C or SIGTERM")?;
         writeln!(out, "ready")
@@ -226,6 +226,23 @@ fn open_tls(settings: Option<TlsSettings>, folder: &ServerFolder) -> Result<Opti
     Ok(Some(tls))
 }
 
+/// What is served as asked for, and perhaps not as meant.
+fn cautions(config: &Config) -> Vec<&'static str> {
+    let reachable = config.hosts.services().iter().any(|host| !host.to_canonical().is_loopback());
+    let all = [
+        (
+            config.tokens.unsigned,
+            "--oauth basic checks no signatures: whoever reaches this server can make a token for it",
+        ),
+        (
+            reachable && config.accounts.any_well_known(),
+            "other machines reach an account whose key everybody knows: --account names your own instead",
+        ),
+        (config.debug_file_ignored, "--debug writes no file: the log goes to standard error"),
+    ];
+    all.into_iter().filter_map(|(applies, text)| applies.then_some(text)).collect()
+}
+
 async fn bind(host: IpAddr, port: u16, setting: &str) -> Result<TcpListener, String> {
     let refused = |error| format!("cannot listen on {host} port {port} ({setting}): {error}");
     TcpListener::bind((host, port)).await.map_err(refused)
@@ -238,6 +255,21 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, String> {
         address.set_ip(IpAddr::from([127, 0, 0, 1]));
     }
     Ok(address)
+}
+
+/// Why the folder cannot be opened: mostly it is another one than was meant.
+fn not_ours(config: &EngineConfig, error: &EngineError) -> String {
+    let (EngineError::Disk(cause), Some(folder)) = (error, config.disks.first()) else {
+        return cannot_open(error);
+    };
+    let shown = folder.display();
+    let why = match cause.kind() {
+        ErrorKind::ResourceBusy => format!("the folder {shown} is in use by another Linarite process"),
+        ErrorKind::PermissionDenied => format!("this user may not write to {shown}"),
+        _ if folder.is_file() => format!("{shown} is a file, not a folder"),
+        _ => return cannot_open(error),
+    };
+    format!("cannot open the store: {why}")
 }
 
 /// Why the store cannot be opened, for whoever started the server.

@@ -6,7 +6,7 @@
 //! for it, and for a caller on this machine: the port speaks no TLS, so a token must not travel.
 
 use super::reply::Refusal;
-use crate::files::{Readers, ServerFolder};
+use crate::files::ServerFolder;
 use api::{Arrival, Body};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,7 +67,7 @@ impl Access {
         let pass = Pass { address, token: URL_SAFE_NO_PAD.encode(bytes) };
         let text = serde_json::to_string_pretty(&pass).map_err(|error| error.to_string())?;
         folder
-            .write(FILE, &text, Readers::Owner)
+            .write(FILE, &text)
             .map_err(|error| format!("cannot write {}: {error}", folder.path(FILE).display()))?;
         Ok(Self { pass, folder })
     }

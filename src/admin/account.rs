@@ -256,6 +256,11 @@ impl From<AccountError> for Refusal {
             AccountError::Configured => {
                 (StatusCode::CONFLICT, "the account stands in the server's configuration: change it there")
             }
+            AccountError::BuiltIn => (
+                StatusCode::CONFLICT,
+                "this is the built-in development account: start the server with --account to name your own instead, \
+                 or with --private-account to close it to callers without credentials",
+            ),
             AccountError::Engine(EngineError::AccountNotFound) => {
                 (StatusCode::NOT_FOUND, "there is no account of this name")
             }

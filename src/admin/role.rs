@@ -11,7 +11,7 @@
 use super::reply::{Answered, Refusal, json_response};
 use api::Body;
 use api::auth::Accounts;
-use api::auth::role::{ROLES, Role};
+use api::auth::role::{Action, ROLES, Role};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ impl RoleAdmin {
         match (&method, rest) {
             (&Method::GET, []) => self.list(request.uri().query()).await,
             (&Method::POST, []) => {
-                let assignment = read(&document(request).await?)?;
+                let assignment = read_new(&document(request).await?)?;
                 if self.accounts.keys(&assignment.account).is_none() {
                     return Err(Refusal::new(StatusCode::NOT_FOUND, "there is no account of this name"));
                 }
@@ -137,6 +137,40 @@ fn read(shown: &ShownAssignment) -> Result<Assignment, Refusal> {
     Ok(Assignment { account, principal: principal.clone(), grant: Grant { place, role: role.id } })
 }
 
+/// As [`read`], of an assignment that is to be made. One that means nothing can still be taken away.
+fn read_new(shown: &ShownAssignment) -> Result<Assignment, Refusal> {
+    let assignment = read(shown)?;
+    let place = &assignment.grant.place;
+    match Role::of_id(assignment.grant.role) {
+        Some(role) if !fits(role, place) => Err(bad(format!(
+            "'{}' means nothing at a {}: it is a role for another service",
+            role.name,
+            kind(place)
+        ))),
+        _ => Ok(assignment),
+    }
+}
+
+/// Whether the role allows anything of what can be done at the place.
+fn fits(role: &Role, place: &Place) -> bool {
+    let service = match place {
+        Place::Account => return true,
+        Place::Container(_) => "/blobServices/",
+        Place::Queue(_) => "/queueServices/",
+        Place::Table(_) => "/tableServices/",
+    };
+    Action::ALL.iter().any(|action| action.text().contains(service) && role.allows(*action))
+}
+
+const fn kind(place: &Place) -> &'static str {
+    match place {
+        Place::Account => "account",
+        Place::Container(_) => "container",
+        Place::Queue(_) => "queue",
+        Place::Table(_) => "table",
+    }
+}
+
 fn shown(assignment: Assignment) -> ShownAssignment {
     let Assignment { account, principal, grant: Grant { place, role } } = assignment;
     let named = |name: &str| Some(name.to_owned());
@@ -175,10 +209,18 @@ mod tests {
         for assignment in [
             given(),
             container,
-            ShownAssignment { queue: Some("abc".into()), ..given() },
-            ShownAssignment { table: Some("abc".into()), ..given() },
+            ShownAssignment {
+                role: "Storage Queue Data Reader".into(),
+                queue: Some("abc".into()),
+                ..given()
+            },
+            ShownAssignment {
+                role: "Storage Table Data Reader".into(),
+                table: Some("abc".into()),
+                ..given()
+            },
         ] {
-            assert_eq!(shown(read(&assignment).unwrap()), assignment);
+            assert_eq!(shown(read_new(&assignment).unwrap()), assignment);
         }
         let by_id = ShownAssignment { role: "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1".into(), ..given() };
         assert_eq!(shown(read(&by_id).unwrap()), given());
@@ -191,10 +233,17 @@ mod tests {
             ShownAssignment { principal: String::new(), ..given() },
             ShownAssignment { principal: "a b".into(), ..given() },
             ShownAssignment { account: "A".into(), ..given() },
+            ShownAssignment { queue: Some("abc".into()), ..given() },
+            ShownAssignment { table: Some("abc".into()), ..given() },
+            ShownAssignment {
+                role: "Storage Queue Data Reader".into(),
+                container: Some("abc".into()),
+                ..given()
+            },
             ShownAssignment { container: Some("A".into()), ..given() },
             ShownAssignment { container: Some("abc".into()), queue: Some("abc".into()), ..given() },
         ] {
-            assert_eq!(read(&bad).unwrap_err().status(), StatusCode::BAD_REQUEST, "{bad:?}");
+            assert_eq!(read_new(&bad).unwrap_err().status(), StatusCode::BAD_REQUEST, "{bad:?}");
         }
     }
 }

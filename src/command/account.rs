@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use storage_engine::clock::{Clock as _, SystemClock};
 
@@ -45,7 +46,7 @@ pub(crate) enum AccountCommand {
     Lifecycle {
         /// The account
         name: String,
-        /// A management policy in JSON, as the vendor's tools write it
+        /// A management policy in JSON, as the vendor's tools take it; - for standard input
         file: Option<PathBuf>,
         /// Removes all rules
         #[arg(long, conflicts_with = "file")]
@@ -216,7 +217,9 @@ impl AccountCommand {
             Self::Rotate { name, key, new } => {
                 let path = format!("{}/keys/{}", path(&name)?, key.digit());
                 let account: ShownAccount = server.call("POST", &path, &NewKey { key: new })?;
-                print(&format!("{}\n", key.of(&account)?))
+                print(&format!("{}\n", key.of(&account)?))?;
+                eprintln!("this is the new key {}; the old one is worth nothing any more", key.digit());
+                Ok(())
             }
             Self::Delete { name, with_content } => {
                 server.delete(&(path(&name)? + if with_content { "?content=delete" } else { "" }))
@@ -224,7 +227,7 @@ impl AccountCommand {
             Self::Sas { name, key, terms } => {
                 let account: ShownAccount = server.get(&path(&name)?)?;
                 let secret = STANDARD.decode(key.of(&account)?).map_err(|error| error.to_string())?;
-                print(&format!("{}\n", terms.sign(&name, &secret, SystemClock.now())))
+                print(&format!("{}\n", terms.sign(&name, &secret, SystemClock.now())?))
             }
             Self::ConnectionString { name, key } => {
                 let account = server.get(&path(&name)?)?;
@@ -246,7 +249,27 @@ fn path(name: &str) -> Result<String, String> {
 }
 
 fn policy(file: &Path) -> Result<serde_json::Value, String> {
-    serde_json::from_slice(&files::read(file)?).map_err(|error| format!("{}: {error}", file.display()))
+    let text = if file == Path::new("-") {
+        let mut text = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut text);
+        read.map(|_| text).map_err(|error| format!("cannot read standard input: {error}"))
+    } else {
+        files::read(file)
+    };
+    let document: serde_json::Value =
+        serde_json::from_slice(&text?).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(bare_policy(document))
+}
+
+/// The policy of a document that is one, or that has one in it, as the vendor's tools show and templates have it:
+/// `{"policy": …}`, perhaps below `properties`.
+fn bare_policy(mut document: serde_json::Value) -> serde_json::Value {
+    for name in ["properties", "policy"] {
+        if let Some(inner) = document.get_mut(name).filter(|inner| inner.is_object()) {
+            document = inner.take();
+        }
+    }
+    document
 }
 
 fn connection_string(account: &ShownAccount, key: &str) -> Result<String, String> {
@@ -290,4 +313,24 @@ fn table(all: &ShownAccounts) -> String {
         let _ = writeln!(text, "{:<24}  {:<9}  {created}", account.name, account.anonymous);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_policy_is_found_in_what_the_vendors_tools_show() {
+        let policy = json!({"rules": [{"name": "one"}]});
+        for document in [
+            policy.clone(),
+            json!({"policy": policy}),
+            json!({"id": "x", "name": "default", "policy": policy}),
+            json!({"properties": {"policy": policy}}),
+        ] {
+            assert_eq!(bare_policy(document), policy);
+        }
+        assert_eq!(bare_policy(json!({"policy": 1})), json!({"policy": 1}), "the server says what is wrong");
+    }
 }

@@ -51,9 +51,19 @@ pub(crate) struct SasTerms {
 
 impl SasTerms {
     /// The token, without a `?`.
-    pub(super) fn sign(&self, account: &str, key: &[u8], now: Timestamp) -> String {
+    ///
+    /// # Errors
+    /// A sentence for the user: nobody could ever use it.
+    pub(super) fn sign(&self, account: &str, key: &[u8], now: Timestamp) -> Result<String, String> {
         let expiry = self.expiry.clone().unwrap_or_else(|| in_seconds(now.after(self.expires_in)));
         let start = self.start.as_deref().unwrap_or_default();
+        let end = parse_iso8601(&expiry);
+        if end <= Some(now) {
+            return Err(format!("the token would have expired already: it ends {expiry}"));
+        }
+        if !start.is_empty() && parse_iso8601(start) >= end {
+            return Err(format!("the token would end ({expiry}) before it begins ({start})"));
+        }
         let ip = self.ip.as_deref().unwrap_or_default();
         let protocol = if self.https_only { "https" } else { "https,http" };
         let Self { services, types, permissions, .. } = self;
@@ -73,7 +83,7 @@ impl SasTerms {
             ("sig", &signature),
         ];
         let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        given.map(|(name, value)| format!("{name}={}", escaped(value))).collect::<Vec<_>>().join("&")
+        Ok(given.map(|(name, value)| format!("{name}={}", escaped(value))).collect::<Vec<_>>().join("&"))
     }
 }
 
@@ -159,7 +169,7 @@ mod tests {
         let words = ["sas"].into_iter().chain(line.split_whitespace());
         let Line { terms } = Line::try_parse_from(words).map_err(|error| error.to_string())?;
         let now = parse_iso8601("2026-11-22T01:02:03.5Z").unwrap();
-        Ok(terms.sign("account", b"key", now))
+        terms.sign("account", b"key", now)
     }
 
     #[test]
@@ -194,6 +204,10 @@ mod tests {
             "--permissions r --expires-in é",
             "--permissions r --expires-in 1h --expiry 2030-01-01",
             "--permissions r --expiry tomorrow",
+            "--permissions r --expiry 2026-11-22",
+            "--permissions r --expiry 2026-11-22T01:02:03Z",
+            "--permissions r --start 2030-01-01",
+            "--permissions r --start 2030-01-01 --expiry 2030-01-01T00:00:00Z",
             "--permissions r --ip 10.0.0.9-10.0.0.1",
             "--permissions r --ip ::1",
         ] {

@@ -19,12 +19,13 @@ pub(super) fn instructions(folder: &ServerFolder) -> Result<String, String> {
         }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     }
-    // Absolute, because what is told is done in other folders.
+    // `install` and not `cp`, which would leave the copy for root's eyes only. Absolute, because what is told is done in other folders.
     let path = std::path::absolute(&path).unwrap_or(path);
     let path = path.display();
     Ok(format!(
         "The local authority is {path}\n\
          It can sign for nothing but localhost, the loopback addresses and the names of --tls-name.\n\
+         Only the server's user can read it there; the last way below is for all users.\n\
          \n\
          For one shell (Python with requests, most other programs, Node):\n\
          \n\
@@ -36,7 +37,7 @@ pub(super) fn instructions(folder: &ServerFolder) -> Result<String, String> {
          \n\
          For a whole Debian machine:\n\
          \n\
-         \x20 sudo cp '{path}' /usr/local/share/ca-certificates/linarite.crt\n\
+         \x20 sudo install -m 644 '{path}' /usr/local/share/ca-certificates/linarite.crt\n\
          \x20 sudo update-ca-certificates\n\
          \n\
          and to take it back:\n\
@@ -49,14 +50,13 @@ pub(super) fn instructions(folder: &ServerFolder) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::Readers;
 
     #[test]
     fn there_must_be_an_authority_to_trust() {
         let data = tempfile::tempdir().unwrap();
         let folder = ServerFolder::of(data.path());
         assert!(instructions(&folder).unwrap_err().contains("--tls"));
-        folder.write(CERTIFICATE_FILE, "", Readers::All).unwrap();
+        folder.write(CERTIFICATE_FILE, "").unwrap();
         let path = folder.path(CERTIFICATE_FILE).display().to_string();
         assert_eq!(instructions(&folder).unwrap().matches(&path).count(), 5);
     }

@@ -17,6 +17,8 @@ pub(crate) struct ConfiguredAccounts {
     keys: HashMap<AccountName, Arc<AccountKeys>>,
     /// Those whose containers cannot be public.
     private: HashSet<AccountName>,
+    /// Whether nothing is configured, and the account is the development account because of that.
+    pub(crate) built_in: bool,
     /// The account of the connection string to show.
     pub(crate) shown: Shown,
 }
@@ -35,6 +37,7 @@ impl ConfiguredAccounts {
     /// # Errors
     /// A sentence for the user. Never repeats a key.
     pub(crate) fn parse(entries: Option<Vec<String>>) -> Result<Self, String> {
+        let built_in = entries.is_none();
         let entries = entries.unwrap_or_else(|| vec![DEVELOPMENT_ACCOUNT.to_owned()]);
         let mut keys = HashMap::new();
         let mut shown = None;
@@ -58,7 +61,9 @@ impl ConfiguredAccounts {
             keys.insert(account, Arc::new(AccountKeys::new(decoded)));
         }
         let private = HashSet::new();
-        shown.map(|shown| Self { keys, private, shown }).ok_or_else(|| "no account is configured".to_owned())
+        shown
+            .map(|shown| Self { keys, private, built_in, shown })
+            .ok_or_else(|| "no account is configured".to_owned())
     }
 
     /// With these accounts closed to whoever has no credentials.
@@ -85,6 +90,13 @@ impl ConfiguredAccounts {
     /// The names of all, in no order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &AccountName> {
         self.keys.keys()
+    }
+
+    /// Whether an account can be entered with the key that everybody knows.
+    pub(crate) fn any_well_known(&self) -> bool {
+        let published = DEVELOPMENT_ACCOUNT.rsplit(':').next().and_then(|key| STANDARD.decode(key).ok());
+        let known = |key: &[u8]| published.as_deref() == Some(key);
+        self.keys.values().any(|keys| keys.iter().any(known))
     }
 
     /// Whether its containers may be public.
@@ -122,6 +134,16 @@ mod tests {
         let closed = accounts().closed_to_anybody(&["def".into()]).unwrap();
         assert!(closed.anonymous_allowed(&name("abc")) && !closed.anonymous_allowed(&name("def")));
         assert!(accounts().closed_to_anybody(&["dfe".into()]).unwrap_err().contains("'dfe'"));
+    }
+
+    #[test]
+    fn the_published_key_is_known_wherever_it_is_used() {
+        let parse = |entries| ConfiguredAccounts::parse(entries).unwrap();
+        assert!(parse(None).built_in && parse(None).any_well_known());
+        let own = parse(Some(vec!["abc:aGk=".into()]));
+        assert!(!own.built_in && !own.any_well_known());
+        let (_, key) = DEVELOPMENT_ACCOUNT.split_once(':').unwrap();
+        assert!(parse(Some(vec![format!("abc:aGk=:{key}")])).any_well_known());
     }
 
     #[test]

@@ -14,7 +14,7 @@
 
 use super::name::CertificateName;
 use super::provider;
-use crate::files::{Readers, ServerFolder};
+use crate::files::ServerFolder;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
@@ -37,8 +37,8 @@ const LEAF_LIFE: Duration = Duration::from_hours(90 * 24);
 pub(super) const LEAF_RENEWAL: Duration = Duration::from_hours(60 * 24);
 /// Certificates begin so much earlier, for clients whose clock is behind.
 const CLOCK_SLACK: Duration = Duration::from_hours(24);
-/// Labels below which accounts live in host-style addresses.
-const SERVICE_LABELS: [&str; 3] = ["blob", "queue", "table"];
+/// Labels below which accounts live in host-style addresses; `web` is for static websites.
+const SERVICE_LABELS: [&str; 4] = ["blob", "queue", "table", "web"];
 
 /// The authority.
 pub(super) struct Authority {
@@ -84,7 +84,7 @@ impl Authority {
             let made = Self::create(names, now)
                 .map_err(|error| format!("cannot make a certificate authority: {error}"))?;
             let text = serde_json::to_string_pretty(&made.kept).map_err(|error| error.to_string())?;
-            folder.write(AUTHORITY_FILE, &text, Readers::Owner).map_err(failed)?;
+            folder.write(AUTHORITY_FILE, &text).map_err(failed)?;
             made
         };
         let remedy = format!("to have a new one made, remove {} and trust the new one", path.display());
@@ -97,7 +97,7 @@ impl Authority {
         }
         let shown = folder.read(CERTIFICATE_FILE).map_err(failed)?;
         if shown.as_ref() != Some(&authority.kept.certificate) {
-            folder.write(CERTIFICATE_FILE, &authority.kept.certificate, Readers::All).map_err(failed)?;
+            folder.write(CERTIFICATE_FILE, &authority.kept.certificate).map_err(failed)?;
         }
         Ok(authority)
     }
@@ -239,7 +239,7 @@ mod tests {
             "{}",
             "{\"version\":2,\"key\":\"\",\"certificate\":\"\",\"names\":[],\"made_unix_seconds\":0}",
         ] {
-            folder.write(AUTHORITY_FILE, bad, Readers::Owner).unwrap();
+            folder.write(AUTHORITY_FILE, bad).unwrap();
             assert!(Authority::open_or_create(&folder, &[], now).is_err(), "{bad}");
         }
     }
@@ -257,9 +257,15 @@ mod tests {
             let name = rustls::pki_types::ServerName::try_from(name.to_owned()).unwrap();
             rustls::client::verify_server_name(&leaf, &name).is_ok()
         };
-        for good in
-            ["localhost", "127.0.0.1", "::1", "dev.blob.localhost", "dev.table.azure.test", "azure.test"]
-        {
+        for good in [
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            "dev.blob.localhost",
+            "dev.web.localhost",
+            "dev.table.azure.test",
+            "azure.test",
+        ] {
             assert!(valid(good), "{good}");
         }
         for bad in ["example.org", "127.0.0.2", "dev.azure.test"] {

@@ -76,8 +76,10 @@ fn accounts_are_listed_beside_those_of_the_configuration_which_only_the_configur
         &["account", "delete", ACCOUNT],
         &["account", "set", ACCOUNT, "--anonymous", "false"],
     ] {
-        assert!(node.fails(refused).contains("configuration"), "{refused:?}");
+        assert!(node.fails(refused).contains("built-in development account"), "{refused:?}");
     }
+    let own = Node::start_with(&["--account", &format!("{ACCOUNT}:{KEY}")]);
+    assert!(own.fails(&["account", "rotate", ACCOUNT]).contains("server's configuration"));
     for bad in ["Mine", "a", "a/keys", "a?b", ""] {
         assert!(node.fails(&["account", "create", bad]).contains("lower-case"), "{bad:?}");
         assert!(node.fails(&["account", "show", bad]).contains("account"), "{bad:?}");
@@ -186,4 +188,29 @@ fn a_wrong_signature_for_a_stored_account_is_refused_like_any_other() {
     client.call(&request::create_container("one").credentials(Credentials::WrongKey)).expect(403);
     client.call(&request::create_container("one").credentials(Credentials::None)).expect(401);
     client.call(&request::create_container("one")).expect(201);
+}
+
+#[test]
+fn a_folder_that_cannot_be_had_is_named_once_and_says_why() {
+    let node = Node::start();
+    let folder = node.folder().display().to_string();
+    let refused = |folder: &str| {
+        let ports = ["--blob-port", "0", "--queue-port", "0", "--table-port", "0", "--admin-port", "0"];
+        let text = crate::node::failure(&[&["--disk", folder], &ports[..]].concat());
+        assert_eq!(text.matches(folder).count(), 1, "{text}");
+        text
+    };
+    assert!(refused(&folder).contains("in use by another"));
+    assert!(refused("Cargo.toml").contains("is a file, not a folder"));
+}
+
+#[test]
+fn what_is_reachable_with_a_key_that_everybody_knows_is_said_at_the_start() {
+    let cautioned = |arguments: &[&str]| Node::start_with(arguments).announced("ATTENTION");
+    assert!(!cautioned(&[]));
+    assert!(cautioned(&["--queueHost", "0.0.0.0"]));
+    assert!(!cautioned(&["--host", "0.0.0.0", "--account", "mine:aGVsbG8="]));
+    assert!(cautioned(&["--debug", "azurite.log"]), "a file that is not written is not kept quiet about");
+    let open = Node::start_with(&["--host", "0.0.0.0", "--account", "mine:aGVsbG8="]);
+    assert!(open.announced("blob   http://127.0.0.1:") && open.announced("admin  http://127.0.0.1:"));
 }

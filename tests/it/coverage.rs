@@ -29,11 +29,11 @@ pub(crate) fn snake_case(name: &str) -> String {
     snake
 }
 
-/// `service/folder` of every row the binary prints.
+/// `service/folder` of every row the binary prints below their header.
 pub(crate) fn rows() -> BTreeSet<String> {
     let text = node::output(&["operations"]);
     let mut rows = BTreeSet::new();
-    for line in text.lines().filter(|line| !line.is_empty()) {
+    for line in text.lines().skip(1).filter(|line| !line.is_empty()) {
         let mut columns = line.split('\t');
         let (Some(service), Some(name)) = (columns.next(), columns.next()) else {
             panic!("not service, tab, name: {line:?}");

@@ -23,7 +23,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One running `linarite` and the folder under it.
 pub(crate) struct Node {
-    folder: TempDir,
+    _folder: TempDir,
+    /// The data folder, inside of `_folder`: the process makes it.
+    data: PathBuf,
     arguments: Vec<String>,
     /// Whether it logs all that there is to log.
     verbose: bool,
@@ -52,9 +54,11 @@ impl Node {
         let folder = tempfile::Builder::new().prefix("linarite-it-").tempdir().expect("a temporary folder");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let started = Started::new(folder.path(), &arguments, verbose, &log);
+        let data = folder.path().join("data");
+        let started = Started::new(&data, &arguments, verbose, &log);
         Self {
-            folder,
+            _folder: folder,
+            data,
             arguments,
             verbose,
             child: started.child,
@@ -78,7 +82,7 @@ impl Node {
 
     /// The folder with the node's data.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.data
     }
 
     /// Whether what was printed before `ready` contains `text`.
@@ -130,7 +134,7 @@ impl Node {
     /// Starts the process again on the same folder. Ports change, so clients must be made anew.
     pub(crate) fn restart(&mut self) {
         assert!(!self.running, "a node is restarted after it ended");
-        let started = Started::new(self.folder.path(), &self.arguments, self.verbose, &self.log);
+        let started = Started::new(&self.data, &self.arguments, self.verbose, &self.log);
         self.child = started.child;
         self.endpoints = started.endpoints;
         self.connection_string = started.connection_string;

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::access::{on_container, with};
 use crate::client::{ACCOUNT, Client, Credentials, KEY, Request, Response, Service, request};
@@ -207,4 +208,42 @@ fn no_core_of_the_process_is_ever_written() {
     let line =
         limits.lines().find(|line| line.starts_with("Max core file size")).expect("the limit of cores");
     assert_eq!(line.split_whitespace().filter(|word| *word == "0").count(), 2, "{line}");
+}
+
+/// The permissions of everything in the folder that somebody besides its owner has.
+fn open_to_others(folder: &std::path::Path, found: &mut Vec<String>) {
+    let mode = |path: &std::path::Path| std::fs::symlink_metadata(path).expect("a mode").permissions().mode();
+    if mode(folder) & 0o077 != 0 {
+        found.push(format!("{} {:o}", folder.display(), mode(folder)));
+    }
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            open_to_others(&path, found);
+        } else if mode(&path) & 0o077 != 0 {
+            found.push(format!("{} {:o}", path.display(), mode(&path)));
+        }
+    }
+}
+
+#[test]
+fn nobody_else_of_this_machine_can_read_the_data() {
+    let mut node = Node::start();
+    node.succeeds(&["account", "create", "mine"]);
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("container")).expect(201);
+    client.call(&request::put_blob("container", "blob", &[7; 16_000])).expect(201);
+    node.stop();
+    let mut found = Vec::new();
+    open_to_others(node.folder(), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(node.folder(), open).expect("it is ours");
+    assert_eq!(node.logged("open to other users"), 0);
+    node.restart();
+    let mode = std::fs::metadata(node.folder()).expect("the folder").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700, "an open folder is closed");
+    node.stop();
+    assert_eq!(node.logged("open to other users"), 1);
 }
