@@ -16,10 +16,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-const VERSIONS: Protection =
-    Protection { versioning: true, delete_retention_days: None, permanent_delete_allowed: false };
-const KEEPING: Protection =
-    Protection { versioning: false, delete_retention_days: Some(1), permanent_delete_allowed: true };
+const VERSIONS: Protection = Protection {
+    versioning: true,
+    delete_retention_days: None,
+    permanent_delete_allowed: false,
+    tracks_access: false,
+};
+const KEEPING: Protection = Protection {
+    versioning: false,
+    delete_retention_days: Some(1),
+    permanent_delete_allowed: true,
+    tracks_access: false,
+};
 const LIFE: Duration = Duration::from_mins(1);
 
 fn any() -> Conditions {
