@@ -87,6 +87,15 @@ fn key_in(head: &Head, headers: KeyHeaders) -> Result<Option<CustomerKey>, Stora
     Ok(Some(key))
 }
 
+/// As [`of`], for an operation that may be told a scope and takes no customer's key.
+///
+/// # Errors
+/// As [`of`]; `UnsupportedHeader` for a key.
+pub(crate) fn scope_of(head: &Head) -> Result<EncryptionWish, StorageError> {
+    head.refuse(&KEY_HEADERS, ErrorCode::UnsupportedHeader)?;
+    of(head)
+}
+
 /// With what the content that is written is to be encrypted: the customer's key, or the scope of the header, or that
 /// which the caller's signature demands.
 ///

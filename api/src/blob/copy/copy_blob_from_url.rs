@@ -9,9 +9,9 @@ use crate::content::Received;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{condition, header};
+use crate::{condition, encryption, header};
 use storage_engine::blob::{
-    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Stamp,
+    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, Encryption, NewBlob, Stamp,
 };
 use storage_engine::clock::Timestamp;
 use storage_engine::seal::EncryptionWish;
@@ -27,6 +27,7 @@ pub(crate) struct Request {
     tags: TagOption,
     source: SourceRequest,
     checksums: Checksums,
+    wish: EncryptionWish,
     conditions: Conditions,
     received: Timestamp,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Response {
     stamp: Stamp,
     id: u128,
     received: Received,
+    encryption: Option<Encryption>,
 }
 
 impl Operation for CopyBlobFromUrl {
@@ -46,18 +48,19 @@ impl Operation for CopyBlobFromUrl {
         refuse_unheeded(head, &[header::X_MS_SOURCE_RANGE, header::X_MS_SEAL_BLOB])?;
         let tags = TagOption::read(head)?;
         Ok(Request {
-            at: address::blob_from_source(head)?,
+            at: address::encrypted_blob_from_source(head)?,
             new: new_blob::read(head, ContentHeaders::default(), BlobKind::Block)?,
             tags,
             source: SourceRequest::decode(head)?.with_tags(tags == TagOption::Copy).with_blocks(),
             checksums: Checksums::of_source(head)?,
+            wish: encryption::scope_of(head)?,
             conditions: condition::of_write(head)?,
             received: head.received,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, mut new, tags, source, checksums, conditions, received: now } = request;
+        let Request { at, mut new, tags, source, checksums, wish, conditions, received: now } = request;
         let shown = source.shown();
         let mut source = source.open(service).await?;
         if source.kind != BlobKind::Block {
@@ -67,7 +70,7 @@ impl Operation for CopyBlobFromUrl {
         let (id, total) = (service.copying.entropy.bits(), source.length);
         let blocks = std::mem::take(&mut source.blocks);
         let body = source.receiving(BYTES_MAX, checksums)?;
-        let sealing = service.sealing(&at, EncryptionWish::default()).await?;
+        let sealing = service.sealing(&at, wish).await?;
         let (staged, received) = stage(service, body, &sealing, (BlobKind::Block, &blocks)).await?;
         new.copy = Some(CopyState {
             id,
@@ -82,13 +85,14 @@ impl Operation for CopyBlobFromUrl {
         let content = (BlobKind::Block, staged, blocks);
         let put = service.store.put_copied_blob(&at, new, content, conditions, protection).await;
         let stamp = put.map_err(|error| StorageError::from_engine(error, Intent::Write))?;
-        Ok(Response { stamp, id, received })
+        Ok(Response { stamp, id, received, encryption: sealing.encryption() })
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { stamp, id, received } = response;
+        let Response { stamp, id, received, encryption } = response;
         let mut response = accepted(stamp, id, CopyStatus::Success);
         let map = response.headers_mut();
+        encryption::set(map, encryption.as_ref());
         headers::set_md5(map, header::CONTENT_MD5, received.md5);
         headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
         response

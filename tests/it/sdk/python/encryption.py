@@ -187,6 +187,10 @@ def test_a_scope_is_the_containers_or_the_blobs():
     other = SERVICE.create_container(unique("c")).get_blob_client("b")
     assert other.upload_blob(b"x", encryption_scope=SCOPE)["encryption_scope"] == SCOPE
     refused("InvalidHeaderValue", 400, other.upload_blob, b"x", overwrite=True, encryption_scope="unknown")
+    copied = CONTAINER.get_blob_client(unique("b"))
+    copied.start_copy_from_url(readable(blob), requires_sync=True, encryption_scope=SCOPE)
+    assert copied.get_blob_properties().encryption_scope == SCOPE
+    assert copied.download_blob().readall() == MARKED[:100_000]
 
 
 def test_a_signature_can_demand_a_scope():
