@@ -31,13 +31,13 @@ use api::ServiceKind;
 use api::operation::Access;
 use requests::{Fact, Unsigned, facts};
 use rights::{
-    ADDRESS, FAILED, LETTERS, MALFORMED, NOBODY, PERMISSION, PROTOCOL, Refusal, Right, Rights, SERVICE,
-    TOKEN, TYPE, first,
+    ADDRESS, FAILED, LETTERS, MALFORMED, NOBODY, PERMISSION, PROTOCOL, ROLES, Refusal, Right, Rights,
+    SERVICE, TOKEN, TYPE, first,
 };
 use serde_json::json;
 use shapes::{judged, reaches, request_for, shapes};
 use sign::Terms;
-use world::{ACCOUNT, OTHER, ROLES, Way, World, refusal};
+use world::{ACCOUNT, OTHER, Way, World, refusal};
 
 /// What was tried and what came out wrong.
 struct Matrix {

@@ -32,6 +32,21 @@ pub(crate) const REFUSALS: [&str; 10] = [
     "PublicAccessNotPermitted",
 ];
 
+/// Built-in roles, as the table of rights abbreviates them; the holder of a role is called so.
+pub(crate) const ROLES: [(&str, &str); 11] = [
+    ("BO", "Storage Blob Data Owner"),
+    ("BC", "Storage Blob Data Contributor"),
+    ("BR", "Storage Blob Data Reader"),
+    ("BD", "Storage Blob Delegator"),
+    ("QC", "Storage Queue Data Contributor"),
+    ("QR", "Storage Queue Data Reader"),
+    ("QP", "Storage Queue Data Message Processor"),
+    ("QS", "Storage Queue Data Message Sender"),
+    ("QD", "Storage Queue Delegator"),
+    ("TC", "Storage Table Data Contributor"),
+    ("TR", "Storage Table Data Reader"),
+];
+
 /// The first refusal, of what is judged in this order.
 pub(crate) fn first(refusals: &[Refusal]) -> Refusal {
     refusals.iter().copied().flatten().next()

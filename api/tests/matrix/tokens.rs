@@ -1,8 +1,8 @@
 //! Tokens: what their holders' roles open, and what no token opens.
 
 use crate::requests::Unsigned;
-use crate::rights::{FAILED, PERMISSION, TOKEN};
-use crate::world::{ACCOUNT, CLOSED, NOW, ROLES, World};
+use crate::rights::{FAILED, PERMISSION, ROLES, TOKEN};
+use crate::world::{ACCOUNT, CLOSED, NOW, World};
 use crate::{Matrix, guarded, sign};
 use api::ServiceKind;
 use api::target::Level;

@@ -1,6 +1,6 @@
 //! A front on an engine, with accounts, an issuer and holders of roles, at a moment that does not pass.
 
-use crate::rights::{REFUSALS, Refusal};
+use crate::rights::{REFUSALS, ROLES, Refusal};
 use crate::sign::{self, Delegation};
 use api::auth::bearer::{Bearer, Distrust, Issuers, KeySet, Trusted};
 use api::auth::delegation::DelegationKeys;
@@ -32,21 +32,6 @@ pub(crate) const ACCOUNT: &str = "devaccount";
 pub(crate) const CLOSED: &str = "closedaccount";
 pub(crate) const KEYS: [[u8; 32]; 2] = [[1; 32], [2; 32]];
 const ISSUER: &str = "https://issuer.test/";
-
-/// Built-in roles, as the table of rights abbreviates them.
-pub(crate) const ROLES: [(&str, &str); 11] = [
-    ("BO", "Storage Blob Data Owner"),
-    ("BC", "Storage Blob Data Contributor"),
-    ("BR", "Storage Blob Data Reader"),
-    ("BD", "Storage Blob Delegator"),
-    ("QC", "Storage Queue Data Contributor"),
-    ("QR", "Storage Queue Data Reader"),
-    ("QP", "Storage Queue Data Message Processor"),
-    ("QS", "Storage Queue Data Message Sender"),
-    ("QD", "Storage Queue Delegator"),
-    ("TC", "Storage Table Data Contributor"),
-    ("TR", "Storage Table Data Reader"),
-];
 
 struct TwoAccounts;
 

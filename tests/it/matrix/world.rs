@@ -3,7 +3,7 @@
 //! Behind TLS the client is `rustls`, which trusts nothing but the authority that the process made; it is the server's
 //! library too, so whether other clients shake hands with it is the matter of [`crate::tls`].
 
-use super::rights::{REFUSALS, Refusal};
+use super::rights::{REFUSALS, ROLES, Refusal};
 use super::sign::{self, Delegation};
 use crate::client::{ACCOUNT as OTHER_ACCOUNT, Response, between, read_body, read_head};
 use crate::node::Node;
@@ -27,21 +27,6 @@ use std::time::Duration;
 pub(crate) const ACCOUNT: &str = "devaccount";
 /// An account of other keys.
 pub(crate) const OTHER: &str = OTHER_ACCOUNT;
-
-/// Built-in roles, as the table of rights abbreviates them; the holder of a role is called so.
-pub(crate) const ROLES: [(&str, &str); 11] = [
-    ("BO", "Storage Blob Data Owner"),
-    ("BC", "Storage Blob Data Contributor"),
-    ("BR", "Storage Blob Data Reader"),
-    ("BD", "Storage Blob Delegator"),
-    ("QC", "Storage Queue Data Contributor"),
-    ("QR", "Storage Queue Data Reader"),
-    ("QP", "Storage Queue Data Message Processor"),
-    ("QS", "Storage Queue Data Message Sender"),
-    ("QD", "Storage Queue Delegator"),
-    ("TC", "Storage Table Data Contributor"),
-    ("TR", "Storage Table Data Reader"),
-];
 
 /// Both ways to a process.
 trait Stream: Read + Write {}
