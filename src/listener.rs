@@ -8,6 +8,7 @@
 use crate::tls::{HTTP2, Tls};
 use api::body::Stalled;
 use api::{Arrival, Body};
+use brought::Brought;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Sleep;
 
+mod brought;
 mod http1;
 mod http2;
 
@@ -124,9 +126,16 @@ async fn connection<A: Answer>(
     }
 }
 
-/// The request with its body as the rest of the server sees bodies.
-fn received(request: Request<Incoming>) -> Request<Body> {
-    request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::new(body)) })
+/// Has the request answered, and its body read if nobody else does.
+async fn respond<A: Answer>(answer: &A, arrival: Arrival, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    if body.is_end_stream() {
+        return answer.answer(arrival, Request::from_parts(head, Body::empty())).await;
+    }
+    let (brought, lent) = Brought::lend(Patient::new(body), &head.headers);
+    let mut response = answer.answer(arrival, Request::from_parts(head, lent)).await;
+    brought.leave(&mut response);
+    response
 }
 
 /// The answer of a server that we asked, with its body as the rest of the server sees bodies.

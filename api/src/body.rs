@@ -6,8 +6,6 @@ use futures_util::future::poll_fn;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 /// The client stopped sending in the middle of a body.
@@ -136,18 +134,12 @@ pub struct Incoming {
     body: Body,
     limit: u64,
     received: u64,
-    ended: Arc<AtomicBool>,
 }
 
 impl Incoming {
     /// `body`, of which at most `limit` bytes are taken.
     pub fn new(body: Body, limit: u64) -> Self {
-        Self { body, limit, received: 0, ended: Arc::default() }
-    }
-
-    /// Says, also when this is gone, whether the body was read to its end.
-    pub fn ended(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.ended)
+        Self { body, limit, received: 0 }
     }
 
     /// The next bytes; none at the end.
@@ -157,10 +149,7 @@ impl Incoming {
     pub async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
         loop {
             let frame = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
-            let Some(frame) = frame else {
-                self.ended.store(true, Ordering::Relaxed);
-                return Ok(None);
-            };
+            let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| {
                 // Clients repeat what timed out; bytes that are no body would be none the second time either.
                 let code =

@@ -28,21 +28,14 @@ use crate::table::TableService;
 use crate::target::{Level, ServiceKind};
 use crate::time;
 use crate::version::{OLDEST, Version};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use storage_engine::Engine;
 use storage_engine::clock::{Clock, Entropy, Timestamp};
 use storage_engine::settings::{ServiceSettings, SettingsStore};
-
-/// Most bytes of a refused request's body that are read to keep its connection.
-const DRAINED_BYTES_MAX: u64 = 64 << 10;
-
-/// How long that may take.
-const DRAINING: Duration = Duration::from_secs(2);
 
 /// What is logged and counted of a request, once its head is answered.
 #[derive(Debug)]
@@ -151,14 +144,13 @@ impl Front {
         let path = parts.uri.path().to_owned();
         let client_request_id = parts.headers.get(header::X_MS_CLIENT_REQUEST_ID).cloned();
         let takes_only_xml = takes_only_xml(&parts.headers);
-        let sending = Sending::of(&parts.headers);
         let bare = parts.method == http::Method::HEAD;
         let Understood { head, service, request_id, mut version } = self.understand(service, arrival, parts);
         let mut cross_origin = None;
         let (operation, account, answer) = match head {
-            Err(error) => ("Unknown", String::new(), Err(refuse(error, sending, body).await)),
+            Err(error) => ("Unknown", String::new(), Err(error)),
             Ok(mut head) => match self.settings_of(&head).await {
-                Err(error) => ("Unknown", head.target.account, Err(refuse(error, sending, body).await)),
+                Err(error) => ("Unknown", head.target.account, Err(error)),
                 Ok(settings) => {
                     version = service::version(&head, &settings);
                     head.version = version;
@@ -242,18 +234,11 @@ impl Front {
         head: &mut Head,
         body: Body,
     ) -> Result<Response<Body>, StorageError> {
-        let row = match self.admit(row, head).await {
-            Ok(row) => row,
-            Err(error) => return Err(refuse(error, Sending::of(&head.headers), body).await),
-        };
+        let row = self.admit(row, head).await?;
         let head = &*head;
         let payload = payload(row, head, body).await?;
-        let ended = if let Payload::Stream(incoming) = &payload { Some(incoming.ended()) } else { None };
-        let answer = row.run(services, head, payload).await.map(|response| overridden(row, head, response));
-        let unread = ended.is_some_and(|ended| !ended.load(Ordering::Relaxed));
-        answer
-            .map_err(|error| as_overwrite(error, head))
-            .map_err(|error| if unread { closing(error) } else { error })
+        let answer = row.run(services, head, payload).await;
+        answer.map(|response| overridden(row, head, response)).map_err(|error| as_overwrite(error, head))
     }
 
     /// The row, if whoever sent the request may have it carried out. Who it is and what they are held to is noted in
@@ -417,37 +402,13 @@ fn as_overwrite(error: StorageError, head: &Head) -> StorageError {
     error
 }
 
-/// When a client sends its body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sending {
-    /// Behind the head.
-    AtOnce,
-    /// At our word.
-    WhenAsked,
-}
-
-impl Sending {
-    fn of(headers: &HeaderMap) -> Self {
-        if headers.contains_key(header::EXPECT) { Self::WhenAsked } else { Self::AtOnce }
-    }
-}
-
-/// A refusal before the body is read. A small body is read and dropped, so that the connection can go on; else
-/// the client is told that it cannot. One that waits for our word to send its body is not made to.
-async fn refuse(error: StorageError, sending: Sending, body: Body) -> StorageError {
-    let drained = tokio::time::timeout(DRAINING, Incoming::new(body, DRAINED_BYTES_MAX).collect());
-    if sending == Sending::WhenAsked || !matches!(drained.await, Ok(Ok(_))) { closing(error) } else { error }
-}
-
 /// The body as the row takes it. Sizes are refused here, before a byte is read.
 async fn payload<S: Sync + 'static>(row: &Row<S>, head: &Head, body: Body) -> Result<Payload, StorageError> {
     let (BodyKind::Whole(limit) | BodyKind::Stream(limit)) = row.body else { return Ok(Payload::None) };
-    if let Err(error) = announced(head, &body, limit) {
-        return Err(refuse(error, Sending::of(&head.headers), body).await);
-    }
+    announced(head, &body, limit)?;
     let incoming = Incoming::new(body, limit);
     match row.body {
-        BodyKind::Whole(_) => incoming.collect().await.map(Payload::Whole).map_err(closing),
+        BodyKind::Whole(_) => incoming.collect().await.map(Payload::Whole),
         BodyKind::None | BodyKind::Stream(_) => Ok(Payload::Stream(incoming)),
     }
 }
@@ -464,10 +425,4 @@ fn announced(head: &Head, body: &Body, limit: u64) -> Result<(), StorageError> {
         return Err(StorageError::too_large(limit));
     }
     Ok(())
-}
-
-/// What is left of the body stands between this request and the next, so there is no next.
-fn closing(mut error: StorageError) -> StorageError {
-    error.headers.push((header::CONNECTION, "close".to_owned()));
-    error
 }

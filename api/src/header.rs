@@ -38,8 +38,6 @@ names! {
     AUTHORIZATION = "authorization";
     /// `Cache-Control`
     CACHE_CONTROL = "cache-control";
-    /// `Connection`
-    CONNECTION = "connection";
     /// `Content-Disposition`
     CONTENT_DISPOSITION = "content-disposition";
     /// `Content-Encoding`
@@ -64,8 +62,6 @@ names! {
     DATE = "date";
     /// `ETag`
     ETAG = "etag";
-    /// `Expect`: the client waits for our word to send its body.
-    EXPECT = "expect";
     /// `Host`
     HOST = "host";
     /// `If-Match`

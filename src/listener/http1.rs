@@ -1,6 +1,6 @@
 //! A connection that speaks HTTP/1.1.
 
-use super::{Answer, HEAD_BYTES_MAX, HEADERS_MAX, PATIENCE, received};
+use super::{Answer, HEAD_BYTES_MAX, HEADERS_MAX, PATIENCE, respond};
 use api::Arrival;
 use http::Request;
 use hyper::body::Incoming;
@@ -24,7 +24,7 @@ pub(super) async fn serve<S, A>(
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let answer = Arc::clone(&answer);
-        async move { Ok::<_, Infallible>(answer.answer(arrival, received(request)).await) }
+        async move { Ok::<_, Infallible>(respond(&*answer, arrival, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -9,16 +9,11 @@
 //! after the usual patience; one with requests on which no byte moves for much longer holds answers that nobody fetches,
 //! and is cut. Pings as a sign of life were left out: they are answered by clients that fetch nothing.
 //!
-//! # A body that nobody reads
-//! A request may be answered before its body is read. The stream is then reset behind the answer, and common clients take
-//! that for a failure and lose the answer. So what a request brings is kept ([`Lent`]) and, if it is not too long, read to
-//! its end before the answer goes out.
-//!
 //! # The host
 //! HTTP/2 names it in `:authority`. It is handed on as the header that HTTP/1.1 has for it, as the standard tells whoever
 //! translates between the two to do, so that behind this file there is one kind of request.
 
-use super::{Answer, HEAD_BYTES_MAX, HEADERS_MAX, PATIENCE, received};
+use super::{Answer, HEAD_BYTES_MAX, HEADERS_MAX, PATIENCE};
 use api::body::BodyError;
 use api::{Arrival, Body};
 use bytes::Bytes;
@@ -29,7 +24,6 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,10 +35,6 @@ use tokio::time::Instant;
 
 /// Requests on one connection at once.
 const STREAMS_MAX: u32 = 128;
-/// Bytes of a body that nobody wants which are read all the same.
-const DRAINED_BYTES_MAX: usize = 16 << 20;
-/// How long that may take.
-const DRAINING: Duration = Duration::from_secs(2);
 /// Bytes that a client may send on one stream before they are read.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// The same for all streams of a connection.
@@ -112,27 +102,8 @@ async fn respond<A: Answer>(
     if let Some(Ok(host)) = authority {
         request.headers_mut().insert(header::HOST, host);
     }
-    let (parts, body) = received(request).into_parts();
-    let brought = Arc::new(Mutex::new(body));
-    let request = Request::from_parts(parts, Body::stream(Lent(Arc::clone(&brought))));
-    let response = answer.answer(arrival, request).await;
-    // An end, an error, too much or too long: all the same, the answer goes out.
-    let _ = tokio::time::timeout(DRAINING, drain(&brought)).await;
-    response.map(|body| Body::stream(Fetched { body, _running: running, _brought: brought }))
-}
-
-/// Reads what nobody has read of a body, if it is not more than [`DRAINED_BYTES_MAX`].
-async fn drain(body: &Mutex<Body>) {
-    let mut left = DRAINED_BYTES_MAX;
-    let next = |context: &mut Context<'_>| {
-        let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
-        Pin::new(&mut *body).poll_frame(context)
-    };
-    while let Some(Ok(frame)) = poll_fn(next).await {
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        let Some(fewer) = left.checked_sub(bytes) else { return };
-        left = fewer;
-    }
+    let response = super::respond(answer, arrival, request).await;
+    response.map(|body| Body::stream(Fetched { body, _running: running }))
 }
 
 /// Signs of life of one connection.
@@ -194,41 +165,10 @@ impl Drop for Running {
     }
 }
 
-/// A request's body, as it is handed on; whoever drops it does not reset the stream.
-struct Lent(Arc<Mutex<Body>>);
-
-impl Lent {
-    fn body(&self) -> MutexGuard<'_, Body> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl HttpBody for Lent {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut *self.body()).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body().is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body().size_hint()
-    }
-}
-
 /// An answer's body, whose request runs until it is dropped.
 struct Fetched {
     body: Body,
     _running: Running,
-    /// The request's body.
-    _brought: Arc<Mutex<Body>>,
 }
 
 impl HttpBody for Fetched {

@@ -187,6 +187,11 @@ impl Client {
         self.stream = None;
     }
 
+    /// Whether the last answer left the connection for a next request.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| is_open(stream.get_ref()))
+    }
+
     /// Sends one request and reads the whole answer.
     pub(crate) fn send(&mut self, request: &Request) -> io::Result<Response> {
         let bytes = self.encode(request);

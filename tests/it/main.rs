@@ -21,6 +21,7 @@ mod account;
 mod bad_input;
 mod behaviour;
 mod big;
+mod bodies;
 mod client;
 mod copies;
 mod coverage;

@@ -236,6 +236,17 @@ fn http_2_takes_bodies_of_a_length_that_is_not_said() {
 }
 
 #[test]
+fn an_answer_that_comes_before_the_body_is_not_lost() {
+    let secure = Secure::start();
+    let body = vec![7; 32 << 20];
+    for version in ["--http2", "--http1.1"] {
+        let seen = secure.blob("127.0.0.1", "PUT", &path("/nowhere/blob"), &body, &[version]);
+        assert_eq!((seen.exit, seen.status), (0, 404), "{version}");
+        assert!(seen.text().contains("ContainerNotFound"), "{version}: {}", seen.text());
+    }
+}
+
+#[test]
 fn http_2_has_the_limits_of_http_1() {
     let secure = Secure::start();
     let many: Vec<String> = (0..250).map(|number| format!("other-{number}: 1")).collect();

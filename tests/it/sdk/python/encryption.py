@@ -164,7 +164,7 @@ def test_pages_are_encrypted():
     page = MARKED[:65_536]
     blob.upload_page(page, 512, len(page), cpk=KEY)
     blob.upload_page(page[:512], 1024, 512, cpk=KEY)
-    refused("BlobUsesCustomerSpecifiedEncryption", 409, blob.upload_page, page, 0, len(page))
+    refused("BlobUsesCustomerSpecifiedEncryption", 409, blob.upload_page, bytes(1 << 20), 0, 1 << 20)
     expected = bytearray(1 << 20)
     expected[512:512 + len(page)] = page
     expected[1024:1536] = page[:512]
