@@ -87,7 +87,7 @@ pub use properties::{
 pub use read::BlobReader;
 pub(crate) use sweep::{forget, sweep};
 pub use tags::{TagComparison, TagExpression, Tags};
-pub use version::Snapshot;
+pub use version::{Origin, Snapshot};
 
 /// Most committed blocks of a block blob (page "Put Block List").
 pub const BLOCKS_MAX: usize = 50_000;
