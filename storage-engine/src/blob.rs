@@ -286,7 +286,7 @@ pub struct Include {
     pub versions: bool,
     /// What is deleted and can be restored, of all that is listed.
     pub deleted: bool,
-    /// Names that have only former versions, once each.
+    /// Names that have only former versions, deleted ones among them, once each.
     pub deleted_with_versions: bool,
 }
 

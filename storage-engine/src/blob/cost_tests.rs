@@ -3,7 +3,8 @@
 
 use super::fixture::Fixture;
 use super::{
-    Conditions, DeleteSnapshots, FindBlobs, ListBlobs, Protection, TagComparison, TagExpression, Tags, Which,
+    Conditions, DeleteSnapshots, FindBlobs, Include, ListBlobs, Protection, TagComparison, TagExpression,
+    Tags, Which,
 };
 use futures_executor::block_on;
 
@@ -41,6 +42,25 @@ fn a_page_costs_what_it_shows_however_large_the_container_is() {
     });
     assert_eq!(costs[0], costs[1]);
     assert!(costs[0] <= 15, "{costs:?}");
+}
+
+#[test]
+fn a_page_of_past_states_costs_the_same_however_many_are_before_it() {
+    let costs = SIZES.map(|size| {
+        let store = filled(["name".to_owned()].into_iter());
+        for _ in 0..size {
+            let (at, any) = (store.at("name"), Conditions::default());
+            block_on(store.blobs.snapshot(&at, None, any, Protection::default())).unwrap();
+        }
+        let include = Include { snapshots: true, ..Include::default() };
+        let all_but_ten = ListBlobs { limit: size - 10, include, ..ListBlobs::default() };
+        let after = list(&store, all_but_ten.clone()).next;
+        let next = ListBlobs { limit: 10, after, ..all_but_ten };
+        let (visits, page) = visits(&store, || list(&store, next));
+        assert_eq!(page.entries.len(), 10);
+        visits
+    });
+    assert_eq!(costs[0], costs[1]);
 }
 
 #[test]
