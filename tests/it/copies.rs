@@ -102,3 +102,29 @@ fn a_source_is_ours_by_any_name_that_means_this_server() {
         .header("x-ms-copy-source", &format!("http://{account}.blob.storage.test:8080/copies/source"));
     assert_eq!(client.call(&named).expect(202).header("x-ms-copy-status"), Some("success"));
 }
+
+#[test]
+fn a_blob_leaves_the_archive_into_another_account_since_2021_02_12() {
+    let node = Node::start();
+    let created = node.succeeds(&["account", "create", "mine"]);
+    let key = created.lines().find_map(|line| line.strip_prefix("key 1")).expect("a key").trim().to_owned();
+    let mut theirs = Client::new(&node, Service::Blob);
+    let public = request::create_container("public").header("x-ms-blob-public-access", "blob");
+    theirs.call(&public).expect(201);
+    let archived = request::put_blob("public", "source", b"hello").header("x-ms-access-tier", "Archive");
+    theirs.call(&archived).expect(201);
+    let mut mine = Client::of_account(&node, Service::Blob, "mine", &key);
+    mine.call(&request::create_container("copies")).expect(201);
+    let copy = |version| {
+        Request::new("PUT", "/copies/blob")
+            .header("x-ms-copy-source", &format!("http://{}/public/source", node.endpoint("blob")))
+            .header("x-ms-access-tier", "Hot")
+            .header("x-ms-rehydrate-priority", "High")
+            .header("x-ms-version", version)
+    };
+    assert_eq!(mine.call(&copy("2020-12-06")).expect(409).code(), "BlobArchived");
+    let answer = mine.call(&copy("2021-02-12")).expect(202);
+    assert_eq!(answer.header("x-ms-copy-status"), Some("success"));
+    let blob = mine.call(&Request::new("HEAD", "/copies/blob")).expect(200);
+    assert_eq!(blob.header("x-ms-archive-status"), Some("rehydrate-pending-to-hot"));
+}

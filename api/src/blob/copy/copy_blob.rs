@@ -17,6 +17,7 @@ use crate::checksum::Checksums;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
+use crate::version::{ARCHIVE_ACROSS_ACCOUNTS, Version};
 use crate::{condition, header};
 use storage_engine::EngineError;
 use storage_engine::blob::{
@@ -40,6 +41,7 @@ pub(crate) struct Request {
     source: SourceRequest,
     conditions: Conditions,
     received: Timestamp,
+    version: Version,
 }
 
 pub(crate) struct Response {
@@ -71,11 +73,12 @@ impl Operation for CopyBlob {
             source,
             conditions: Conditions { lease_without_end: true, ..condition::of_write(head)? },
             received: head.received,
+            version: head.version,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, mut new, high, seal, source, conditions, received } = request;
+        let Request { at, mut new, high, seal, source, conditions, received, version } = request;
         let id = service.copying.entropy.bits();
         let mut copy = CopyState { id, source: source.shown(), ..CopyState::default() };
         let mut source = source.open(service).await?;
@@ -83,7 +86,7 @@ impl Operation for CopyBlob {
         if new.tier.is_some() && kind != BlobKind::Block {
             return Err(StorageError::new(ErrorCode::AccessTierNotSupportedForBlobType));
         }
-        new.rehydration = rehydration(&at, &source, new.tier, (high, received))?;
+        new.rehydration = rehydration(&at, &source, new.tier, (high, received, version))?;
         Gifts { properties: true, tags: TagOption::Replace }.give(&mut new, &mut source);
         copy.total = source.length;
         let protection = service.protection(&at.account).await?;
@@ -124,18 +127,20 @@ fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageE
     }
 }
 
-/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself.
+/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself, as a copy that is done
+/// (page "Rehydrate an archived blob to an online tier").
 ///
 /// # Errors
-/// `BlobArchived` for a copy that would be in its source's place, or in another account (page "Copy Blob").
+/// `BlobArchived` for a copy that would be in its source's place, or, before 2021-02-12, in another account.
 fn rehydration(
     at: &BlobAddress,
     source: &Source,
     to: Option<Tier>,
-    (high, now): (bool, Timestamp),
+    (high, now, version): (bool, Timestamp, Version),
 ) -> Result<Option<Rehydration>, StorageError> {
     let Some(to) = to.filter(|_| source.archived) else { return Ok(None) };
-    let elsewhere = |own: &BlobAddress| own.account == at.account && own != at;
+    let elsewhere =
+        |own: &BlobAddress| own != at && (own.account == at.account || version >= ARCHIVE_ACROSS_ACCOUNTS);
     if !source.own.as_ref().is_some_and(|(own, ..)| elsewhere(own)) {
         return Err(StorageError::new(ErrorCode::BlobArchived));
     }
