@@ -36,6 +36,8 @@ use tower_service::Service;
 const CONNECTING: Duration = Duration::from_secs(10);
 /// How long it may take until the head of the answer is there.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Before a source that broke off is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Copies that take their time, at once. More wait, pending.
 const COPIES_MAX: usize = 16;
 
@@ -124,11 +126,15 @@ impl Sources for WebSources {
             let answer = self.web()?.request(request.map(|()| Empty::new()));
             let answer = tokio::time::timeout(PATIENCE, answer).await;
             let answer = answer.map_err(|late| SourceError::Unreachable(late.into()))?;
-            answer.map(listener::patiently).map_err(|error| match bar(&error) {
+            answer.map(listener::at_a_pace).map_err(|error| match bar(&error) {
                 Some(barred) => refused(barred),
                 None => SourceError::Unreachable(error.into()),
             })
         })
+    }
+
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(PAUSE))
     }
 
     fn is_own(&self, authority: &Authority) -> bool {
@@ -251,13 +257,12 @@ fn is_barred_v6(address: Ipv6Addr, reach: Reach) -> bool {
 /// addresses of RFC 4291) or behind its beginning (6to4, RFC 3056).
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let (high, low) = match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => (high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => (high, low),
         // Not the two that have names of their own.
         [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => (high, low),
-        [0x2002, high, low, ..] => (high, low),
         _ => return None,
     };
-    Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+    Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)))
 }
 
 #[cfg(test)]

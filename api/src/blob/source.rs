@@ -38,7 +38,9 @@ use storage_engine::clock::{Etag, Timestamp};
 use storage_engine::name::{AccountName, Metadata};
 
 mod beside;
+mod rest;
 use beside::Beside;
+use rest::Rest;
 
 /// Most bytes of an address (page "Copy Blob").
 const ADDRESS_BYTES_MAX: usize = 2 << 10;
@@ -102,6 +104,8 @@ pub(super) struct Source {
     pub(super) length: u64,
     /// The bytes.
     pub(super) bytes: Incoming,
+    /// Whom to ask for the rest when the bytes break off.
+    pub(super) rest: Option<Rest>,
     /// Which blob of ours it is.
     pub(super) own: Option<(BlobAddress, Which, Etag)>,
 }
@@ -252,8 +256,8 @@ impl SourceRequest {
         let beside = Beside::new(&**sources, self.uri.clone(), &self.headers);
         let (ranged, tags, blocks) = (self.is_ranged(), self.tags, self.blocks);
         let mut request = Request::new(());
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
         let answer = sources.ask(request).await.map_err(unanswered)?;
         let etag = answer.headers().get(header::ETAG).cloned();
         let is_block_blob =
@@ -264,6 +268,9 @@ impl SourceRequest {
         }
         if blocks && is_block_blob && !ranged {
             source.blocks = beside.blocks(etag.as_ref(), source.length).await;
+        }
+        if !ranged {
+            source.rest = Rest::new(sources, (self.uri, &self.headers), (etag, source.length));
         }
         Ok(source)
     }
@@ -286,6 +293,7 @@ impl SourceRequest {
             blocks,
             length: read.length,
             bytes: Incoming::new(framed.body, read.length),
+            rest: None,
             own: Some((at, which, properties.etag)),
         })
     }
@@ -406,6 +414,7 @@ impl Source {
             archived: false,
             length,
             bytes: Incoming::new(body, length),
+            rest: None,
             own: None,
         })
     }
@@ -507,13 +516,15 @@ pub(super) fn too_large(bytes_max: u64) -> StorageError {
     unusable(ErrorCode::CannotVerifyCopySource, &reason)
 }
 
+/// Whether the bytes of a source broke off, which is nothing that is wrong with the bytes before.
+pub(super) fn is_broken_off(error: &StorageError) -> bool {
+    matches!(error.code, ErrorCode::InvalidInput | ErrorCode::RequestTimedOut)
+}
+
 /// What the reading of a source failed with, in terms of the copy: a source that breaks off is no mistake of the body
 /// that the client did not send.
 pub(super) fn broken_off(error: StorageError) -> StorageError {
-    match error.code {
-        ErrorCode::InvalidInput | ErrorCode::RequestTimedOut => cut_short().caused_by(error),
-        _ => error,
-    }
+    if is_broken_off(&error) { cut_short().caused_by(error) } else { error }
 }
 
 /// A source that has fewer bytes than it said.
