@@ -68,7 +68,7 @@ fn assert_none(rule: &str, broken: &[String]) {
 
 /// Whether a file is only for tests: it is compiled for them alone.
 fn for_tests_only(path: &str) -> bool {
-    ["/faulty", "/memory", "/conformance", "/testing", "tests.rs", "/model"]
+    ["/faulty", "/memory", "/conformance", "/testing", "tests.rs", "/tests/", "/model"]
         .iter()
         .any(|part| path.contains(part))
 }

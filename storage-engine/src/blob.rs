@@ -23,71 +23,41 @@ use crate::meta::MetaStore;
 use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
 
-mod access;
-mod accessed;
-mod append;
-mod attribute;
-mod block;
-mod codec;
-pub mod condition;
+mod background;
 mod container;
-mod content;
-mod copy;
-#[cfg(test)]
-mod cost_tests;
-mod delete;
-mod due;
-mod encryption;
-mod find;
-#[cfg(test)]
-pub(crate) mod fixture;
-mod guard;
-pub(crate) mod hold_index;
 mod journal;
-pub mod lease;
-mod list;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod model_states;
 mod page;
-mod place;
-pub mod properties;
 mod read;
 mod record;
-mod rename;
-mod retention;
+mod rule;
 mod state;
-mod sweep;
-mod tag_index;
-pub mod tags;
 #[cfg(test)]
-mod verb_tests;
-mod version;
-mod volume;
+mod tests;
 mod write;
-pub use access::ContainerAccess;
-pub use append::{AppendConditions, Appended};
-pub use attribute::{Expiry, TierChange, TierChanged};
-pub use condition::{Conditions, EtagMatch};
-pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
-pub use delete::{DeleteSnapshots, Deleted};
-pub use encryption::Sealing;
-pub use find::{FindBlobs, FoundBlob};
+pub(crate) use background::sweep::{forget, sweep};
+pub use container::ContainerAccess;
 pub use journal::{Cause, Change, ChangedState, Deed, StateChange};
-pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{
     Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
     SequenceConditions,
 };
-pub use properties::{
+pub use read::{BlobReader, FindBlobs, FoundBlob};
+pub use record::lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
+pub use record::properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
     EncryptionKey, ImmutabilityPolicy, Increment, NewBlob, Protection, Rehydration, Tier, Which,
 };
-pub use read::BlobReader;
-pub(crate) use sweep::{forget, sweep};
-pub use tags::{TagComparison, TagExpression, Tags};
-pub use version::Snapshot;
+pub use record::tags::{TagComparison, TagExpression, Tags};
+pub use record::{lease, properties, tags};
+pub use rule::condition::{self, Conditions, EtagMatch};
+pub use rule::encryption::Sealing;
+pub(crate) use state::hold_index;
+#[cfg(test)]
+pub(crate) use tests::fixture;
+pub use write::{
+    AppendConditions, Appended, CopyEnd, DeleteSnapshots, Deleted, Expiry, IncrementalCopy,
+    IncrementalCopyBegun, Snapshot, TierChange, TierChanged,
+};
 
 /// Most committed blocks of a block blob (page "Put Block List").
 pub const BLOCKS_MAX: usize = 50_000;
@@ -319,7 +289,7 @@ pub struct BlobStore {
     chunks: Arc<dyn ChunkStore>,
     clock: Arc<dyn Clock>,
     pages: Option<page::Pages>,
-    accessed: Arc<accessed::Accessed>,
+    accessed: Arc<read::accessed::Accessed>,
     /// For whom verbs are run, if what they change is to be told.
     cause: Option<Arc<Cause>>,
     /// Where the salts of what is encrypted come from.

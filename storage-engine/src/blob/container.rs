@@ -4,17 +4,21 @@
 //! have. A deleted container that can be restored keeps its id and so all that it held; when its time is over, or at
 //! once if nothing is kept, the id goes to the sweep.
 
-use super::due::{Due, Kind as DueKind};
-use super::hold_index;
-use super::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
-use super::properties::Deletion;
+use super::record::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
+use super::record::properties::Deletion;
 use super::record::{self, ContainerRecord};
+use super::state::due::{Due, Kind as DueKind};
+use super::state::hold_index;
 use super::{BlobStore, Conditions, Container, ListContainers, NewContainer, Page, Stamp};
 use crate::catalog::{self, Entry, Key, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Transaction, View, Weight};
 use crate::name::{AccountName, ContainerName, Metadata};
+
+mod access;
+mod rename;
+pub use access::ContainerAccess;
 
 impl BlobStore {
     /// Creates a container. *Create Container*.

@@ -4,21 +4,30 @@
 //! ([`super::state`]), and writes the new one. What the name had goes with that: content, staged blocks, tags, tier,
 //! metadata. The lease stays, and so do the past states.
 
-use super::block;
-use super::content;
-use super::guard::{self, Change};
-use super::journal;
-use super::place::{Place, Route, State};
-use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
-use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, copy};
+use super::record::place::{Place, Route, State};
+use super::record::properties::{BlobKind, Protection};
+use super::rule::guard::{self, Change};
+use super::state::{self, Fate, content};
+use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, journal};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
 use crate::meta::{self, Transaction, Weight};
 use crate::seal::Framing;
 use std::collections::BTreeSet;
+
+pub(super) mod append;
+mod attribute;
+pub(super) mod block;
+pub(super) mod copy;
+mod delete;
+mod version;
+pub use append::{AppendConditions, Appended};
+pub use attribute::{Expiry, TierChange, TierChanged};
+pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
+pub use delete::{DeleteSnapshots, Deleted};
+pub use version::Snapshot;
 
 impl BlobStore {
     /// Makes `content` the whole of a block blob. *Put Blob*, *Put Blob From URL*, and copies of one part.
