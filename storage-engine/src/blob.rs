@@ -14,6 +14,21 @@
 //! | indexes | `Tag`, `Due`, `Held` | by tag; by the time when something is over; by that until which something must stay |
 //! | what changed | `Change` | account, time |
 //!
+//! # Where to look
+//! Each knows those above it in this table, and none below (`tests/tidy.rs`):
+//!
+//! | module | |
+//! |---|---|
+//! | `record` | what is on disk: values, their encoding, their keys |
+//! | `state` | the states of a name, and what must agree with them: contents, volumes, indexes |
+//! | `rule` | whether a verb may go on, and with which key |
+//! | `write`, `page`, `read`, `container`, `journal` | the verbs, and what is told of them |
+//! | `background` | what nobody asked for |
+//!
+//! Verbs know each other where one is made of another: a copy writes pages, a read opens them, and the journal, which each
+//! write tells, is published by appending to a blob.
+//!
+//! # Names and ids
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still
 //! means that id; what it writes begins with id and name, which is its scope.
 

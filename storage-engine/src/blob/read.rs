@@ -1,4 +1,4 @@
-//! Reading one blob: its properties, and its bytes.
+//! Reading one blob: its properties, and its bytes. Under this, listing and finding many, and noting that one was read.
 //!
 //! A reader is given the chunks of the range that it was asked for, and no more, when it is opened: the pages
 //! that list them go when the blob is overwritten, while the chunks are held by the pin. That is some 20 bytes

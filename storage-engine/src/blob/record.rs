@@ -1,4 +1,7 @@
-//! The values of the records of blobs and containers, and how they are encoded.
+//! What is on disk about blobs and containers: the values of their records, and how they are encoded.
+//!
+//! Under this stand what a record is made of ([`properties`], [`lease`], [`tags`]), how that is spelled ([`codec`]) and by
+//! which keys it is found ([`place`]). It reads no other record, so it knows nothing of what stands above it.
 //!
 //! | record | fields behind the version |
 //! |---|---|
@@ -12,11 +15,12 @@
 //! [`super::state::content`].
 
 use super::{Container, NewContainer, PublicAccess, Stamp};
+use crate::catalog::{self, Entry, Key};
 use crate::chunk::ChunkRef;
 use crate::clock::{Etag, Timestamp};
-use crate::error::Result;
-use crate::meta::Transaction;
+use crate::error::{EngineError, Result};
 use crate::meta::record::{Decoder, Encoder};
+use crate::meta::{Transaction, View};
 use crate::name::{ContainerName, Metadata};
 use crate::page::{Epoch, VolumeId};
 use crate::policy::{self, StoredPolicy};
@@ -285,6 +289,15 @@ pub(super) struct ContainerRecord {
 }
 
 impl ContainerRecord {
+    /// The container of this key, and its id.
+    ///
+    /// # Errors
+    /// [`EngineError::ContainerNotFound`].
+    pub(super) fn find(view: &dyn View, key: &Key) -> Result<(u64, Self)> {
+        let Entry { id, payload } = catalog::find(view, key)?.ok_or(EngineError::ContainerNotFound)?;
+        Ok((id, Self::decode(&payload)?))
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut fields = Encoder::new(VERSION);
         fields.u64(self.stamp.etag.0).timestamp(self.stamp.modified);

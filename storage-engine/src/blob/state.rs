@@ -1,5 +1,8 @@
 //! The states of a name: the blob, its past, and how one becomes another.
 //!
+//! Under this stands all that has to agree with the states: what they consist of ([`content`], [`volume`]), with counts of
+//! who names it, and the indexes ([`due`], [`hold_index`], [`tag_index`]). Nothing here judges whether a change may be.
+//!
 //! Every record of a state is written by [`store`] and nowhere else. That is what keeps the three indexes right
 //! (by tag, by the time at which it goes, by that until which it must stay): whoever writes says what was there before,
 //! and the difference is entered in the same batch.

@@ -1,4 +1,4 @@
-//! Writes of whole blobs and of what they show of themselves.
+//! Writes of whole blobs and of what they show of themselves; under this, all other verbs that write, but those of pages.
 //!
 //! A write that replaces a blob asks [`guard`] whether it may, decides the fate of the former state
 //! ([`super::state`]), and writes the new one. What the name had goes with that: content, staged blocks, tags, tier,

@@ -12,7 +12,7 @@ use crate::blob::record::place::{self, Place, State};
 use crate::blob::record::{BlobRecord, Form, VolumeRecord};
 use crate::blob::state::due::{self, Due, Kind};
 use crate::blob::state::{self, volume};
-use crate::blob::write::copy;
+use crate::blob::write::{block, copy};
 use crate::blob::{BlobStore, container};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -36,11 +36,12 @@ impl BlobStore {
             meta::read(self.meta.as_ref(), Weight::Scan, move |view| due::due(view, now, limit)).await?;
         let mut done = 0;
         for due in due {
+            let meta = self.meta.as_ref();
             let looked_at = match due.kind {
-                Kind::State => self.tidy(due.clone(), settle_state).await,
-                Kind::Container => self.tidy(due.clone(), container::purge).await,
+                Kind::State => due.settle(meta, settle_state).await.map(|()| true),
+                Kind::Container => due.settle(meta, container::purge).await.map(|()| true),
                 Kind::Volume => self.tidy_volume(due.clone()).await,
-                Kind::Copy => self.tidy(due.clone(), copy::give_up_late).await,
+                Kind::Copy => due.settle(meta, copy::give_up_late).await.map(|()| true),
             };
             done += usize::from(match looked_at {
                 Ok(looked_at) => looked_at,
@@ -64,16 +65,6 @@ impl BlobStore {
             Ok(true)
         };
         meta::commit(self.meta.as_ref(), scope, None, verb).await
-    }
-
-    pub(in crate::blob) async fn tidy(
-        &self,
-        due: Due,
-        verb: fn(&mut dyn Transaction, &Due) -> Result<()>,
-    ) -> Result<bool> {
-        let scope = due.scope()?;
-        meta::commit(self.meta.as_ref(), scope, None, move |transaction| verb(transaction, &due)).await?;
-        Ok(true)
     }
 
     /// Does to a volume what its record asks for. `false` if page blobs are not offered now.
@@ -115,7 +106,26 @@ fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let stays = state != State::Staging
         && state::get(transaction, &place, state)?.is_some_and(|record| record.properties.exists(now));
     let deed = if stays { Deed::SetTier } else { Deed::Delete };
-    journal::told_of_background(transaction, &place, deed, |told| due::settle_state(told, due))
+    journal::told_of_background(transaction, &place, deed, |told| settle(told, due, &place, state))
+}
+
+/// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
+/// and strikes the entry. To be run in the entry's scope.
+fn settle(transaction: &mut dyn Transaction, due: &Due, place: &Place, state: State) -> Result<()> {
+    if matches!(state, State::Staging) {
+        return block::drop_abandoned(transaction, place, due);
+    }
+    due.strike(transaction);
+    let now = transaction.now();
+    let Some(record) = state::get(transaction, place, state)? else { return Ok(()) };
+    if !record.properties.exists(now) {
+        return state::discard(transaction, place, state, &record);
+    }
+    let settled = BlobRecord { properties: record.properties.clone().as_of(now), form: record.form };
+    if settled != record {
+        state::store(transaction, place, state, Some(&record), Some(&settled));
+    }
+    Ok(())
 }
 
 /// What is to be done to a volume.

@@ -4,8 +4,9 @@
 //! out takes it away. A verb of their own on a record of their own would make *Get Container Properties*, which
 //! tells anonymous access, read two records.
 
-use crate::blob::container::{find, find_to_write, key};
+use crate::blob::container::find_to_write;
 use crate::blob::record::lease::{self, LeaseId, Leased};
+use crate::blob::record::place::container_key;
 use crate::blob::record::{self, ContainerRecord};
 use crate::blob::{BlobStore, Conditions, PublicAccess, Stamp};
 use crate::catalog;
@@ -37,9 +38,9 @@ impl BlobStore {
         name: &ContainerName,
         lease: Option<LeaseId>,
     ) -> Result<ContainerAccess> {
-        let (key, now) = (key(account, name), self.clock.now());
+        let (key, now) = (container_key(account, name), self.clock.now());
         let read = meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            let (_, record) = find(view, &key)?;
+            let (_, record) = ContainerRecord::find(view, &key)?;
             lease::check_read(record.lease, lease, now, Leased::Container)?;
             let ContainerRecord { stamp, public_access, policies, .. } = record;
             Ok(ContainerAccess { stamp, public_access, policies })
@@ -73,7 +74,7 @@ impl BlobStore {
         policies: Vec<StoredPolicy>,
         conditions: Conditions,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         let commit = meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             let (id, former) = find_to_write(transaction, &key, &conditions)?;
             lease::check_read(former.lease, conditions.lease, transaction.now(), Leased::Container)?;

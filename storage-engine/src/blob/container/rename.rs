@@ -19,9 +19,10 @@
 //! ends it as failed.
 
 use crate::blob::record::lease::{self, Lease, LeaseId, Leased};
+use crate::blob::record::place::container_key;
 use crate::blob::record::{self, ContainerRecord};
 use crate::blob::state::tag_index;
-use crate::blob::{BlobStore, Stamp, container};
+use crate::blob::{BlobStore, Stamp};
 use crate::catalog;
 use crate::error::{EngineError, Result};
 use crate::meta;
@@ -40,9 +41,9 @@ impl BlobStore {
         name: &ContainerName,
         lease: Option<LeaseId>,
     ) -> Result<Stamp> {
-        let (from, to) = (container::key(account, source), container::key(account, name));
+        let (from, to) = (container_key(account, source), container_key(account, name));
         meta::commit(self.meta.as_ref(), to.scope(), None, move |transaction| {
-            let (id, former) = container::find(transaction, &from)?;
+            let (id, former) = ContainerRecord::find(transaction, &from)?;
             if catalog::find(transaction, &to)?.is_some() {
                 return Err(EngineError::ContainerExists);
             }

@@ -68,8 +68,7 @@ impl BlobStore {
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
             let mut id = None;
             if let Some(container) = &find.container {
-                let key = catalog::key(&account, Kind::Container, container.as_str());
-                id = Some(catalog::find(view, &key)?.ok_or(EngineError::ContainerNotFound)?.id);
+                id = Some(place::container_id(view, &place::container_key(&account, container))?);
             }
             Search::new(&account, id, &find, now).page(view)
         })

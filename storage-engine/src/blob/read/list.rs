@@ -9,7 +9,6 @@
 use crate::blob::record::place::{self, State};
 use crate::blob::record::{BlobRecord, StagingRecord};
 use crate::blob::{BlobEntry, BlobProperties, BlobStore, ListBlobs, Page};
-use crate::catalog::{self, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader, successor};
@@ -34,11 +33,10 @@ impl BlobStore {
         container: &ContainerName,
         list: ListBlobs,
     ) -> Result<Page<BlobEntry>> {
-        let container = catalog::key(account, Kind::Container, container.as_str());
+        let container = place::container_key(account, container);
         let now = self.clock.now();
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
-            let container = catalog::find(view, &container)?.ok_or(EngineError::ContainerNotFound)?;
-            Walk::new(container.id, &list, now).page(view)
+            Walk::new(place::container_id(view, &container)?, &list, now).page(view)
         })
         .await
     }
@@ -429,9 +427,9 @@ mod tests {
             }
         }
         let list = ListBlobs { delimiter: Some("/".to_owned()), limit: 10, ..ListBlobs::default() };
-        let key = catalog::key(&store.account, Kind::Container, store.container.as_str());
+        let key = place::container_key(&store.account, &store.container);
         let visited = store.meta.read_now(|view| {
-            let id = catalog::find(view, &key)?.unwrap().id;
+            let id = place::container_id(view, &key)?;
             let counting = Counting(view, Cell::new(0));
             assert_eq!(Walk::new(id, &list, store.clock.now()).page(&counting)?.entries.len(), 3);
             Ok(counting.1.get())

@@ -30,7 +30,7 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
 use crate::meta::{Scope, View};
-use crate::name::{BlobName, BlockId};
+use crate::name::{AccountName, BlobName, BlockId, ContainerName};
 use crate::page::VolumeId;
 
 /// What a record of family `Blob` is.
@@ -159,7 +159,7 @@ pub(in crate::blob) struct Route {
 impl Route {
     /// Finds the container and in it the blob's place, whether or not there is a blob.
     pub(in crate::blob) fn find(view: &dyn View, at: &BlobAddress) -> Result<Self> {
-        let container = catalog::key(&at.account, Kind::Container, at.container.as_str());
+        let container = container_key(&at.account, &at.container);
         let id = container_id(view, &container)?;
         let place = Place::new(&container, id, &at.blob);
         Ok(Self { container, id, place })
@@ -177,7 +177,13 @@ impl Route {
     }
 }
 
-fn container_id(view: &dyn View, container: &Key) -> Result<u64> {
+/// Key of a container in the catalogue.
+pub(in crate::blob) fn container_key(account: &AccountName, name: &ContainerName) -> Key {
+    catalog::key(account, Kind::Container, name.as_str())
+}
+
+/// The id of the container of this key.
+pub(in crate::blob) fn container_id(view: &dyn View, container: &Key) -> Result<u64> {
     Ok(catalog::find(view, container)?.ok_or(EngineError::ContainerNotFound)?.id)
 }
 

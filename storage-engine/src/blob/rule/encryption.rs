@@ -4,9 +4,10 @@
 //! at its end records what the body *was* encrypted with, so the two cannot disagree; and where a content is added to
 //! one that is there, a block to a list or a block to an append blob, the verb compares the keys again.
 
-use crate::blob::record::place::Route;
+use crate::blob::record::ContainerRecord;
+use crate::blob::record::place::{Route, container_key};
 use crate::blob::record::properties::{BlobProperties, Encryption, EncryptionKey};
-use crate::blob::{BlobAddress, BlobStore, Conditions, container, state};
+use crate::blob::{BlobAddress, BlobStore, Conditions, state};
 use crate::chunk::Upload;
 use crate::encryption_scope::{self, ACCOUNT_SCOPE};
 use crate::error::{EngineError, Result};
@@ -36,7 +37,7 @@ impl BlobStore {
     pub async fn sealing(&self, at: &BlobAddress, wish: EncryptionWish) -> Result<Sealing> {
         let at = at.clone();
         let find = move |view: &dyn View| {
-            let (_, container) = container::find(view, &container::key(&at.account, &at.container))?;
+            let (_, container) = ContainerRecord::find(view, &container_key(&at.account, &at.container))?;
             let default = Some(container.encryption_scope.as_str()).filter(|name| !name.is_empty());
             if container.deny_scope_override {
                 let other = wish.scope.as_deref().is_some_and(|scope| Some(scope) != default);

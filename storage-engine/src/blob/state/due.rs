@@ -11,15 +11,14 @@
 //! done. What is over is not shown any more from the moment it is, whenever its records go.
 
 use crate::blob::record::BlobRecord;
-use crate::blob::record::place::{self, Place, State};
+use crate::blob::record::place;
 use crate::blob::record::properties::CopyStatus;
-use crate::blob::state::{self, volume};
-use crate::blob::write::block;
+use crate::blob::state::volume;
 use crate::catalog::Key;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, KeyReader};
-use crate::meta::{Family, Scope, Step, Transaction, View};
+use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View};
 use std::time::Duration;
 
 /// How long a copy may take (page "Copy Blob").
@@ -102,6 +101,16 @@ impl Due {
             Kind::Container => Ok(self.container.scope()),
         }
     }
+
+    /// Runs a verb that looks at it, in its scope.
+    pub(in crate::blob) async fn settle(
+        &self,
+        meta: &dyn MetaStore,
+        verb: fn(&mut dyn Transaction, &Self) -> Result<()>,
+    ) -> Result<()> {
+        let due = self.clone();
+        meta::commit(meta, self.scope()?, None, move |transaction| verb(transaction, &due)).await
+    }
 }
 
 /// When a state of a blob is to be looked at: when it is over and may go.
@@ -148,25 +157,4 @@ fn readable(key: &[u8], value: &[u8]) -> Option<Due> {
     Due::decode(key, value)
         .inspect_err(|error| tracing::error!(%error, "what is due cannot be told from an entry"))
         .ok()
-}
-
-/// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
-/// and strikes the entry. To be run in the entry's scope.
-pub(in crate::blob) fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
-    let (scope, state) = place::split_blob_key(&due.key)?;
-    let place = Place::of_scope(due.container.clone(), scope);
-    if matches!(state, State::Staging) {
-        return block::drop_abandoned(transaction, &place, due);
-    }
-    due.strike(transaction);
-    let now = transaction.now();
-    let Some(record) = state::get(transaction, &place, state)? else { return Ok(()) };
-    if !record.properties.exists(now) {
-        return state::discard(transaction, &place, state, &record);
-    }
-    let settled = BlobRecord { properties: record.properties.clone().as_of(now), form: record.form };
-    if settled != record {
-        state::store(transaction, &place, state, Some(&record), Some(&settled));
-    }
-    Ok(())
 }

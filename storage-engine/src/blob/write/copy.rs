@@ -76,12 +76,12 @@ impl BlobStore {
     /// The store's.
     pub(crate) async fn fail_interrupted_copies(&self) -> Result<()> {
         for due in meta::read(self.meta.as_ref(), Weight::Scan, due::copies).await? {
-            match self.tidy(due, give_up_interrupted).await {
+            match due.settle(self.meta.as_ref(), give_up_interrupted).await {
                 // One blob that cannot be read is no reason not to open the store.
                 Err(EngineError::Corrupt { what }) => {
                     tracing::error!(what, "a copy that was interrupted cannot be ended");
                 }
-                other => other.map(drop)?,
+                other => other?,
             }
         }
         Ok(())
