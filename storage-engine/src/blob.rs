@@ -15,7 +15,7 @@
 //! | what changed | `Change` | account, time |
 //!
 //! # Where to look
-//! Each knows those above it in this table, and none below (`tests/tidy.rs`):
+//! Floors, the lowest first. None names one that comes after it (`tests/tidy.rs`):
 //!
 //! | module | |
 //! |---|---|
@@ -25,8 +25,8 @@
 //! | `write`, `page`, `read`, `container`, `journal` | the verbs, and what is told of them |
 //! | `background` | what nobody asked for |
 //!
-//! Verbs know each other where one is made of another: a copy writes pages, a read opens them, and the journal, which each
-//! write tells, is published by appending to a blob.
+//! Verbs know each other where one is made of another: a read opens pages, pages that a copy brings ask about the copy, and
+//! the journal, which each write tells, is published by appending to a blob.
 //!
 //! # Names and ids
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still

@@ -58,7 +58,7 @@ impl BlobStore {
     /// blocks with each of them as a part ([`crate::chunk::Upload::in_parts`]).
     ///
     /// # Errors
-    /// [`EngineError::BlobKindMismatch`] if a blob of another kind is there.
+    /// [`crate::EngineError::BlobKindMismatch`] if a blob of another kind is there.
     pub async fn put_copied_blob(
         &self,
         at: &BlobAddress,
