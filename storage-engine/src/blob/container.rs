@@ -1,20 +1,25 @@
-//! Containers: a name in the catalogue each, with properties of its own.
+//! Containers: a name in the catalogue each, with properties of its own. Under this, who may use one, and renaming it.
 //!
 //! A container's lease guards its deletion and nothing else; other requests that bring an id have it checked as reads
 //! have. A deleted container that can be restored keeps its id and so all that it held; when its time is over, or at
 //! once if nothing is kept, the id goes to the sweep.
 
-use super::due::{Due, Kind as DueKind};
-use super::hold_index;
-use super::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
-use super::properties::Deletion;
+use super::record::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
+use super::record::place::container_key;
+use super::record::properties::Deletion;
 use super::record::{self, ContainerRecord};
+use super::state::due::{Due, Kind as DueKind};
+use super::state::hold_index;
 use super::{BlobStore, Conditions, Container, ListContainers, NewContainer, Page, Stamp};
-use crate::catalog::{self, Entry, Key, Kind};
+use crate::catalog::{self, Key, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Transaction, View, Weight};
 use crate::name::{AccountName, ContainerName, Metadata};
+
+mod access;
+mod rename;
+pub use access::ContainerAccess;
 
 /// Records that a page of a listing passes at most, shown or not: deleted containers that nobody asked for must not make it slow.
 const RECORDS_PASSED_MAX: usize = 50_000;
@@ -27,7 +32,7 @@ impl BlobStore {
         name: &ContainerName,
         new: NewContainer,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             if catalog::find(transaction, &key)?.is_some() {
                 return Err(EngineError::ContainerExists);
@@ -50,9 +55,9 @@ impl BlobStore {
         name: &ContainerName,
         lease: Option<LeaseId>,
     ) -> Result<Container> {
-        let (key, name, now) = (key(account, name), name.clone(), self.clock.now());
+        let (key, name, now) = (container_key(account, name), name.clone(), self.clock.now());
         meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            let (_, record) = find(view, &key)?;
+            let (_, record) = ContainerRecord::find(view, &key)?;
             lease::check_read(record.lease, lease, now, Leased::Container)?;
             Ok(record.named(name.clone()))
         })
@@ -67,9 +72,9 @@ impl BlobStore {
         metadata: Metadata,
         conditions: Conditions,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
-            let (id, mut record) = find(transaction, &key)?;
+            let (id, mut record) = ContainerRecord::find(transaction, &key)?;
             let now = transaction.now();
             lease::check_read(record.lease, conditions.lease, now, Leased::Container)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
@@ -89,9 +94,9 @@ impl BlobStore {
         request: LeaseRequest,
         conditions: Conditions,
     ) -> Result<(Stamp, LeaseOutcome)> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
-            let (id, mut record) = find(transaction, &key)?;
+            let (id, mut record) = ContainerRecord::find(transaction, &key)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             let (next, outcome) = lease::step(record.lease, request, transaction.now())?;
             record.lease = next;
@@ -114,9 +119,9 @@ impl BlobStore {
         conditions: Conditions,
         retention_days: Option<u32>,
     ) -> Result<()> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
-            let (id, record) = find(transaction, &key)?;
+            let (id, record) = ContainerRecord::find(transaction, &key)?;
             let now = transaction.now();
             if hold_index::holds_something(transaction, id, now)? {
                 return Err(EngineError::ContainerProtected);
@@ -142,7 +147,7 @@ impl BlobStore {
         name: &ContainerName,
         deleted_version: u64,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             if catalog::find(transaction, &key)?.is_some() {
                 return Err(EngineError::ContainerExists);
@@ -253,21 +258,12 @@ fn key_behind(account: &AccountName, after: &str) -> Vec<u8> {
     [last.unwrap_or_else(|| name.0.to_vec()), vec![0]].concat()
 }
 
-pub(super) fn key(account: &AccountName, name: &ContainerName) -> Key {
-    catalog::key(account, Kind::Container, name.as_str())
-}
-
-pub(super) fn find(view: &dyn View, key: &Key) -> Result<(u64, ContainerRecord)> {
-    let Entry { id, payload } = catalog::find(view, key)?.ok_or(EngineError::ContainerNotFound)?;
-    Ok((id, ContainerRecord::decode(&payload)?))
-}
-
 pub(super) fn find_to_write(
     transaction: &dyn Transaction,
     key: &Key,
     conditions: &Conditions,
 ) -> Result<(u64, ContainerRecord)> {
-    let (id, record) = find(transaction, key)?;
+    let (id, record) = ContainerRecord::find(transaction, key)?;
     conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
     Ok((id, record))
 }

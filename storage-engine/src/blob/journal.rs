@@ -25,10 +25,10 @@
 //! keys of one account are in the order of commits, and nothing ever comes to stand before what a reader has seen.
 //! Hence [`BlobStore::publish_changes`] can say by one time which entries it has taken: all up to there.
 
-use super::append::{self, AppendConditions, Appended};
-use super::place::{self, Place, State};
 use super::record::BlobRecord;
-use super::tag_index::account_of;
+use super::record::place::{self, Place, State};
+use super::state::tag_index::account_of;
+use super::write::append::{self, AppendConditions, Appended};
 use super::{BlobAddress, BlobProperties, BlobStore, Conditions};
 use crate::catalog;
 use crate::chunk::{ChunkRef, Staged};

@@ -1,32 +1,42 @@
-//! The values of the records of blobs and containers, and how they are encoded.
+//! What is on disk about blobs and containers: the values of their records, and how they are encoded.
+//!
+//! Under this stand what a record is made of ([`properties`], [`lease`], [`tags`]), how that is spelled ([`codec`]) and by
+//! which keys it is found ([`place`]). It reads no other record, so it knows nothing of what stands above it.
 //!
 //! | record | fields behind the version |
 //! |---|---|
 //! | container | etag, modified, access, metadata; from version 2: what [`ContainerRecord`] has besides |
-//! | blob | etag, created, modified, length, headers, metadata, where its content is; from version 2: what else it has ([`super::codec`]) |
+//! | blob | etag, created, modified, length, headers, metadata, where its content is; from version 2: what else it has ([`codec`]) |
 //! | mark | when a block was staged last, bytes of a block id, number of staged blocks; from version 2: when they are looked at |
 //! | staged block | length, chunks |
 //! | volume | whether it is leaving, when it was born, how many records name it, snapshots being taken, snapshots to be deleted |
 //!
 //! Records of version 1 are read as such that have nothing of what came later. Pages of content are in
-//! [`super::content`].
+//! [`super::state::content`].
 
-use super::codec::{
-    decode_chunk, decode_headers, decode_key, decode_lease, decode_metadata, decode_rare, encode_chunk,
-    encode_headers, encode_key, encode_lease, encode_metadata, encode_rare,
-};
-use super::lease::Lease;
-use super::properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob, Tier};
 use super::{Container, NewContainer, PublicAccess, Stamp};
+use crate::catalog::{self, Entry, Key};
 use crate::chunk::ChunkRef;
 use crate::clock::{Etag, Timestamp};
-use crate::error::Result;
-use crate::meta::Transaction;
+use crate::error::{EngineError, Result};
 use crate::meta::record::{Decoder, Encoder};
+use crate::meta::{Transaction, View};
 use crate::name::{ContainerName, Metadata};
 use crate::page::{Epoch, VolumeId};
 use crate::policy::{self, StoredPolicy};
 use std::time::Duration;
+
+pub(super) mod codec;
+pub mod lease;
+pub(super) mod place;
+pub mod properties;
+pub mod tags;
+use codec::{
+    decode_chunk, decode_headers, decode_key, decode_lease, decode_metadata, decode_rare, encode_chunk,
+    encode_headers, encode_key, encode_lease, encode_metadata, encode_rare,
+};
+use lease::Lease;
+use properties::{AccessTier, BlobKind, BlobProperties, Deletion, EncryptionKey, NewBlob, Tier};
 
 /// The newest version of the records of blobs and of containers.
 const VERSION: u8 = 2;
@@ -279,6 +289,15 @@ pub(super) struct ContainerRecord {
 }
 
 impl ContainerRecord {
+    /// The container of this key, and its id.
+    ///
+    /// # Errors
+    /// [`EngineError::ContainerNotFound`].
+    pub(super) fn find(view: &dyn View, key: &Key) -> Result<(u64, Self)> {
+        let Entry { id, payload } = catalog::find(view, key)?.ok_or(EngineError::ContainerNotFound)?;
+        Ok((id, Self::decode(&payload)?))
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut fields = Encoder::new(VERSION);
         fields.u64(self.stamp.etag.0).timestamp(self.stamp.modified);
@@ -363,12 +382,12 @@ pub(super) fn stamp(transaction: &dyn Transaction) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::lease::LeaseId;
-    use crate::blob::properties::{
+    use crate::blob::record::lease::LeaseId;
+    use crate::blob::record::properties::{
         ContentHeaders, CopyState, CopyStatus, Encryption, EncryptionKey, ImmutabilityPolicy, Increment,
         Rehydration, Tier,
     };
-    use crate::blob::tags::Tags;
+    use crate::blob::record::tags::Tags;
     use crate::policy::tests::some_policies;
     use proptest::prelude::*;
 

@@ -1,24 +1,33 @@
-//! Writes of whole blobs and of what they show of themselves.
+//! Writes of whole blobs and of what they show of themselves; under this, all other verbs that write, but those of pages.
 //!
 //! A write that replaces a blob asks [`guard`] whether it may, decides the fate of the former state
 //! ([`super::state`]), and writes the new one. What the name had goes with that: content, staged blocks, tags, tier,
 //! metadata. The lease stays, and so do the past states.
 
-use super::block;
-use super::content;
-use super::guard::{self, Change};
-use super::journal;
-use super::place::{Place, Route, State};
-use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
-use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, copy};
+use super::record::place::{Place, Route, State};
+use super::record::properties::{BlobKind, Protection};
+use super::rule::guard::{self, Change};
+use super::state::{self, Fate, content};
+use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, journal};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
 use crate::meta::{self, Transaction, Weight};
 use crate::seal::Framing;
 use std::collections::BTreeSet;
+
+pub(super) mod append;
+mod attribute;
+pub(super) mod block;
+pub(super) mod copy;
+mod delete;
+mod version;
+pub use append::{AppendConditions, Appended};
+pub use attribute::{Expiry, TierChange, TierChanged};
+pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
+pub use delete::{DeleteSnapshots, Deleted};
+pub use version::{Origin, Snapshot};
 
 impl BlobStore {
     /// Makes `content` the whole of a block blob. *Put Blob*, *Put Blob From URL*, and copies of one part.
@@ -49,7 +58,7 @@ impl BlobStore {
     /// blocks with each of them as a part ([`crate::chunk::Upload::in_parts`]).
     ///
     /// # Errors
-    /// [`EngineError::BlobKindMismatch`] if a blob of another kind is there.
+    /// [`crate::EngineError::BlobKindMismatch`] if a blob of another kind is there.
     pub async fn put_copied_blob(
         &self,
         at: &BlobAddress,
