@@ -238,3 +238,36 @@ fn a_version_never_takes_the_place_of_another() {
     assert_eq!(page.entries.len(), 3);
     store.check_chunks();
 }
+
+#[test]
+fn what_must_stay_does_not_go_because_the_clock_was_ahead_once() {
+    let store = Fixture::new();
+    let (at, blobs) = (made(&store, BlobKind::Block, kept(false)), &store.blobs);
+    let today = store.clock.now();
+    hold(&store, &at, false);
+    let soft = Protection { delete_retention_days: Some(1), ..kept(false) };
+    let other = store.at("other");
+    for name in ["other", "later"] {
+        store.put(name, store.inline(b"x")).unwrap();
+    }
+    block_on(blobs.delete(&other, DeleteSnapshots::Refuse, any(), soft)).unwrap();
+    let acquire = LeaseRequest::Acquire { id: LeaseId(1), seconds: Some(15) };
+    store.clock.set(today.after(Duration::from_hours(24 * 365)));
+    let stamp = store.put("later", store.inline(b"y")).unwrap();
+    store.clock.set(today.after(Duration::from_secs(1)));
+    let next = store.put("later", store.inline(b"z")).unwrap();
+    assert!(next.etag > stamp.etag, "versions go on rising");
+    for (verb, outcome) in replacing(&store, &at, BlobKind::Block, kept(false)) {
+        assert!(is_refusal(&outcome), "{verb}: {outcome:?}");
+    }
+    let container = blobs.delete_container(&store.account, &store.container, any(), None);
+    assert!(matches!(block_on(container), Err(EngineError::ContainerProtected)));
+    block_on(blobs.undelete(&other)).unwrap();
+    assert_eq!(store.read("other").unwrap(), b"x");
+    block_on(blobs.lease(&other, acquire, any())).unwrap();
+    store.clock.advance(Duration::from_secs(16));
+    store.put("other", store.inline(b"the lease is over")).unwrap();
+    block_on(blobs.delete(&other, DeleteSnapshots::Refuse, any(), soft)).unwrap();
+    store.clock.advance(Duration::from_hours(25));
+    assert!(matches!(block_on(blobs.undelete(&other)), Err(EngineError::BlobNotFound)), "its day is over");
+}

@@ -111,7 +111,8 @@ impl BlobStore {
         self.change(at, None, move |transaction, place| {
             let now = transaction.now();
             let (former, mut record, copy) = pending(transaction, place, id)?;
-            record.properties.lease = lease::check_write(record.properties.lease, lease, now, Leased::Blob)?;
+            record.properties.lease =
+                lease::check_write(record.properties.lease, lease, transaction.clock(), Leased::Blob)?;
             let copy = CopyState { status: CopyStatus::Aborted, completed: Some(now), ..copy };
             record.properties.copy = Some(Box::new(copy));
             record.properties.length = 0;
@@ -140,7 +141,7 @@ fn destination(view: &dyn View, id: u128) -> Result<Option<Place>> {
 
 /// Ends a copy that has taken too long. To be run in the entry's scope.
 pub(in crate::blob) fn give_up_late(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
-    if due.at <= transaction.now() {
+    if due.at <= transaction.clock() {
         give_up(transaction, due, "The copy took more than two weeks.")?;
     }
     Ok(())
@@ -155,8 +156,7 @@ fn give_up(transaction: &mut dyn Transaction, due: &Due, why: &str) -> Result<()
     let (scope, _) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
     due.strike(transaction);
-    let now = transaction.now();
-    let Some(record) = state::live_base(transaction, &place, now)? else { return Ok(()) };
+    let Some(record) = state::live_base(transaction, &place, transaction.clock())? else { return Ok(()) };
     match record.properties.copy {
         Some(copy) if copy.status == CopyStatus::Pending => {
             let end = CopyEnd::Failed(format!("500 InternalError \"{why}\""));
@@ -172,7 +172,7 @@ pub(in crate::blob) fn pending(
     place: &Place,
     id: u128,
 ) -> Result<(BlobRecord, BlobRecord, CopyState)> {
-    let record = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
+    let record = state::not_found(state::live_base(transaction, place, transaction.clock())?)?;
     match record.properties.copy.clone() {
         Some(copy) if copy.status == CopyStatus::Pending => {
             if copy.id == id {
