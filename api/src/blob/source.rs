@@ -572,4 +572,16 @@ mod tests {
         }
         assert!(!is_part(ByteRange { first: 5, last: None }, None), "several parts, or a mistake");
     }
+
+    #[test]
+    fn a_server_is_the_same_under_another_account_of_the_blob_service_only() {
+        assert!(same_server("localhost:10000", "LOCALHOST:10000"));
+        assert!(same_server("one.blob.storage.test:80", "two.Blob.storage.test:80"));
+        for other in
+            ["two.storage.test:80", "two.queue.storage.test:80", "two.blob.storage.test", "storage.test:80"]
+        {
+            assert!(!same_server("one.storage.test:80", other), "{other}");
+            assert!(!same_server("one.blob.storage.test:80", other), "{other}");
+        }
+    }
 }
