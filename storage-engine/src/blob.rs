@@ -74,7 +74,7 @@ pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
 pub use delete::{DeleteSnapshots, Deleted};
 pub use encryption::Sealing;
 pub use find::{FindBlobs, FoundBlob};
-pub use journal::{Cause, Change, ChangedState, Deed, StateChange};
+pub use journal::{Cause, Change, ChangedState, Deed, JournalEntry, StateChange};
 pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
 pub use page::{
     Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
