@@ -43,7 +43,7 @@ mod find;
 pub(crate) mod fixture;
 mod guard;
 pub(crate) mod hold_index;
-mod journal;
+pub(crate) mod journal;
 pub mod lease;
 mod list;
 #[cfg(test)]

@@ -49,7 +49,7 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, successor};
 use crate::meta::record::{Decoder, Encoder};
-use crate::meta::{self, Family, Scope, Step, Transaction, View, Visit, Weight};
+use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Visit, Weight};
 use crate::name::{AccountName, BlobName, ContainerName};
 use crate::settings::{self, Service};
 use bytes::Bytes;
@@ -58,6 +58,8 @@ use std::sync::Arc;
 
 const KIND: &str = "change";
 const VERSION: u8 = 1;
+/// Entries that [`clear`] takes out in one commit.
+const KEYS_AT_A_TIME: usize = 1_000;
 /// The id of a request that nobody made.
 const NO_REQUEST: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -287,6 +289,31 @@ impl BlobStore {
             Ok(())
         };
         meta::commit(self.meta.as_ref(), scope, None, verb).await
+    }
+}
+
+/// Takes everything out of the journal of an account that goes: the next one of its name is not told of it.
+pub(crate) async fn clear(meta: &dyn MetaStore, account: &AccountName) -> Result<()> {
+    let beginning = beginning(account);
+    let mut from = beginning.clone();
+    loop {
+        let (first, end) = (from.clone(), successor(&beginning));
+        let read = meta::read(meta, Weight::Scan, move |view| {
+            let mut keys = Vec::new();
+            view.scan(Family::Change, &first, end.as_deref(), &mut |key, _| {
+                keys.push(key.to_vec());
+                Ok(if keys.len() < KEYS_AT_A_TIME { Step::Next } else { Step::Stop })
+            })?;
+            Ok(keys)
+        });
+        let keys = read.await?;
+        let Some(last) = keys.last() else { return Ok(()) };
+        from = [last.as_slice(), &[0]].concat();
+        let remove = move |transaction: &mut dyn Transaction| {
+            keys.iter().for_each(|key| transaction.delete(Family::Change, key));
+            Ok(())
+        };
+        meta::commit(meta, Scope(beginning.clone().into()), None, remove).await?;
     }
 }
 
