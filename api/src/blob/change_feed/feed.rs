@@ -1,12 +1,13 @@
 //! The container `$blobchangefeed` of one account: its index, its segments and their logs.
 //!
 //! # What is finished stays finished
-//! Readers take a finished segment for one to which nothing comes, and one that is gone for one that was read. Both
-//! hold whatever the clock does: a segment is finished, and removed, by verbs of a later hour, and no verb after
-//! those has an earlier time (see the journal). So nothing checks it again for each block.
+//! Readers take a finished segment for one to which nothing comes: .NET's read no other, and none behind one that is
+//! not. So a segment is finished before the next one is made, and nothing is written to it any more. It would not be
+//! anyway, whatever the clock does: a segment is finished, and removed, by verbs of a later hour, and no verb after those
+//! has an earlier time (see the journal).
 
 use super::event::Event;
-use super::segment::{self, Hour};
+use super::segment::{self, Hour, Status};
 use super::{Result, record};
 use crate::avro;
 use sha2::{Digest as _, Sha256};
@@ -58,37 +59,51 @@ impl Feed<'_> {
         self.write(segment::SEGMENTS, segment::segments(first, self.now)).await
     }
 
-    pub(super) async fn last_consumable(&self) -> Result<Hour> {
+    async fn last_consumable(&self) -> Result<Hour> {
         let document = self.read(segment::SEGMENTS).await?;
         segment::last_consumable(&document).ok_or_else(|| EngineError::corrupt("the index of a change feed"))
     }
 
-    /// Whether the segment of this hour is there and not finished.
-    pub(super) async fn is_open(&self, hour: Hour) -> Result<bool> {
+    async fn status(&self, hour: Hour) -> Result<Status> {
         match self.read(&hour.segment()).await {
-            Ok(document) => Ok(segment::is_open(&document)),
-            Err(EngineError::BlobNotFound) => Ok(false),
+            Ok(document) => Ok(Status::read(&document)),
+            Err(EngineError::BlobNotFound) => Ok(Status::Absent),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes the segment of this hour the newest, and gives the hour whose segment it is: never one before the newest.
+    /// The hour whose segment takes what changed in `hour`: the newest one, which this makes if need be.
     pub(super) async fn open_segment(&self, hour: Hour) -> Result<Hour> {
         let last = self.last_consumable().await?;
-        if hour <= last {
-            return Ok(last);
-        }
-        if self.is_open(last).await? {
-            self.finish(last).await?;
-        }
+        let hour = match self.status(last).await? {
+            Status::Publishing if hour <= last => return Ok(last),
+            Status::Publishing => {
+                self.write(&last.segment(), segment::manifest(last, true, self.now)).await?;
+                hour
+            }
+            Status::Absent => hour.max(last),
+            Status::Finalized => hour.max(last.next()),
+        };
         self.write(&hour.segment(), segment::manifest(hour, false, self.now)).await?;
         self.write(segment::SEGMENTS, segment::segments(hour, self.now)).await?;
         Ok(hour)
     }
 
-    /// Says that nothing more comes to the segment of this hour.
-    pub(super) async fn finish(&self, hour: Hour) -> Result<()> {
-        self.write(&hour.segment(), segment::manifest(hour, true, self.now)).await
+    /// Finishes the newest segment, if its hour was over for `late`.
+    pub(super) async fn finish_segment(&self, late: Duration) -> Result<()> {
+        let last = self.last_consumable().await?;
+        if last == Hour::first() || last.end().after(late) > self.now {
+            return Ok(());
+        }
+        match self.status(last).await? {
+            Status::Absent => return Ok(()),
+            Status::Publishing => {
+                self.write(&last.segment(), segment::manifest(last, true, self.now)).await?;
+            }
+            // A process ended between these two.
+            Status::Finalized => {}
+        }
+        self.write(segment::SEGMENTS, segment::segments(last.next(), self.now)).await
     }
 
     /// Appends events to the log of an hour, and takes the changes of these times, which they tell, out of the journal.

@@ -3,6 +3,7 @@
 
 use super::*;
 use bytes::Bytes;
+use segment::Status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage_engine::blob::{BlobAddress, BlobEntry, Conditions, NewBlob, NewContainer, Protection, Which};
@@ -185,21 +186,72 @@ fn events_of_an_hour_are_in_its_log_and_the_next_hour_closes_its_segment() {
     let log = log.clone();
     assert_eq!((occurrences(&files, "/blobs/first"), occurrences(&files, "/blobs/second")), (1, 1));
     let status = |files: &BTreeMap<String, Vec<u8>>, hour: &str| {
-        segment::is_open(files.get(&format!("idx/segments/2023/11/14/{hour}/meta.json")).unwrap())
+        let document = files.get(&format!("idx/segments/2023/11/14/{hour}/meta.json"))?;
+        Some(Status::read(document))
     };
-    assert!(status(&files, "2200"));
+    assert_eq!(status(&files, "2200"), Some(Status::Publishing));
     world.clock.advance(Duration::from_hours(1));
     world.put("third");
     work(&mut feed);
     let files = world.files().unwrap();
-    assert!(!status(&files, "2200") && status(&files, "2300"));
+    assert_eq!(status(&files, "2200"), Some(Status::Finalized));
+    assert_eq!(status(&files, "2300"), Some(Status::Publishing));
     assert_eq!(files.get("log/00/2023/11/14/2200/00000.avro"), Some(&log));
-    let index = files.get("meta/segments.json").unwrap();
-    assert_eq!(segment::last_consumable(index), Hour::of_segment("idx/segments/2023/11/14/2300/meta.json"));
+    assert_eq!(last(&files), "2023/11/14/2300");
     // Nothing happens in the hour that follows, and the last one is closed all the same.
-    world.clock.advance(Duration::from_hours(2));
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_hours(2));
+        work(&mut feed);
+        let files = world.files().unwrap();
+        assert_eq!(
+            (status(&files, "2300"), last(&files).as_str()),
+            (Some(Status::Finalized), "2023/11/15/0000")
+        );
+    }
+    world.clock.advance(Duration::from_hours(5));
+    world.put("fourth");
     work(&mut feed);
-    assert!(!status(&world.files().unwrap(), "2300"));
+    let files = world.files().unwrap();
+    assert_eq!((last(&files).as_str(), world.told().len()), ("2023/11/15/1000", 4));
+}
+
+/// Up to which hour the feed can be read.
+fn last(files: &BTreeMap<String, Vec<u8>>) -> String {
+    let last = segment::last_consumable(files.get("meta/segments.json").unwrap()).unwrap();
+    last.segment().trim_start_matches(segment::INDEX).trim_end_matches("/meta.json").to_owned()
+}
+
+#[test]
+fn what_changes_in_the_hour_behind_a_finished_segment_has_a_segment_of_its_own() {
+    // Whether the process ends between the two steps of finishing or not.
+    for ends in [false, true] {
+        let world = World::new();
+        world.turn_on(None);
+        let mut feed = world.feed();
+        world.put("a");
+        work(&mut feed);
+        // 23:16, and the last segment is that of 22 o'clock.
+        world.clock.advance(Duration::from_mins(63));
+        if ends {
+            let driver = world.feed();
+            let feed = driver.feed(&world.account).unwrap();
+            let hour = Hour::of_segment("idx/segments/2023/11/14/2200/meta.json").unwrap();
+            block_on(feed.write(&hour.segment(), segment::manifest(hour, true, feed.now))).unwrap();
+        }
+        work(&mut feed);
+        assert_eq!(last(&world.files().unwrap()), "2023/11/14/2300");
+        for name in ["b", "c"] {
+            world.put(name);
+            work(&mut feed);
+        }
+        let files = world.files().unwrap();
+        let logs: Vec<_> = files.keys().filter(|name| name.starts_with("log/")).collect();
+        assert_eq!(logs, ["log/00/2023/11/14/2200/00000.avro", "log/00/2023/11/14/2300/00000.avro"]);
+        assert_eq!((world.told().concat().as_str(), last(&files).as_str()), ("abc", "2023/11/14/2300"));
+        let status =
+            files.get("idx/segments/2023/11/14/2300/meta.json").map(|document| Status::read(document));
+        assert_eq!(status, Some(Status::Publishing));
+    }
 }
 
 #[test]
@@ -390,7 +442,7 @@ fn a_damaged_entry_is_passed_over_and_counted_and_stays_and_the_others_are_told(
     work(&mut feed);
     let files = world.files().unwrap();
     let open = files.iter().filter(|(name, _)| name.starts_with(segment::INDEX));
-    assert_eq!(open.filter(|(_, document)| segment::is_open(document)).count(), 0);
+    assert_eq!(open.filter(|(_, document)| Status::read(document) == Status::Publishing).count(), 0);
     let world = world.restarted();
     let mut feed = world.feed();
     work(&mut feed);
