@@ -38,10 +38,10 @@
 //! the rest of an account's changes from whoever wants them. What to do about it is for the caller to say. Nothing here
 //! takes it out unasked.
 
-use super::append::{self, AppendConditions, Appended};
-use super::place::{self, Place, State};
 use super::record::BlobRecord;
-use super::tag_index::account_of;
+use super::record::place::{self, Place, State};
+use super::state::tag_index::account_of;
+use super::write::append::{self, AppendConditions, Appended};
 use super::{BlobAddress, BlobProperties, BlobStore, Conditions};
 use crate::catalog;
 use crate::chunk::{ChunkRef, Staged};

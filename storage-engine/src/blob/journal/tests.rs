@@ -1,7 +1,7 @@
 //! What the journal holds after verbs, failures and crashes.
 
 use super::*;
-use crate::blob::fixture::{Fixture, block_id};
+use crate::blob::tests::fixture::{Fixture, block_id};
 use crate::blob::{
     Alteration, BlobKind, BlockChoice, CopyEnd, CopyState, DeleteSnapshots, EtagMatch, NewBlob, Protection,
     Tags, Tier, TierChange, Which,
