@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 mod background;
 mod container;
-mod journal;
+pub(crate) mod journal;
 mod page;
 mod read;
 mod record;
@@ -51,7 +51,7 @@ mod tests;
 mod write;
 pub(crate) use background::sweep::{forget, sweep};
 pub use container::ContainerAccess;
-pub use journal::{Cause, Change, ChangedState, Deed, StateChange};
+pub use journal::{Cause, Change, ChangedState, Deed, JournalEntry, StateChange};
 pub use page::{
     Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
     SequenceConditions,
@@ -71,7 +71,7 @@ pub(crate) use state::hold_index;
 pub(crate) use tests::fixture;
 pub use write::{
     AppendConditions, Appended, CopyEnd, DeleteSnapshots, Deleted, Expiry, IncrementalCopy,
-    IncrementalCopyBegun, Snapshot, TierChange, TierChanged,
+    IncrementalCopyBegun, Origin, Snapshot, TierChange, TierChanged,
 };
 
 /// Most committed blocks of a block blob (page "Put Block List").
@@ -271,7 +271,7 @@ pub struct Include {
     pub versions: bool,
     /// What is deleted and can be restored, of all that is listed.
     pub deleted: bool,
-    /// Names that have only former versions, once each.
+    /// Names that have only former versions, deleted ones among them, once each.
     pub deleted_with_versions: bool,
 }
 

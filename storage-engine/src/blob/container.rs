@@ -21,6 +21,9 @@ mod access;
 mod rename;
 pub use access::ContainerAccess;
 
+/// Records that a page of a listing passes at most, shown or not: deleted containers that nobody asked for must not make it slow.
+const RECORDS_PASSED_MAX: usize = 50_000;
+
 impl BlobStore {
     /// Creates a container. *Create Container*.
     pub async fn create_container(
@@ -167,14 +170,18 @@ impl BlobStore {
 
     /// Containers of an account, by name, deleted ones behind their namesake. *List Containers*.
     ///
-    /// [`Page::next`] is to be given as [`ListContainers::after`].
+    /// A page may be short, or even empty, and still have a [`Page::next`], which is to be given as
+    /// [`ListContainers::after`].
     pub async fn list_containers(
         &self,
         account: &AccountName,
         list: ListContainers,
     ) -> Result<Page<Container>> {
         let (account, now) = (account.clone(), self.clock.now());
-        meta::read(self.meta.as_ref(), Weight::Scan, move |view| page(view, &account, &list, now)).await
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
+            page(view, &account, &list, (now, RECORDS_PASSED_MAX))
+        })
+        .await
     }
 }
 
@@ -211,34 +218,38 @@ fn page(
     view: &dyn View,
     account: &AccountName,
     list: &ListContainers,
-    now: Timestamp,
+    (now, passed_max): (Timestamp, usize),
 ) -> Result<Page<Container>> {
-    let mut entries: Vec<Container> = Vec::new();
-    let mut more = false;
+    let (mut entries, mut passed, mut last, mut more) = (Vec::new(), 0, Vec::new(), false);
     let from = list.after.as_deref().map(|after| key_behind(account, after));
     catalog::scan_from(view, account, Kind::Container, (&list.prefix, from), &mut |name, entry, buried| {
         let record = ContainerRecord::decode(&entry.payload)?;
         let over = record.deletion.is_some_and(|deletion| deletion.is_over(now));
-        if buried && (!list.deleted || over) {
-            return Ok(true);
-        }
-        more = entries.len() >= list.limit;
+        let shown = !buried || (list.deleted && !over);
+        more = passed >= passed_max || (shown && entries.len() >= list.limit);
         if more {
             return Ok(false);
         }
-        let name = ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
+        passed += 1;
         let deleted_version = buried.then_some(entry.id);
-        entries.push(Container { deleted_version, ..record.named(name) });
+        last = token(name, deleted_version);
+        if shown {
+            let name =
+                ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
+            entries.push(Container { deleted_version, ..record.named(name) });
+        }
         Ok(true)
     })?;
-    let next = entries.last().filter(|_| more).map(|last| {
-        let deleted = last.deleted_version.map(|id| format!("\n{id:016x}")).unwrap_or_default();
-        format!("{}{deleted}", last.name).into_bytes()
-    });
-    Ok(Page { entries, next })
+    Ok(Page { entries, next: more.then_some(last) })
 }
 
-/// The key behind the container that a token names: its name, and for a deleted one a line with its id.
+/// What names a container as the one behind which a listing goes on: its name, and for a deleted one a line with its id.
+fn token(name: &str, deleted_version: Option<u64>) -> Vec<u8> {
+    let deleted = deleted_version.map(|id| format!("\n{id:016x}")).unwrap_or_default();
+    format!("{name}{deleted}").into_bytes()
+}
+
+/// The key behind the container that a token names.
 fn key_behind(account: &AccountName, after: &str) -> Vec<u8> {
     let (name, id) = after.split_once('\n').unwrap_or((after, ""));
     let name = catalog::key(account, Kind::Container, name);
@@ -262,6 +273,7 @@ mod tests {
     use super::*;
     use crate::blob::PublicAccess;
     use crate::blob::fixture::Fixture;
+    use crate::clock::Clock;
     use futures_executor::block_on;
     use std::time::Duration;
 
@@ -363,6 +375,27 @@ mod tests {
             }
         }
         assert!(names(&store, "\u{10ffff}", 1).is_empty());
+    }
+
+    #[test]
+    fn deleted_containers_that_are_not_shown_end_a_page_when_they_are_many() {
+        let store = Fixture::new();
+        for number in 0..5 {
+            let deleted = name(&format!("deleted{number}"));
+            block_on(store.blobs.create_container(&store.account, &deleted, NewContainer::default()))
+                .unwrap();
+            let any = Conditions::default();
+            block_on(store.blobs.delete_container(&store.account, &deleted, any, Some(7))).unwrap();
+        }
+        let (mut after, mut shown) = (None, Vec::new());
+        for _ in 0..3 {
+            let list = ListContainers { after, limit: 9, ..ListContainers::default() };
+            let now = store.clock.now();
+            let page = store.meta.read_now(|view| page(view, &store.account, &list, (now, 2))).unwrap();
+            shown.push(page.entries.len());
+            after = page.next.map(|next| String::from_utf8(next).unwrap());
+        }
+        assert_eq!((shown, after), (vec![1, 0, 0], None));
     }
 
     fn names(store: &Fixture, prefix: &str, limit: usize) -> Vec<String> {

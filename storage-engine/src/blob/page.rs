@@ -41,6 +41,7 @@ mod ranges;
 mod write;
 pub use alter::{Alteration, Altered, SequenceAction};
 pub use ranges::{PageQuery, PageRuns};
+pub(super) use write::check_number;
 pub use write::{PageWritten, SEQUENCE_NUMBER_MAX, SequenceConditions};
 
 /// Bytes that a reader asks a volume for at a time, at most.

@@ -26,7 +26,8 @@ use due::{Due, Kind};
 type TimeOf = fn(&BlobRecord) -> Option<Timestamp>;
 
 /// What a state is entered for in the index of times, and when it is due.
-pub(super) const DUE: [(Kind, TimeOf); 2] = [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of)];
+pub(super) const DUE: [(Kind, TimeOf); 3] =
+    [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of), (Kind::Copy, due::mark_of)];
 
 /// The record of a state, whether or not it is to be seen.
 pub(super) fn get(view: &dyn View, place: &Place, state: State) -> Result<Option<BlobRecord>> {

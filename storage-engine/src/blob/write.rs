@@ -27,7 +27,7 @@ pub use append::{AppendConditions, Appended};
 pub use attribute::{Expiry, TierChange, TierChanged};
 pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
 pub use delete::{DeleteSnapshots, Deleted};
-pub use version::Snapshot;
+pub use version::{Origin, Snapshot};
 
 impl BlobStore {
     /// Makes `content` the whole of a block blob. *Put Blob*, *Put Blob From URL*, and copies of one part.

@@ -183,7 +183,7 @@ impl Store {
             }
             Verb::Snapshot(name) => blobs.snapshot(&at(name), None, any, keep).await.map(drop),
             Verb::Promote(name, place) => match self.past(name, *place).await? {
-                Some(which) => blobs.promote(&at(name), which, new, any, keep).await.map(drop),
+                Some(which) => blobs.promote(&at(name), which.into(), new, any, keep).await.map(drop),
                 None => Ok(()),
             },
             Verb::DeletePast(name, place) => match self.past(name, *place).await? {

@@ -164,7 +164,7 @@ fn sealed(parts: Vec<Bytes>, volume: VolumeId, offset: u64, key: Option<SealKey>
 }
 
 /// Refuses what is no sequence number.
-pub(super) fn check_number(number: u64) -> Result<()> {
+pub(in super::super) fn check_number(number: u64) -> Result<()> {
     if number <= SEQUENCE_NUMBER_MAX { Ok(()) } else { Err(EngineError::SequenceNumberTooLarge) }
 }
 

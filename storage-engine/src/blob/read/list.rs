@@ -53,7 +53,7 @@ struct Walk<'a> {
     name: String,
     /// Whether the blob itself is there, whether or not it is shown.
     has_base: bool,
-    /// Whether it has former versions.
+    /// Whether it has former versions, be it such that are deleted and can be restored.
     has_versions: bool,
     records_passed: usize,
     /// Bytes of the records in the page.
@@ -105,17 +105,20 @@ impl<'a> Walk<'a> {
         let mut pieces = KeyReader::new(from);
         let Ok(name) = pieces.u64().and_then(|_| pieces.text()) else { return Ok(()) };
         let name_key = from.strip_suffix(pieces.rest()).unwrap_or_default().to_vec();
-        let now = self.now;
-        view.scan(Family::Blob, &name_key, Some(from), &mut |key, value| {
-            let (_, state) = place::decode_blob_key(key)?;
-            let live = || BlobRecord::decode(value).map(|record| record.properties.is_live(now));
-            match state {
-                State::Base => self.has_base = live()?,
-                State::Version(_) => self.has_versions |= live()?,
-                State::Snapshot(_) | State::Deleted | State::Staging => {}
-            }
-            Ok(if self.has_versions { Self::to_base(&name_key, key) } else { Step::Next })
-        })?;
+        let (base, now) = (place::base_key(&name_key), self.now);
+        if base.as_slice() < from
+            && let Some(value) = view.get(Family::Blob, &base)?
+        {
+            self.has_base = BlobRecord::decode(&value)?.properties.is_live(now);
+        }
+        // A name may have a million past states, and a page of them must not cost what all pages before it did.
+        if self.list.include.deleted_with_versions {
+            view.scan(Family::Blob, &name_key, Some(from.min(&base)), &mut |key, value| {
+                let is_version = matches!(place::decode_blob_key(key)?, (_, State::Version(_)));
+                self.has_versions = is_version && BlobRecord::decode(value)?.properties.exists(now);
+                Ok(if self.has_versions { Step::Stop } else { Step::Next })
+            })?;
+        }
         (self.name_key, self.name) = (name_key, name);
         Ok(())
     }
@@ -169,7 +172,7 @@ impl<'a> Walk<'a> {
             return Ok(None);
         }
         self.has_base |= state == State::Base;
-        self.has_versions |= matches!(state, State::Version(_)) && !deleted;
+        self.has_versions |= matches!(state, State::Version(_));
         let wanted =
             if deleted { include.deleted || self.list.only_deleted } else { !self.list.only_deleted };
         if !wanted || (matches!(state, State::Version(_)) && !include.versions) {
@@ -224,8 +227,9 @@ impl<'a> Walk<'a> {
         while let Some((key, value)) = view.last_at_or_before(Family::Blob, &self.name_key, &at)? {
             if let (_, State::Version(_)) = place::decode_blob_key(&key)? {
                 let properties = BlobRecord::decode(&value)?.properties;
-                if properties.is_live(self.now) {
-                    return Ok(BlobProperties { current: true, ..properties.as_of(self.now) });
+                if properties.exists(self.now) {
+                    let properties = properties.as_of(self.now);
+                    return Ok(BlobProperties { current: true, deletion: None, ..properties });
                 }
             }
             // Without the last byte it is behind all states that are older, and before those of its time.

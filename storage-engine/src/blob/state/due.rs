@@ -2,13 +2,17 @@
 //!
 //! | field of the key | |
 //! |---|---|
-//! | time | when; high byte first, so that a scan from the beginning meets what is due first |
+//! | time | when; high byte first, so that a scan from the beginning meets what is due first; 0: see below |
 //! | kind | `1` a state of a blob, `2` a deleted container, `3` a volume, `4` a blob to which a copy is under way |
 //! | rest | the key of its record |
 //!
 //! The value is the container's key in the catalogue, which the key of a blob does not have. An entry says only
 //! where to look ([`crate::meta`]): what is there decides whether anything is done, and nobody waits for it to be
 //! done. What is over is not shown any more from the moment it is, whenever its records go.
+//!
+//! # Copies that are under way
+//! They are asked for when the store is opened, before anybody is answered. Their deadlines stand among those of all that was
+//! deleted or expires, which may be millions, so each has a second entry, at a time that never was, where only such are.
 
 use crate::blob::record::BlobRecord;
 use crate::blob::record::place;
@@ -23,6 +27,9 @@ use std::time::Duration;
 
 /// How long a copy may take (page "Copy Blob").
 const COPYING_MAX: Duration = Duration::from_hours(14 * 24);
+
+/// Where the second entry of a copy stands.
+const UNDER_WAY: Timestamp = Timestamp::from_ticks(0);
 
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,21 +135,31 @@ pub(super) fn deadline_of(record: &BlobRecord) -> Option<Timestamp> {
     (copy.status == CopyStatus::Pending).then(|| record.properties.modified.after(COPYING_MAX))
 }
 
+/// Where a state is entered as one to which a copy is under way, if one is.
+pub(super) fn mark_of(record: &BlobRecord) -> Option<Timestamp> {
+    deadline_of(record).map(|_| UNDER_WAY)
+}
+
 /// All copies under way, whenever their time is over.
 pub(in crate::blob) fn copies(view: &dyn View) -> Result<Vec<Due>> {
     let mut found = Vec::new();
-    view.scan(Family::Due, &[], None, &mut |key, value| {
-        found.extend(readable(key, value).filter(|due| due.kind == Kind::Copy));
+    view.scan(Family::Due, &[], Some(&first_time()), &mut |key, value| {
+        found.extend(readable(key, value));
         Ok(Step::Next)
     })?;
     Ok(found)
+}
+
+/// The key before all that is due at some time.
+fn first_time() -> Vec<u8> {
+    KeyBuilder::new().u64(UNDER_WAY.ticks() + 1).finish()
 }
 
 /// What is due at `now`, at most `limit`, soonest first.
 pub(in crate::blob) fn due(view: &dyn View, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
     let mut found = Vec::new();
     let end = KeyBuilder::new().u64(now.ticks().saturating_add(1)).finish();
-    view.scan(Family::Due, &[], Some(&end), &mut |key, value| {
+    view.scan(Family::Due, &first_time(), Some(&end), &mut |key, value| {
         if found.len() >= limit {
             return Ok(Step::Stop);
         }

@@ -3,7 +3,8 @@
 
 use crate::blob::fixture::Fixture;
 use crate::blob::{
-    Conditions, DeleteSnapshots, FindBlobs, ListBlobs, Protection, TagComparison, TagExpression, Tags, Which,
+    Conditions, CopyState, CopyStatus, DeleteSnapshots, FindBlobs, Include, ListBlobs, NewBlob, Protection,
+    TagComparison, TagExpression, Tags, Which,
 };
 use futures_executor::block_on;
 
@@ -41,6 +42,46 @@ fn a_page_costs_what_it_shows_however_large_the_container_is() {
     });
     assert_eq!(costs[0], costs[1]);
     assert!(costs[0] <= 15, "{costs:?}");
+}
+
+#[test]
+fn a_page_of_past_states_costs_the_same_however_many_are_before_it() {
+    let costs = SIZES.map(|size| {
+        let store = filled(["name".to_owned()].into_iter());
+        for _ in 0..size {
+            let (at, any) = (store.at("name"), Conditions::default());
+            block_on(store.blobs.snapshot(&at, None, any, Protection::default())).unwrap();
+        }
+        let include = Include { snapshots: true, ..Include::default() };
+        let all_but_ten = ListBlobs { limit: size - 10, include, ..ListBlobs::default() };
+        let after = list(&store, all_but_ten.clone()).next;
+        let next = ListBlobs { limit: 10, after, ..all_but_ten };
+        let (visits, page) = visits(&store, || list(&store, next));
+        assert_eq!(page.entries.len(), 10);
+        visits
+    });
+    assert_eq!(costs[0], costs[1]);
+}
+
+#[test]
+fn opening_the_store_costs_the_copies_that_were_under_way_and_not_what_was_deleted() {
+    let costs = SIZES.map(|size| {
+        let store = filled((0..size).map(|number| format!("{number:05}")));
+        let keeping = Protection { delete_retention_days: Some(7), ..Protection::default() };
+        for number in 0..size {
+            let at = store.at(&format!("{number:05}"));
+            let (snapshots, conditions) = (DeleteSnapshots::Refuse, Conditions::default());
+            block_on(store.blobs.delete(&at, snapshots, conditions, keeping)).unwrap();
+        }
+        let new = NewBlob { copy: Some(CopyState::default()), ..NewBlob::default() };
+        let (at, empty, any) = (store.at("copy"), store.inline(b""), Conditions::default());
+        block_on(store.blobs.put_block_blob(&at, new, empty, any.clone(), keeping)).unwrap();
+        let (visits, ()) = visits(&store, || block_on(store.blobs.fail_interrupted_copies()).unwrap());
+        let blob = block_on(store.blobs.properties(&at, Which::Base, any)).unwrap();
+        assert_eq!(blob.copy.unwrap().status, CopyStatus::Failed);
+        visits
+    });
+    assert_eq!(costs[0], costs[1]);
 }
 
 #[test]

@@ -369,7 +369,7 @@ impl Run {
         let at = self.store.at(name);
         let Some((id, source)) = self.any_past(name) else { return };
         let (new, metadata, tag) = self.new_blob();
-        let promoted = self.store.blobs.promote(&at, id, new, Conditions::default(), self.protection);
+        let promoted = self.store.blobs.promote(&at, id.into(), new, Conditions::default(), self.protection);
         let outcome = block_on(promoted);
         let base = self.names[name].base.as_ref();
         if source.1.is_some() {

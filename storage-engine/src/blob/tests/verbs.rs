@@ -1,13 +1,13 @@
 //! What the model of all states leaves out: leases, holds, tiers, expiry, pages that differ, containers that come back.
 
-use crate::blob::fixture::Fixture;
+use crate::blob::fixture::{Fixture, read_all};
 use crate::blob::record::VolumeRecord;
 use crate::blob::record::place::{Route, State};
 use crate::blob::{
-    Alteration, AppendConditions, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry, FindBlobs,
-    ImmutabilityPolicy, LeaseError, LeaseId, LeaseRequest, Leased, ListContainers, NewBlob, NewContainer,
-    PageQuery, Protection, SequenceAction, SequenceConditions, TagComparison, TagExpression, Tags, Tier,
-    TierChange, TierChanged, Which,
+    Alteration, AppendConditions, BlobEntry, Conditions, DeleteSnapshots, Encryption, EncryptionKey, Expiry,
+    FindBlobs, ImmutabilityPolicy, Include, LeaseError, LeaseId, LeaseRequest, Leased, ListBlobs,
+    ListContainers, NewBlob, NewContainer, Origin, PageQuery, Protection, SequenceAction, SequenceConditions,
+    TagComparison, TagExpression, Tags, Tier, TierChange, TierChanged, Which,
 };
 use crate::clock::Clock;
 use crate::error::EngineError;
@@ -449,4 +449,69 @@ fn no_former_version_takes_the_place_of_another() {
     store.clock.advance(Duration::from_hours(48));
     while block_on(store.blobs.tidy_once(10)).unwrap() > 0 {}
     assert!(store.chunks.alive().is_empty());
+}
+#[test]
+fn a_page_blob_becomes_itself_with_its_pages_and_keeps_what_it_was_as_it_was() {
+    let versioning = Protection { versioning: true, ..Protection::default() };
+    for protection in [Protection::default(), KEEP, versioning] {
+        let store = Fixture::new();
+        let (at, blobs) = (store.at("pages"), &store.blobs);
+        block_on(blobs.create_page_blob(&at, NewBlob::default(), (1024, 7), any(), protection)).unwrap();
+        let write = |byte| {
+            let parts = vec![Bytes::from(vec![byte; 512])];
+            block_on(blobs.write_pages(&at, 0, parts, SequenceConditions::default(), any())).unwrap()
+        };
+        let seen = Some(write(1).stamp.etag);
+        let new = NewBlob { metadata: vec![("k".to_owned(), "v".to_owned())], ..NewBlob::default() };
+        let promote = |etag| {
+            let origin = Origin { which: Which::Base, etag, sealed: None };
+            block_on(blobs.promote(&at, origin, new.clone(), any(), protection))
+        };
+        promote(seen).unwrap();
+        assert!(matches!(promote(seen), Err(EngineError::BlobOverwritten)), "it is another version by now");
+        let blob = block_on(blobs.properties(&at, Which::Base, any())).unwrap();
+        assert_eq!((blob.length, blob.metadata.len()), (1024, 1));
+        write(2);
+        assert_eq!(store.read("pages").unwrap(), [vec![2; 512], vec![0; 512]].concat());
+        block_on(blobs.undelete(&at)).unwrap();
+        let include = Include { snapshots: true, versions: true, ..Include::default() };
+        let list = ListBlobs { limit: 10, include, ..ListBlobs::default() };
+        let listed = block_on(blobs.list(&store.account, &store.container, list)).unwrap().entries;
+        let past: Vec<_> = listed.iter().filter_map(past).collect();
+        assert_eq!(past.len(), usize::from(protection != Protection::default()));
+        for which in past {
+            let read = block_on(blobs.read(&at, which, None, any())).unwrap();
+            assert_eq!(read_all(read).unwrap(), [vec![1; 512], vec![0; 512]].concat());
+        }
+        store.clock.advance(Duration::from_secs(1));
+        while block_on(blobs.tidy_once(100)).unwrap() > 0 {}
+        assert_eq!(store.read("pages").unwrap(), [vec![2; 512], vec![0; 512]].concat());
+        assert_eq!(store.pages.snapshots(), usize::from(protection != Protection::default()));
+    }
+}
+
+/// Which former state an entry of a listing is.
+fn past(entry: &BlobEntry) -> Option<Which> {
+    let BlobEntry::Blob(_, blob) = entry else { return None };
+    let version = blob.version.filter(|_| !blob.current);
+    blob.snapshot.map(Which::Snapshot).or_else(|| version.map(Which::Version))
+}
+
+#[test]
+fn an_append_blob_is_sealed_by_becoming_itself() {
+    let store = Fixture::new();
+    let (at, blobs) = (store.at("log"), &store.blobs);
+    block_on(blobs.create_append_blob(&at, NewBlob::default(), any(), Protection::default())).unwrap();
+    let append = || {
+        let block = store.chunked(b"line", 2);
+        block_on(blobs.append_block(&at, block, AppendConditions::default(), any()))
+    };
+    append().unwrap();
+    for sealed in [Some(true), None, Some(false)] {
+        let origin = Origin { which: Which::Base, etag: None, sealed };
+        block_on(blobs.promote(&at, origin, NewBlob::default(), any(), Protection::default())).unwrap();
+        assert_eq!(matches!(append(), Err(EngineError::BlobSealed)), sealed != Some(false), "{sealed:?}");
+    }
+    assert_eq!(store.read("log").unwrap(), b"lineline");
+    store.check_chunks();
 }

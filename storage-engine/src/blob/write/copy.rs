@@ -89,7 +89,7 @@ impl BlobStore {
 
     /// Ends a pending copy as failed, for `why`, wherever its destination is. For a mover of bytes who was told that the container is
     /// not there: it may have another name now, or may be restored, and its blob must not wait for bytes that nobody brings. Looks
-    /// through all that is due, so it is not for every day.
+    /// at all copies that are under way.
     ///
     /// # Errors
     /// [`EngineError::NoCopyPending`] if there is no such copy.

@@ -4,6 +4,11 @@
 //! versioning"). All states of a name share content by naming it ([`content`]), so none of this copies bytes.
 //! A page blob's volume is written in place: its past is a snapshot of the volume, which the caller has taken before
 //! the verb runs and gives as an epoch (see [`crate::blob::page`]).
+//!
+//! # A blob that is copied onto itself
+//! It is its own source, so it must not be emptied to wait for its bytes, as other destinations are: a process that ends then
+//! would leave neither. [`BlobStore::promote`] therefore does it in one verb, for every kind of blob, and only if the source is
+//! still the version that the caller was shown, whose metadata the caller brings along.
 
 use crate::blob::record::place::{Place, State};
 use crate::blob::record::properties::{BlobKind, Protection, Which};
@@ -16,6 +21,8 @@ use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
 use crate::name::Metadata;
 use crate::page::Epoch;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A snapshot that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +31,23 @@ pub struct Snapshot {
     pub id: Timestamp,
     /// The blob's version; that of the snapshot, if it was given metadata of its own.
     pub stamp: Stamp,
+}
+
+/// Which of its own states a blob is to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The state.
+    pub which: Which,
+    /// The version of it that the caller has seen; none if any will do.
+    pub etag: Option<Etag>,
+    /// Whether an append blob is sealed then; none: as the state is.
+    pub sealed: Option<bool>,
+}
+
+impl From<Which> for Origin {
+    fn from(which: Which) -> Self {
+        Self { which, etag: None, sealed: None }
+    }
 }
 
 impl BlobStore {
@@ -55,24 +79,35 @@ impl BlobStore {
         .await
     }
 
-    /// Makes the blob what a snapshot or version of it is, without copying. *Copy Blob* of a blob's own past.
+    /// Makes the blob what it is itself, or what a snapshot or version of it is, without copying. *Copy Blob* of a blob's own
+    /// states.
     ///
     /// Headers and blocks come from there; the rest of `new` is the caller's to decide, except the headers.
     ///
     /// # Errors
-    /// [`EngineError::BlobKindMismatch`] for page blobs, whose pages have to be copied; [`EngineError::BlobArchived`].
+    /// [`EngineError::BlobKindMismatch`] for past states of page blobs, whose pages have to be copied;
+    /// [`EngineError::BlobOverwritten`] if the state is another version than the caller has seen; [`EngineError::BlobArchived`].
     pub async fn promote(
         &self,
         at: &BlobAddress,
-        from: Which,
+        from: Origin,
         new: NewBlob,
         conditions: Conditions,
         protection: Protection,
     ) -> Result<Stamp> {
-        self.change(at, None, move |transaction, place| {
-            promote(transaction, place, from, &new, (&conditions, protection))
-        })
-        .await
+        let verb = move |transaction: &mut dyn Transaction, place: &Place, epoch| {
+            promote(transaction, place, (from, epoch), &new, (&conditions, protection))
+        };
+        let verb = Arc::new(verb);
+        let plain = Arc::clone(&verb);
+        if let Some(stamp) =
+            self.change(at, None, move |transaction, place| plain(transaction, place, None)).await?
+        {
+            return Ok(stamp);
+        }
+        let paged =
+            move |transaction: &mut dyn Transaction, place: &Place, epoch| verb(transaction, place, epoch);
+        self.with_epoch(at, true, paged).await?.ok_or(EngineError::BlobOverwritten)
     }
 }
 
@@ -165,31 +200,43 @@ fn snapshot(
     Ok(Snapshot { id: now, stamp: Stamp { version, ..past.stamp() } })
 }
 
+/// Makes the blob what `from` is; none if that takes a snapshot of its volume, and none is given.
 fn promote(
     transaction: &mut dyn Transaction,
     place: &Place,
-    from: Which,
+    (from, epoch): (Origin, Option<Epoch>),
     new: &NewBlob,
     (conditions, protection): (&Conditions, Protection),
-) -> Result<Stamp> {
+) -> Result<Option<Stamp>> {
     let now = transaction.now();
-    let (_, source) = state::not_found(state::find(transaction, place, from, now)?)?;
-    if matches!(source.properties.kind, BlobKind::Page { .. }) {
-        return Err(EngineError::BlobKindMismatch);
+    let (_, source) = state::not_found(state::find(transaction, place, from.which, now)?)?;
+    let kind = match (source.properties.kind, from.sealed) {
+        (BlobKind::Page { .. }, _) if from.which != Which::Base => return Err(EngineError::BlobKindMismatch),
+        (BlobKind::Page { .. }, _) if epoch.is_none() => return Ok(None),
+        (BlobKind::Append { blocks, .. }, Some(sealed)) => BlobKind::Append { blocks, sealed },
+        (kind, _) => kind,
+    };
+    if from.etag.is_some_and(|seen| seen != source.properties.etag) {
+        return Err(EngineError::BlobOverwritten);
     }
     if source.properties.is_archived() {
         return Err(EngineError::BlobArchived);
     }
-    let former = guard::to_replace(transaction, place, conditions, source.properties.kind, protection)?;
-    if former.as_ref().is_some_and(|former| !former.properties.kind.same(source.properties.kind)) {
+    let mut former = guard::to_replace(transaction, place, conditions, kind, protection)?;
+    if former.as_ref().is_some_and(|former| !former.properties.kind.same(kind)) {
         return Err(EngineError::BlobKindMismatch);
     }
     // Before the former one goes, which may be the source.
     content::share(transaction, place, source.form)?;
-    write::drop_staged(transaction, place, &std::collections::BTreeSet::new())?;
-    write::retire(transaction, place, former.as_ref(), source.properties.kind, protection)?;
-    let mut record = BlobRecord::new(now, source.properties.length, source.properties.kind, new, source.form);
+    if let Some(former) = &mut former
+        && let Form::Volume(volume, None) = former.form
+    {
+        former.form = Form::Volume(volume, epoch);
+    }
+    write::drop_staged(transaction, place, &BTreeSet::new())?;
+    write::retire(transaction, place, former.as_ref(), kind, protection)?;
+    let mut record = BlobRecord::new(now, source.properties.length, kind, new, source.form);
     record.properties.headers = source.properties.headers;
     record.properties.encryption = source.properties.encryption;
-    Ok(write::put_base(transaction, place, record, former.as_ref(), protection))
+    Ok(Some(write::put_base(transaction, place, record, former.as_ref(), protection)))
 }

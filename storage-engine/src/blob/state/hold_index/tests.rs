@@ -366,7 +366,7 @@ fn run(store: &Fixture, name: &str, verb: Verb) {
         }
         Verb::Undelete => drop(block_on(blobs.undelete(&at))),
         Verb::Promote(number, protection) => {
-            drop(block_on(blobs.promote(&at, of(number), NewBlob::default(), any(), protection)));
+            drop(block_on(blobs.promote(&at, of(number).into(), NewBlob::default(), any(), protection)));
         }
         Verb::Expire => drop(block_on(blobs.set_expiry(&at, Expiry::AfterNow(LIFE / 3), any()))),
         Verb::Wait(seconds) => {

@@ -27,7 +27,7 @@ impl Run {
                 all.push(format!("{name} staged"));
             }
             let mut versions = states.past.iter().rev();
-            let newest = versions.find(|((_, version), (_, deleted))| *version && deleted.is_none());
+            let newest = versions.find(|((_, version), _)| *version);
             if let (None, Some((_, (blob, _)))) = (&states.base, newest) {
                 all.push(format!("{name} versions only, of {} the newest", blob.etag));
             }

@@ -15,6 +15,7 @@
 //! then does not take, because another copy came between, goes as all do that nobody names ([`volume`]).
 
 use super::pending;
+use crate::blob::page::check_number;
 use crate::blob::record::place::{Place, State};
 use crate::blob::record::properties::{BlobKind, CopyState, CopyStatus, Increment, Protection};
 use crate::blob::record::{BlobRecord, Form};
@@ -68,6 +69,7 @@ impl BlobStore {
         protection: Protection,
     ) -> Result<IncrementalCopyBegun> {
         check_size(copy.size.0)?;
+        check_number(copy.size.1)?;
         self.pages()?;
         let mut fresh = None;
         loop {
@@ -296,6 +298,8 @@ mod tests {
     #[test]
     fn what_is_no_such_copy_does_not_become_one() {
         let store = Fixture::new();
+        let unbounded = IncrementalCopy { size: (512, u64::MAX), ..copy(1, 10, 512) };
+        assert!(matches!(begin(&store, unbounded), Err(EngineError::SequenceNumberTooLarge)));
         store.put("copy", store.inline(b"block")).unwrap();
         assert!(matches!(begin(&store, copy(1, 10, 512)), Err(EngineError::BlobKindMismatch)));
         let (at, any) = (store.at("copy"), Conditions::default());
