@@ -265,7 +265,7 @@ mod tests {
             put(&store, id).unwrap();
         }
         let remove = commit(store.as_ref(), Scope(Bytes::new()), None, |transaction| {
-            for id in [1_u8, 2, 3, 5, 6, 8] {
+            for id in [1, 2, 3, 5, 6, 8] {
                 transaction.delete(Family::Blob, &[id]);
             }
             Ok(())
