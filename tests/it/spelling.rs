@@ -55,7 +55,9 @@ fn names_of_the_metadata_of_containers_and_queues_are_given_back_as_they_were_wr
     blob.call(&with_metadata(request::create_container("made"))).expect(201);
     blob.call(&request::create_container("set")).expect(201);
     blob.call(&with_metadata(Request::new("PUT", "/set?restype=container&comp=metadata"))).expect(200);
-    for target in ["/made?restype=container", "/set?restype=container", "/set?restype=container&comp=metadata"] {
+    for target in
+        ["/made?restype=container", "/set?restype=container", "/set?restype=container&comp=metadata"]
+    {
         assert_eq!(metadata(&blob.call(&Request::new("GET", target)).expect(200)), WRITTEN, "{target}");
     }
     let listed = blob.call(&Request::new("GET", "/?comp=list&include=metadata")).expect(200).text();

@@ -35,6 +35,13 @@ impl Alarm {
         }
     }
 
+    /// Whether the wait that began when this was first called since [`Alarm::rest`] has been too long. For loops that need
+    /// not wait at all: a client that is always ready is bounded too.
+    pub(super) fn has_rung(&mut self, patience: Duration) -> bool {
+        let now = Instant::now();
+        *self.until.get_or_insert(now + patience) <= now
+    }
+
     /// The wait is over.
     pub(super) fn rest(&mut self) {
         self.until = None;
@@ -56,6 +63,16 @@ mod tests {
             assert!(began.elapsed() >= patience);
             alarm.rest();
         }
+    }
+
+    #[tokio::test]
+    async fn what_never_waits_has_a_limit_too() {
+        let mut alarm = Alarm::default();
+        assert!(!alarm.has_rung(Duration::from_millis(5)));
+        tokio::time::sleep(Duration::from_millis(6)).await;
+        assert!(alarm.has_rung(Duration::from_hours(1)), "the limit is that of the beginning");
+        alarm.rest();
+        assert!(!alarm.has_rung(Duration::from_hours(1)));
     }
 
     #[tokio::test]

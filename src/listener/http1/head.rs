@@ -14,13 +14,16 @@
 //! | another version of HTTP | 505 |
 //! | a head that is too large, too many headers | 431; 414 if that is the target's doing |
 //!
+//! A request that names no host is read, though the standard would have it refused: scripts send such, there is nothing in
+//! it to misread, and what needs a host to find its account says so.
+//!
 //! # Copies
 //! The values of headers and the target are parts of the buffer that the head was read into. Names are those of `http`,
 //! which has the usual ones for nothing and copies the others in lower case. What capitals meant something is kept beside
 //! them as [`Spelling`].
 
 use api::Spelling;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -123,14 +126,14 @@ impl HeadReader {
         let mut headers = HeaderMap::with_capacity(self.places.len());
         let mut said = Said::default();
         for (name, at) in self.places.drain(..) {
-            let value = HeaderValue::from_maybe_shared(bytes.slice(at)).map_err(|_| BAD)?;
+            let value = HeaderValue::from_maybe_shared(part(&bytes, at)).map_err(|_| BAD)?;
             if said.take(&name, value.as_bytes())? {
                 headers.try_append(name, value).map_err(|_| too_large(b"\n"))?;
             }
         }
         let mut request = Request::new(());
         *request.method_mut() = method;
-        *request.uri_mut() = uri(bytes.slice(target))?;
+        *request.uri_mut() = uri(part(&bytes, target))?;
         *request.version_mut() = version;
         *request.headers_mut() = headers;
         if !spelling.is_empty() {
@@ -143,11 +146,16 @@ impl HeadReader {
 /// Where in `whole` this part of it lies.
 fn place(whole: &[u8], part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
-    start..start + part.len()
+    start..start.saturating_add(part.len())
+}
+
+/// The part at this place. What lies nowhere in the head is empty.
+fn part(head: &Bytes, at: Range<usize>) -> Bytes {
+    if at.end <= head.len() { head.slice(at) } else { Bytes::new() }
 }
 
 /// The target. What is no address at all, and what is too long for one, is told apart.
-fn uri(target: bytes::Bytes) -> Result<Uri, Refusal> {
+fn uri(target: Bytes) -> Result<Uri, Refusal> {
     let is_too_long = target.len() > usize::from(u16::MAX) - 1;
     let refusal = if is_too_long { Refusal(StatusCode::URI_TOO_LONG) } else { BAD };
     Uri::from_maybe_shared(target).map_err(|_| refusal)

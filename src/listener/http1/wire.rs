@@ -214,6 +214,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Ok(_) => continue,
                 Err(_) => return Poll::Ready(self.breaks_off()),
             }
+            if self.alarm.has_rung(DRAINING) {
+                return Poll::Ready(self.breaks_off());
+            }
             match self.poll_fill(context, READ_BYTES_MAX) {
                 Poll::Ready(Ok(bytes)) if bytes > 0 => {}
                 Poll::Ready(_) => return Poll::Ready(self.breaks_off()),
@@ -262,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             };
             let of_first = some(written)?.min(first.len());
             first.advance(of_first);
-            second.advance(written - of_first);
+            second.advance((written - of_first).min(second.len()));
         }
     }
 
@@ -286,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         loop {
             self.input.clear();
             match self.poll_fill(context, READ_BYTES_MAX) {
-                Poll::Ready(Ok(bytes)) if bytes > 0 => {}
+                Poll::Ready(Ok(bytes)) if bytes > 0 && !self.alarm.has_rung(patience) => {}
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => return self.alarm.poll(context, patience),
             }

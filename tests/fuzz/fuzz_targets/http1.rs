@@ -26,7 +26,8 @@ fn read(data: &[u8], piece: usize) -> Vec<String> {
                     Ok(None) => break,
                     Ok(Some(head)) => {
                         body = Some(Decoder::new(head.coming));
-                        said.push(format!("{head:?} {} {}", head.keeps, head.awaits_word));
+                        let head::Head { request, coming, keeps, awaits_word } = head;
+                        said.push(format!("{request:?} {coming:?} {keeps} {awaits_word}"));
                     }
                     Err(refusal) => {
                         said.push(format!("{refusal:?} {}", refusal.0));
