@@ -109,18 +109,22 @@ impl HeadReader {
         let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
             return Err(BAD);
         };
-        if !has_whole_lines(input.get(..length).unwrap_or_default()) {
-            return Err(BAD);
-        }
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| BAD)?;
         let target = place(input, target.as_bytes());
+        if !begins_and_ends_whole(input, target.end, length) {
+            return Err(BAD);
+        }
         let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
         let mut spelling = Spelling::default();
         self.places.clear();
         for header in &*parsed.headers {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| BAD)?;
             spelling.note(header.name.as_bytes());
-            self.places.push((name, place(input, header.value)));
+            let value = place(input, header.value);
+            if !is_at_return(input, value.end) {
+                return Err(BAD);
+            }
+            self.places.push((name, value));
         }
         let bytes = input.split_to(length).freeze();
         let mut headers = HeaderMap::with_capacity(self.places.len());
@@ -161,12 +165,23 @@ fn uri(target: Bytes) -> Result<Uri, Refusal> {
     Uri::from_maybe_shared(target).map_err(|_| refusal)
 }
 
-/// Whether each line feed ends a line as HTTP wants it. Bare carriage returns were refused before.
-fn has_whole_lines(head: &[u8]) -> bool {
-    let pairs = head.iter().zip(head.iter().skip(1));
-    // Counted and not searched for, because the compiler makes vectors of that.
-    let bare = pairs.filter(|(before, byte)| **byte == b'\n' && **before != b'\r').count();
-    bare == 0 && head.first() != Some(&b'\n')
+/// Whether the line of which nothing but white space is left here ends with a carriage return. `httparse` has seen the line
+/// feed, and would do without the other.
+fn is_at_return(input: &[u8], at: usize) -> bool {
+    let rest = input.get(at..).unwrap_or_default();
+    rest.iter().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b'\r')
+}
+
+/// The same for the empty lines before a head, its first line, whose target ends here, and the empty one that ends it.
+fn begins_and_ends_whole(input: &[u8], target_end: usize, length: usize) -> bool {
+    let mut begin = input;
+    while let Some(rest) = begin.strip_prefix(b"\r\n") {
+        begin = rest;
+    }
+    let version = " HTTP/1.1".len();
+    !begin.starts_with(b"\n")
+        && is_at_return(input, target_end.saturating_add(version))
+        && input.get(..length).is_some_and(|head| head.ends_with(b"\r\n"))
 }
 
 /// The refusal of a head beyond [`HEAD_BYTES_MAX`]: of its target, if its first line did not end before.
