@@ -15,7 +15,8 @@
 
 use super::brought::Brought;
 use super::http1::head::{HEAD_BYTES_MAX, HEADERS_MAX};
-use super::{Answer, PATIENCE, Patient};
+use super::patient::Patient;
+use super::{Answer, PATIENCE};
 use api::body::BodyError;
 use api::{Arrival, Body};
 use bytes::Bytes;
