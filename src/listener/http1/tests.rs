@@ -388,6 +388,16 @@ async fn a_server_that_stops_ends_idle_connections_and_answers_the_others() {
         assert_eq!(client.rest().await, "", "an idle one ends at once");
     }
     let mut client = Client::new();
+    client.send(&[b"GET /slow HT"]).await;
+    client.stop.send_replace(true);
+    client.send(&[b"TP/1.1\r\n\r\nGET /slow HTTP/1.1\r\n\r\n"]).await;
+    assert_eq!(
+        client.rest().await,
+        ok("slow", true),
+        "a request that has begun to come is answered, and no other"
+    );
+
+    let mut client = Client::new();
     client.send(&[b"PUT /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nhel"]).await;
     client.stop.send_replace(true);
     client.send(&[b"lo", b"GET /slow HTTP/1.1\r\n\r\n"]).await;

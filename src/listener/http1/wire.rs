@@ -23,8 +23,6 @@ const READ_BYTES: usize = 8 << 10;
 /// Most bytes that are read at once of a long body: enough that system calls do not count, and little enough that what was
 /// read is still in the processor's cache when it is hashed.
 const READ_BYTES_MAX: usize = 128 << 10;
-/// Less room than this is not read into.
-const ROOM_BYTES_MIN: usize = 1 << 10;
 /// What lets a client that waits for it send its body.
 const WORD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -298,7 +296,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads some bytes more behind what has come; none at the end of the stream.
     fn poll_fill(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        if self.input.capacity() - self.input.len() < ROOM_BYTES_MIN {
+        // What is left of the buffer will do unless it would make many reads of one. Parts of it that are still in use have
+        // the rest replaced; if none are, it is used again.
+        if self.input.capacity() - self.input.len() < wanted / 4 {
             self.input.reserve(wanted);
         }
         // It keeps nothing from one poll to the next.
