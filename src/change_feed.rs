@@ -5,7 +5,7 @@
 //! the next process goes on from what is in the store.
 //!
 //! What cannot be read of a journal is missing in a feed, which its readers cannot see. So it is not only logged but
-//! shown as a metric: a gauge, because it is what is in the journals and not what has happened.
+//! shown as a metric: a gauge, because it is what is in the journals, which each process finds anew.
 
 use api::ChangeFeed;
 use prometheus_client::metrics::gauge::Gauge;

@@ -142,7 +142,8 @@ impl ChangeFeed {
         Self { store, settings, clock, accounts: BTreeMap::new(), looked: None, damaged: 0 }
     }
 
-    /// How many entries of journals cannot be read. They are in no feed, and still in the journals.
+    /// How many entries of journals could not be read since the process began. They are in no feed, and still in the
+    /// journals, unless their account is gone.
     pub const fn damaged(&self) -> u64 {
         self.damaged
     }

@@ -310,7 +310,9 @@ pub(crate) async fn clear(meta: &dyn MetaStore, account: &AccountName) -> Result
         let Some(last) = keys.last() else { return Ok(()) };
         from = [last.as_slice(), &[0]].concat();
         let remove = move |transaction: &mut dyn Transaction| {
-            keys.iter().for_each(|key| transaction.delete(Family::Change, key));
+            for key in &keys {
+                transaction.delete(Family::Change, key);
+            }
             Ok(())
         };
         meta::commit(meta, Scope(beginning.clone().into()), None, remove).await?;

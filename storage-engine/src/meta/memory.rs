@@ -265,7 +265,9 @@ mod tests {
             put(&store, id).unwrap();
         }
         let remove = commit(store.as_ref(), Scope(Bytes::new()), None, |transaction| {
-            [1, 2, 3, 5, 6, 8].map(|id: u8| transaction.delete(Family::Blob, &[id]));
+            for id in [1, 2, 3, 5, 6, 8] {
+                transaction.delete(Family::Blob, &[id]);
+            }
             Ok(())
         });
         block_on(remove).unwrap();

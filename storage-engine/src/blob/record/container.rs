@@ -91,7 +91,7 @@ impl ContainerRecord {
     }
 
     /// A container without anything unusual.
-    pub(in crate::blob) const fn new(stamp: Stamp, metadata: Metadata, public_access: PublicAccess) -> Self {
+    pub(super) const fn new(stamp: Stamp, metadata: Metadata, public_access: PublicAccess) -> Self {
         Self {
             stamp,
             metadata,
