@@ -12,7 +12,7 @@
 //!   not affected: they open no connection at all, so code that copies between its own containers needs no setting.
 //! - **A redirect is an answer like any other** and fails the copy; nothing is asked that the client did not name.
 
-use crate::listener;
+use crate::{listener, outbound};
 use api::Body;
 use api::source::{SourceError, Sources};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use http_body_util::Empty;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
@@ -107,13 +107,8 @@ impl WebSources {
 
 fn open(reach: Reach) -> Result<Web, String> {
     let mut tcp = HttpConnector::new_with_resolver(Guarded { names: GaiResolver::new(), reach });
-    tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(CONNECTING));
-    let builder = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-        .map_err(|error| format!("this machine's trusted certificates cannot be read: {error}"))?;
-    let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
+    Ok(Client::builder(TokioExecutor::new()).build(outbound::with_tls(tcp)?))
 }
 
 impl Sources for WebSources {

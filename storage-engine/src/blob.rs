@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 mod background;
 mod container;
-mod journal;
+pub(crate) mod journal;
 mod page;
 mod read;
 mod record;
@@ -51,7 +51,7 @@ mod tests;
 mod write;
 pub(crate) use background::sweep::{forget, sweep};
 pub use container::ContainerAccess;
-pub use journal::{Cause, Change, ChangedState, Deed, StateChange};
+pub use journal::{Cause, Change, ChangedState, Deed, JournalEntry, StateChange};
 pub use page::{
     Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
     SequenceConditions,

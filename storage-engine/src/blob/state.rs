@@ -9,7 +9,7 @@
 
 use super::record::BlobRecord;
 use super::record::lease::Lease;
-use super::record::place::{Place, State};
+use super::record::place::{self, Place, State};
 use super::record::properties::{BlobKind, Deletion, Protection, Which};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -111,7 +111,7 @@ pub(super) fn past(view: &dyn View, place: &Place) -> Result<Vec<(State, BlobRec
     let mut found = Vec::new();
     let end = place.state(State::Base);
     view.scan(Family::Blob, &place.past(), Some(&end), &mut |key, value| {
-        let (_, state) = super::record::place::split_blob_key(key)?;
+        let (_, state) = place::split_blob_key(key)?;
         found.push((state, BlobRecord::decode(value)?));
         Ok(Step::Next)
     })?;
@@ -123,7 +123,7 @@ pub(super) fn has_snapshots(view: &dyn View, place: &Place, now: Timestamp) -> R
     let mut found = false;
     let end = place.state(State::Base);
     view.scan(Family::Blob, &place.past(), Some(&end), &mut |key, value| {
-        let (_, state) = super::record::place::split_blob_key(key)?;
+        let (_, state) = place::split_blob_key(key)?;
         found = matches!(state, State::Snapshot(_)) && BlobRecord::decode(value)?.properties.is_live(now);
         Ok(if found { Step::Stop } else { Step::Next })
     })?;

@@ -41,14 +41,8 @@ impl BlobStore {
         conditions: Conditions,
         protection: Protection,
     ) -> Result<Stamp> {
-        let (named, length) = (content.content.clone(), content.length);
-        // As the content is, whoever sealed it.
-        let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
-        self.change(at, Some(content), move |transaction, place| {
-            let content = (&named, [].as_slice(), length);
-            put(transaction, place, (&new, content), BlobKind::Block, (&conditions, protection))
-        })
-        .await
+        let content = (BlobKind::Block, content, Vec::new());
+        self.put_copied_blob(at, new, content, conditions, protection).await
     }
 
     /// As [`Self::put_block_blob`], of a block or append blob, as `kind` says, and with the blocks that the content is of if
@@ -68,6 +62,7 @@ impl BlobStore {
         protection: Protection,
     ) -> Result<Stamp> {
         let (named, length) = (content.content.clone(), content.length);
+        // As the content is, whoever sealed it.
         let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
             let content = (&named, blocks.as_slice(), length);

@@ -7,13 +7,6 @@
 //! have more chunks than a page has room for. Content written in one piece has chunks and no blocks, which is
 //! why its block list is empty.
 //!
-//! | field of a page | |
-//! |---|---|
-//! | version | 1 |
-//! | kind | `0`: the rest is the bytes; `1`: a count and so many pieces follow; `2` and `3`: no page, see below |
-//! | piece `0` | a block begins: its id, its bytes |
-//! | piece `1` | a chunk: segment, offset, bytes |
-//!
 //! # Who owns a content
 //! All states of a name are one scope, so a snapshot or former version simply names the content that it has in
 //! common with the blob. A record beside the pages counts who does; where there is none it is one. The last one
@@ -32,31 +25,23 @@
 //! says how many are, so that a name of which no chunk has two owners, as nearly all are, pays one read
 //! that the filters answer. Counting references of all chunks instead would cost a record more for each of them.
 
+use crate::blob::Block;
+use crate::blob::record::Form;
 use crate::blob::record::place::{self, Place};
-use crate::blob::record::{Form, codec};
 use crate::blob::state::volume;
-use crate::blob::{Block, BlockId};
 use crate::chunk::{ChunkRef, Content};
 use crate::error::{EngineError, Result};
 use crate::meta::key::successor;
-use crate::meta::record::{Decoder, Encoder};
 use crate::meta::{Family, Step, Transaction, View};
 use crate::seal::Framing;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
+mod page;
+use page::{Owners, Page, decode, encode_inline, encode_owners, encode_pieces, encode_shared, missing};
+
 /// Pieces of one page: some 10 KiB, and half a gibibyte of chunks.
 const PAGE_PIECES_MAX: usize = 512;
-const VERSION: u8 = 1;
-const KIND: &str = "content";
-const INLINE: u8 = 0;
-const PIECES: u8 = 1;
-/// So many records name the content, and it has so many pages.
-const OWNERS: u8 = 2;
-/// So many contents name the chunk; or, as the record of all chunks, so many chunks have such a record.
-const SHARED: u8 = 3;
-const BLOCK: u8 = 0;
-const CHUNK: u8 = 1;
 
 /// A piece of content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -361,12 +346,6 @@ pub(crate) fn take_all(transaction: &mut dyn Transaction, prefix: &[u8]) -> Resu
     Ok(all)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Owners {
-    count: u64,
-    pages: u32,
-}
-
 fn owners(view: &dyn View, place: &Place, id: u64) -> Result<Option<Owners>> {
     let Some(value) = view.get(Family::Content, &place.content(id))? else { return Ok(None) };
     match decode(&value)? {
@@ -376,9 +355,7 @@ fn owners(view: &dyn View, place: &Place, id: u64) -> Result<Option<Owners>> {
 }
 
 fn write_owners(transaction: &mut dyn Transaction, place: &Place, id: u64, owners: Owners) {
-    let mut fields = Encoder::new(VERSION);
-    fields.u8(OWNERS).varint(owners.count).u32(owners.pages);
-    transaction.put(Family::Content, &place.content(id), &fields.finish());
+    transaction.put(Family::Content, &place.content(id), &encode_owners(owners));
 }
 
 fn shared(view: &dyn View, key: &[u8]) -> Result<Option<u64>> {
@@ -387,12 +364,6 @@ fn shared(view: &dyn View, key: &[u8]) -> Result<Option<u64>> {
         Page::Shared(count) => Ok(Some(count)),
         _ => Err(missing()),
     }
-}
-
-fn encode_shared(count: u64) -> Vec<u8> {
-    let mut fields = Encoder::new(VERSION);
-    fields.u8(SHARED).varint(count);
-    fields.finish()
 }
 
 fn write_shared_total(transaction: &mut dyn Transaction, place: &Place, total: u64) {
@@ -426,110 +397,4 @@ fn pages(view: &dyn View, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Piece>)>> {
 #[cfg(test)]
 pub(in crate::blob) fn all_pieces(view: &dyn View) -> Result<Vec<Piece>> {
     Ok(pages(view, &[])?.into_iter().flat_map(|(_, pieces)| pieces).collect())
-}
-
-enum Page<'a> {
-    Inline(&'a [u8]),
-    Pieces(Vec<Piece>),
-    Owners(Owners),
-    Shared(u64),
-}
-
-impl Page<'_> {
-    fn pieces(self) -> Result<Vec<Piece>> {
-        match self {
-            Self::Pieces(pieces) => Ok(pieces),
-            Self::Inline(_) | Self::Owners(_) | Self::Shared(_) => Err(missing()),
-        }
-    }
-}
-
-fn encode_inline(bytes: &[u8]) -> Vec<u8> {
-    let mut fields = Encoder::new(VERSION);
-    fields.u8(INLINE).raw(bytes);
-    fields.finish()
-}
-
-fn encode_pieces(pieces: &[Piece]) -> Vec<u8> {
-    let mut fields = Encoder::new(VERSION);
-    fields.u8(PIECES).count(pieces.len());
-    for piece in pieces {
-        match piece {
-            Piece::Block(Block { id, length }) => {
-                fields.u8(BLOCK).bytes(id.as_bytes()).varint(*length);
-            }
-            Piece::Chunk(chunk) => codec::encode_chunk(fields.u8(CHUNK), *chunk),
-        }
-    }
-    fields.finish()
-}
-
-fn decode(page: &[u8]) -> Result<Page<'_>> {
-    let (_, mut fields) = Decoder::versioned(KIND, VERSION, page)?;
-    match fields.u8()? {
-        INLINE => Ok(Page::Inline(fields.rest())),
-        PIECES => {
-            let count = fields.count()?;
-            let pieces = (0..count).map(|_| decode_piece(&mut fields)).collect::<Result<_>>()?;
-            fields.finish()?;
-            Ok(Page::Pieces(pieces))
-        }
-        OWNERS => {
-            let owners = Owners { count: fields.varint()?, pages: fields.u32()? };
-            fields.finish()?;
-            Ok(Page::Owners(owners))
-        }
-        SHARED => {
-            let count = fields.varint()?;
-            fields.finish()?;
-            Ok(Page::Shared(count))
-        }
-        _ => Err(fields.damaged()),
-    }
-}
-
-fn decode_piece(fields: &mut Decoder<'_>) -> Result<Piece> {
-    match fields.u8()? {
-        BLOCK => {
-            let id = BlockId::new(fields.bytes()?).map_err(|_| fields.damaged())?;
-            Ok(Piece::Block(Block { id, length: fields.varint()? }))
-        }
-        CHUNK => codec::decode_chunk(fields).map(Piece::Chunk),
-        _ => Err(fields.damaged()),
-    }
-}
-
-/// A blob names content that is not there, or not of the form it says.
-fn missing() -> EngineError {
-    EngineError::corrupt("the content of a blob")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn pieces() -> impl Strategy<Value = Piece> {
-        prop_oneof![
-            (proptest::collection::vec(any::<u8>(), 1..=64), any::<u64>())
-                .prop_map(|(id, length)| Piece::Block(Block { id: BlockId::new(&id).unwrap(), length })),
-            (any::<u64>(), 0..1_u64 << 48, 1..=1_u32 << 20)
-                .prop_map(|(segment, offset, len)| Piece::Chunk(ChunkRef { segment, offset, len })),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn pages_come_back_as_they_were(pieces in proptest::collection::vec(pieces(), 0..20), bytes: Vec<u8>) {
-            let page = encode_pieces(&pieces);
-            prop_assert_eq!(decode(&page).unwrap().pieces().unwrap(), pieces);
-            let page = encode_inline(&bytes);
-            prop_assert!(matches!(decode(&page).unwrap(), Page::Inline(back) if back == bytes.as_slice()));
-        }
-
-        #[test]
-        fn damaged_pages_are_errors_and_never_panics(page: Vec<u8>) {
-            let _ = decode(&page);
-        }
-    }
 }

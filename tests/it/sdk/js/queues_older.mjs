@@ -5,28 +5,20 @@
 
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { connectionString, loadLegacy, main, unique } from "./runner.mjs";
 
-const legacy = loadLegacy();
-const service = legacy.createQueueService(connectionString());
+import { callsOf, older } from "./older.mjs";
+import { connectionString, main, unique } from "./runner.mjs";
+
+const service = older.createQueueService(connectionString());
 // Plain text; the other encoder has a test of its own.
-service.messageEncoder = new legacy.QueueMessageEncoder.TextXmlQueueMessageEncoder();
+service.messageEncoder = new older.QueueMessageEncoder.TextXmlQueueMessageEncoder();
 
-const call = (name, ...rest) => promisify(service[name]).call(service, ...rest);
+const { call, refused } = callsOf(service);
 
 async function queue(options = {}) {
   const name = unique("q");
   await call("createQueue", name, options);
   return name;
-}
-
-async function refused(statusCode, code, name, ...rest) {
-  await assert.rejects(call(name, ...rest), (error) => {
-    assert.equal(error.statusCode, statusCode, String(error));
-    assert.equal(error.code, code);
-    return true;
-  });
 }
 
 const texts = (messages) => messages.map((message) => message.messageText);
@@ -140,12 +132,13 @@ await main({
 
   async "the base64 of the other encoder is not touched"() {
     const name = await queue();
-    const encoding = legacy.createQueueService(connectionString());
-    encoding.messageEncoder = new legacy.QueueMessageEncoder.TextBase64QueueMessageEncoder();
-    await promisify(encoding.createMessage).call(encoding, name, "plain <ä>");
+    const encoding = older.createQueueService(connectionString());
+    encoding.messageEncoder = new older.QueueMessageEncoder.TextBase64QueueMessageEncoder();
+    const encoded = callsOf(encoding);
+    await encoded.call("createMessage", name, "plain <ä>");
     const raw = Buffer.from("plain <ä>", "utf8").toString("base64");
     assert.equal((await call("peekMessage", name)).messageText, raw);
-    assert.equal((await promisify(encoding.getMessage).call(encoding, name)).messageText, "plain <ä>");
+    assert.equal((await encoded.call("getMessage", name)).messageText, "plain <ä>");
   },
 
   async "clear empties the queue"() {
