@@ -151,6 +151,8 @@ impl State {
 #[derive(Debug, Clone, Default)]
 struct Image {
     records: BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>,
+    /// Counts commits, so each is another state of everything.
+    state: u64,
     /// Shared by all copies.
     visits: Arc<AtomicU64>,
 }
@@ -161,6 +163,7 @@ impl Image {
     }
 
     fn apply(&mut self, writes: &Writes) {
+        self.state += 1;
         for (family, key, value) in writes.iter() {
             let records = self.records.entry(family).or_default();
             match value {
@@ -193,6 +196,10 @@ impl View for Image {
 
     fn last_at_or_before(&self, family: Family, from: &[u8], at: &[u8]) -> Result<Option<(Bytes, Bytes)>> {
         self.last(family, from, Bound::Included(at))
+    }
+
+    fn state(&self, _: &[u8]) -> Option<u64> {
+        Some(self.state)
     }
 }
 

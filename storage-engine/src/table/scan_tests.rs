@@ -4,6 +4,7 @@ use super::tests::{Bench, key, number_property};
 use crate::clock::Timestamp;
 use crate::error::EngineError;
 use crate::meta::{Family, Step, View, Visit};
+use crate::table::excerpt::Excerpts;
 use crate::table::query::{ROWS_MAX, select};
 use crate::table::record::{encode_entity, entity_key};
 use crate::table::{Change, Comparison, EntityKey, Filter, Operand, Properties, Query, Value, catalog};
@@ -74,7 +75,7 @@ fn cost(bench: &Bench, filter: Option<Filter>, limit: usize) -> (usize, usize) {
             let name = crate::table::name_key(&bench.at);
             let table = catalog::find(view, &name)?.ok_or(EngineError::TableNotFound)?.id;
             let counted = Counted { view, rows: Cell::new(0) };
-            let page = select(&counted, table, &query)?;
+            let page = select(&counted, &Excerpts::default(), table, &query)?;
             read += counted.rows.get();
             Ok(page)
         });
@@ -212,7 +213,7 @@ fn a_page_that_finds_nothing_ends_and_says_where_to_go_on() {
     let view = Endless(record(&number_property("N", 1)));
     let filter = Some(compare("N", Comparison::Equal, Value::Int32(2)));
     let query = Query { filter, limit: 1000, ..Query::default() };
-    let page = select(&view, 7, &query).unwrap();
+    let page = select(&view, &Excerpts::default(), 7, &query).unwrap();
     assert_eq!(page.entities, []);
     assert_eq!(page.next, Some(key("p", &format!("{ROWS_MAX:08}"))));
 }
@@ -228,7 +229,12 @@ fn of_a_row_that_does_not_pass_only_what_the_filter_names_is_read() {
     damaged[at] = 0xFF;
     let view = Endless(damaged);
     let select = |filter: Filter, properties: Option<Vec<String>>| {
-        select(&view, 7, &Query { filter: Some(filter), limit: 3, properties, ..Query::default() })
+        select(
+            &view,
+            &Excerpts::default(),
+            7,
+            &Query { filter: Some(filter), limit: 3, properties, ..Query::default() },
+        )
     };
     let number = |wanted| compare("N", Comparison::Equal, Value::Int32(wanted));
     assert_eq!(select(number(2), None).unwrap().entities, [], "the text was not decoded");
