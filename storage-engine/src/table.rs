@@ -18,6 +18,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 mod bounds;
+mod column;
 mod condition;
 mod entity;
 mod excerpt;

@@ -7,6 +7,7 @@
 //! A walk over a tree of a few nodes is what is left for each row. Closures made of it were tried in thought only: the
 //! walk is a tenth of what finding the row's values costs.
 
+use super::column::{Columns, Values, compared, true_by_itself};
 use super::filter::Seen;
 use super::record::by_length;
 use super::{Comparison, Entity, Filter, Operand, Value};
@@ -81,6 +82,15 @@ impl<'q> Condition<'q> {
         self.node.holds(fields)
     }
 
+    /// In which of the entities it holds: a bit for each, the lowest for the first.
+    ///
+    /// # Errors
+    /// If a column is damaged.
+    pub(super) fn among(&self, entities: Columns<'_>) -> Result<u64> {
+        let others = u64::MAX.checked_shl(u32::try_from(entities.rows).unwrap_or(u32::MAX)).unwrap_or(0);
+        Ok(self.node.among(entities)? & !others)
+    }
+
     /// The condition as it is among entities of one partition. It may look at less, but has the same names.
     pub(super) fn in_partition(&self, partition: &str) -> Self {
         Self { names: self.names.clone(), node: self.node.in_partition(&OnlyPartition(partition)) }
@@ -108,12 +118,32 @@ impl<'q> Node<'q> {
             Self::Or(left, right) => left.holds(fields)? || right.holds(fields)?,
             Self::Not(inner) => !inner.holds(fields)?,
             Self::Compare(left, comparison, right) => {
-                let (Some(left), Some(right)) = (left.see(fields)?, right.see(fields)?) else {
-                    return Ok(false);
-                };
-                left.compare(&right).is_some_and(|order| comparison.holds(order))
+                comparison.holds_between(left.see(fields)?, right.see(fields)?)
             }
             Self::Bare(term) => matches!(term.see(fields)?, Some(Seen::Boolean(true))),
+        })
+    }
+
+    fn among(&self, entities: Columns<'_>) -> Result<u64> {
+        let rows = entities.rows;
+        Ok(match self {
+            Self::Known(truth) => {
+                if *truth {
+                    u64::MAX
+                } else {
+                    0
+                }
+            }
+            Self::And(left, right) => match left.among(entities)? {
+                0 => 0,
+                bits => bits & right.among(entities)?,
+            },
+            Self::Or(left, right) => left.among(entities)? | right.among(entities)?,
+            Self::Not(inner) => !inner.among(entities)?,
+            Self::Compare(left, comparison, right) => {
+                compared(left.among(entities), *comparison, right.among(entities), rows)?
+            }
+            Self::Bare(term) => true_by_itself(term.among(entities), rows)?,
         })
     }
 
@@ -172,6 +202,13 @@ impl<'q> Term<'q> {
         match self {
             Self::Literal(seen) => Ok(Some(*seen)),
             Self::Field(field) => fields.field(*field),
+        }
+    }
+
+    fn among<'s>(&'s self, entities: Columns<'s>) -> Values<'s> {
+        match self {
+            Self::Literal(seen) => Values::Same(Some(*seen)),
+            Self::Field(field) => entities.values(*field),
         }
     }
 

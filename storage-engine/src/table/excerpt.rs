@@ -21,27 +21,25 @@
 //! know which keys were written; an index of properties would make every write pay, and clients of this service do not expect one.
 
 use super::bounds::KeyRange;
+use super::column::{self, Column, Columns, MISSING};
 use super::condition::{Condition, Field};
-use super::record::{Places, first_value};
+use super::record::{encoded_at, encoded_timestamp};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::meta::View;
 use crate::meta::key::{KeyReader, successor};
-use crate::meta::record::Decoder;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Entities of a block. Tests have tiny ones, so that few entities make many.
-const BLOCK_ROWS: usize = if cfg!(test) { 3 } else { 64 };
+const BLOCK_ROWS: usize = if cfg!(test) { 3 } else { column::ROWS_MAX };
 /// Fewer entities than this are not worth an excerpt.
 const ROWS_MIN: usize = if cfg!(test) { 4 } else { 256 };
 /// Bytes of all excerpts.
 const BYTES_MAX: usize = 32 << 20;
 /// Bytes of one excerpt: with larger values a filter's time goes into comparing them.
 const EXCERPT_BYTES_MAX: usize = 4 << 20;
-/// In place of a property that an entity does not have; no value's encoding begins so.
-const MISSING: u8 = 0;
 
 /// Which excerpt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,15 +73,10 @@ impl Topic {
     }
 }
 
-/// What some entities in a row hold under some names.
+/// What some entities, behind one another, hold under some names.
 #[derive(Debug, Default)]
 pub(super) struct Excerpt {
     blocks: Vec<Block>,
-    /// Whether it has timestamps, and how many properties.
-    timestamps: bool,
-    properties: usize,
-    /// For each entity its timestamp, if that is among what is looked at, and its values, in the order of their names.
-    values: Vec<u8>,
     /// The key of the first entity behind; none at the partition's end.
     behind: Option<Vec<u8>>,
 }
@@ -95,8 +88,7 @@ pub(super) struct Block {
     pub(super) first: Vec<u8>,
     /// How many there are.
     pub(super) rows: usize,
-    /// Where their values begin.
-    from: usize,
+    columns: Box<[Column]>,
 }
 
 impl Excerpt {
@@ -109,69 +101,16 @@ impl Excerpt {
     pub(super) fn behind(&self) -> Option<&[u8]> {
         self.behind.as_deref()
     }
+}
 
-    /// The entities of a block, one by one.
-    pub(super) fn rows(&self, block: &Block) -> Rows<'_> {
-        let bytes = self.values.get(block.from..).unwrap_or_default();
-        Rows {
-            bytes,
-            at: 0,
-            timestamps: self.timestamps,
-            left: block.rows,
-            places: vec![None; self.properties],
-        }
+impl Block {
+    /// What the entities hold, which are of this partition.
+    pub(super) fn columns<'a>(&'a self, partition: &'a str) -> Columns<'a> {
+        Columns { rows: self.rows, partition, columns: &self.columns }
     }
 
     fn bytes(&self) -> usize {
-        let keys: usize = self.blocks.iter().map(|block| size_of::<Block>() + block.first.len()).sum();
-        self.values.len() + keys
-    }
-}
-
-/// Goes through the entities of a block.
-#[derive(Debug)]
-pub(super) struct Rows<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    timestamps: bool,
-    left: usize,
-    places: Places,
-}
-
-impl Rows<'_> {
-    /// The next entity: its timestamp, if that is in the excerpt, and where its values are among the bytes.
-    #[expect(clippy::type_complexity, reason = "borrowed from two places, and taken apart at once")]
-    pub(super) fn next(&mut self) -> Result<Option<(Timestamp, &[u8], &[Option<usize>])>> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        let mut timestamp = Timestamp::from_ticks(0);
-        if self.timestamps {
-            timestamp = Decoder::amid("excerpt", self.rest()).timestamp()?;
-            self.at += size_of::<u64>();
-        }
-        for index in 0..self.places.len() {
-            let place = match self.rest().first() {
-                Some(&MISSING) => {
-                    self.at += 1;
-                    None
-                }
-                _ => {
-                    let place = self.at;
-                    self.at += first_value(self.rest())?.len();
-                    Some(place)
-                }
-            };
-            if let Some(kept) = self.places.get_mut(index) {
-                *kept = place;
-            }
-        }
-        Ok(Some((timestamp, self.bytes, &self.places)))
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        size_of::<Self>() + self.first.len() + self.columns.iter().map(Column::bytes).sum::<usize>()
     }
 }
 
@@ -181,14 +120,20 @@ pub(super) struct Making {
     topic: Topic,
     state: u64,
     excerpt: Excerpt,
+    bytes: usize,
     rows: usize,
+    /// The last block: the key of its first entity, how many it has, and the encoded values of each column.
+    first: Vec<u8>,
+    rows_here: usize,
+    encoded: Vec<Vec<u8>>,
 }
 
 impl Making {
     /// Begins an excerpt of a partition in this state.
     pub(super) fn new(topic: Topic, state: u64) -> Self {
-        let (timestamps, properties) = (topic.timestamps, topic.names.len());
-        Self { topic, state, excerpt: Excerpt { timestamps, properties, ..Excerpt::default() }, rows: 0 }
+        let encoded = vec![Vec::new(); topic.names.len() + usize::from(topic.timestamps)];
+        let (excerpt, first) = (Excerpt::default(), Vec::new());
+        Self { topic, state, excerpt, bytes: 0, rows: 0, first, rows_here: 0, encoded }
     }
 
     /// Takes the next entity: its values are in `record`, at `places`.
@@ -199,36 +144,52 @@ impl Making {
         record: &[u8],
         places: &[Option<usize>],
     ) -> Result<()> {
-        let Excerpt { blocks, values, timestamps, .. } = &mut self.excerpt;
-        self.rows += 1;
-        // One that grows too large is given up, but the scan may still be long.
-        if values.len() > EXCERPT_BYTES_MAX {
+        // One that grew too large is given up, but the scan may still be long.
+        if self.bytes > EXCERPT_BYTES_MAX {
             return Ok(());
         }
-        match blocks.last_mut() {
-            Some(block) if block.rows < BLOCK_ROWS => block.rows += 1,
-            _ => blocks.push(Block { first: key.to_vec(), rows: 1, from: values.len() }),
+        if self.rows_here == BLOCK_ROWS {
+            self.end_block();
         }
-        if *timestamps {
-            values.extend_from_slice(&timestamp.ticks().to_be_bytes());
+        if self.rows_here == 0 {
+            self.first = key.to_vec();
         }
-        for place in places {
+        self.rows_here += 1;
+        let mut columns = self.encoded.iter_mut();
+        for (place, column) in places.iter().zip(&mut columns) {
             match place {
-                Some(place) => {
-                    values.extend_from_slice(first_value(record.get(*place..).unwrap_or_default())?)
-                }
-                None => values.push(MISSING),
+                Some(place) => column.extend_from_slice(encoded_at(record, *place)?),
+                None => column.push(MISSING),
             }
+        }
+        if let Some(column) = columns.next() {
+            column.extend_from_slice(&encoded_timestamp(timestamp));
         }
         Ok(())
     }
 
+    fn end_block(&mut self) {
+        let columns = self.encoded.iter_mut().map(|encoded| {
+            let column = Column::of(encoded);
+            encoded.clear();
+            column
+        });
+        let columns = columns.collect();
+        let block = Block { first: std::mem::take(&mut self.first), rows: self.rows_here, columns };
+        self.bytes += block.bytes();
+        self.rows += self.rows_here;
+        self.rows_here = 0;
+        self.excerpt.blocks.push(block);
+    }
+
     /// Ends it before the entity `behind`, or at the partition's end.
     pub(super) fn finish(mut self, behind: Option<Vec<u8>>, excerpts: &Excerpts) {
-        let bytes = self.excerpt.bytes();
-        if self.rows >= ROWS_MIN && bytes <= EXCERPT_BYTES_MAX {
+        if self.rows_here > 0 {
+            self.end_block();
+        }
+        if self.rows >= ROWS_MIN && self.bytes <= EXCERPT_BYTES_MAX {
             self.excerpt.behind = behind;
-            excerpts.keep(self.topic, self.state, self.excerpt);
+            excerpts.keep(self.topic, self.state, self.excerpt, self.bytes);
         }
     }
 }
@@ -272,10 +233,9 @@ impl Excerpts {
         Some(Arc::clone(&kept.excerpt))
     }
 
-    fn keep(&self, topic: Topic, state: u64, excerpt: Excerpt) {
+    fn keep(&self, topic: Topic, state: u64, excerpt: Excerpt, bytes: usize) {
         let mut held = self.held();
         held.uses += 1;
-        let bytes = excerpt.bytes();
         let kept = Kept { excerpt: Arc::new(excerpt), bytes, state, used: held.uses };
         held.bytes += bytes;
         let before = held.kept.insert(topic, kept);

@@ -72,8 +72,14 @@ impl Comparison {
         }
     }
 
+    /// Whether the operator holds between two values, of which either may be missing.
+    pub(super) fn holds_between(self, left: Option<Seen<'_>>, right: Option<Seen<'_>>) -> bool {
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        left.compare(&right).is_some_and(|order| self.holds(order))
+    }
+
     /// Whether the operator holds between sides of this order; none: they are numbers in no order.
-    pub(super) fn holds(self, order: Option<Ordering>) -> bool {
+    fn holds(self, order: Option<Ordering>) -> bool {
         match self {
             Self::Equal => order == Some(Ordering::Equal),
             Self::NotEqual => order != Some(Ordering::Equal),
@@ -131,7 +137,7 @@ impl<'a> Seen<'a> {
     /// The order of the two: none if they are of different kinds, `Some(None)` if they are numbers of which
     /// one is NaN.
     #[expect(clippy::option_option, reason = "not comparable and unordered are different answers")]
-    pub(super) fn compare(&self, other: &Self) -> Option<Option<Ordering>> {
+    fn compare(&self, other: &Self) -> Option<Option<Ordering>> {
         Some(match (*self, *other) {
             (Self::Text(left), Self::Text(right)) => Some(compare_text(left, right)),
             (Self::Integer(left), Self::Integer(right)) => Some(left.cmp(&right)),

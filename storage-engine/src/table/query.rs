@@ -135,14 +135,18 @@ impl<'q> Selection<'q> {
         self.settle();
         let mut from = None;
         for block in excerpt.blocks() {
-            if !self.may_pass(excerpt, block)? {
+            if !self.may_pass(block)? {
                 if let Some(from) = from.take() {
                     self.scan(from, Some(&block.first), None)?;
                 }
                 if self.behind.is_some() {
                     return Ok(());
                 }
-                // Else it is read, to end the page at the right row of it.
+                if self.is_full(1) {
+                    self.behind = Some(block.first.clone());
+                    return Ok(());
+                }
+                // Else it is read, to end the page in the midst of it.
                 if !self.is_full(block.rows) {
                     self.rows += block.rows;
                     continue;
@@ -153,16 +157,9 @@ impl<'q> Selection<'q> {
         from.map_or(Ok(()), |from| self.scan(from, excerpt.behind().or(range.end.as_deref()), None))
     }
 
-    fn may_pass(&self, excerpt: &Excerpt, block: &Block) -> Result<bool> {
+    fn may_pass(&self, block: &Block) -> Result<bool> {
         let Some(condition) = self.settled.as_ref().or(self.condition.as_ref()) else { return Ok(true) };
-        let mut rows = excerpt.rows(block);
-        while let Some((timestamp, bytes, places)) = rows.next()? {
-            let row = Stored { partition: &self.partition.name, row_key: "", timestamp, bytes, places };
-            if condition.holds(&row)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(condition.among(block.columns(&self.partition.name))? != 0)
     }
 
     /// Whether the page must end before it has looked at so many rows more.

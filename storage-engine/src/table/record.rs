@@ -84,11 +84,9 @@ pub(super) fn decode_entity(key: EntityKey, record: &[u8], only: Option<&[String
 #[derive(Debug)]
 pub(super) struct Glance<'q> {
     wanted: Vec<&'q str>,
-    places: Places,
+    /// Where the value of each begins in the record that was looked at last; none if it has none.
+    places: Vec<Option<usize>>,
 }
-
-/// Where encoded values begin among some bytes, in the order of their names; none for one that is missing.
-pub(super) type Places = Vec<Option<usize>>;
 
 impl<'q> Glance<'q> {
     /// For the properties of these names, in the order of [`by_length`] and each once.
@@ -119,22 +117,34 @@ impl<'q> Glance<'q> {
         Ok(timestamp)
     }
 
-    /// Where the values are in the row that was looked at last.
+    /// Where in the row that was looked at last the values are, in the order of their names; none for one that is missing.
     pub(super) fn places(&self) -> &[Option<usize>] {
         &self.places
     }
 }
 
-/// The value that is encoded from `place` on.
-pub(super) fn value_at(bytes: &[u8], place: usize) -> Result<Seen<'_>> {
-    see(&mut Decoder::amid("entity", bytes.get(place..).unwrap_or_default()))
+/// The value that is encoded at `place`.
+#[inline]
+pub(super) fn value_at(record: &[u8], place: usize) -> Result<Seen<'_>> {
+    see(&mut fields_at(record, place))
 }
 
-/// The bytes of the value that is encoded at the beginning of `bytes`.
-pub(super) fn first_value(bytes: &[u8]) -> Result<&[u8]> {
-    let mut fields = Decoder::amid("entity", bytes);
+/// The bytes of the value that is encoded at `place`.
+pub(super) fn encoded_at(record: &[u8], place: usize) -> Result<&[u8]> {
+    let mut fields = fields_at(record, place);
+    let from = fields.rest();
     skip(&mut fields)?;
-    Ok(bytes.get(..bytes.len() - fields.rest().len()).unwrap_or_default())
+    Ok(from.get(..from.len() - fields.rest().len()).unwrap_or_default())
+}
+
+/// A timestamp, encoded as a value.
+pub(super) fn encoded_timestamp(timestamp: Timestamp) -> Vec<u8> {
+    [[DATE_TIME].as_slice(), &timestamp.ticks().to_be_bytes()].concat()
+}
+
+#[inline]
+fn fields_at(record: &[u8], place: usize) -> Decoder<'_> {
+    Decoder::amid("entity", record.get(place..).unwrap_or_default())
 }
 
 /// An order of names that seldom has to look into them: most names of a row are told apart by their length.
@@ -197,7 +207,8 @@ fn decode_value(fields: &mut Decoder<'_>) -> Result<Value> {
 }
 
 /// The next value, borrowed from the record.
-fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
+#[inline]
+pub(super) fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
     Ok(match fields.u8()? {
         STRING => Seen::Text(fields.str()?),
         INT32 => Seen::Integer(i64::from(i32::from_be_bytes(fields.array()?))),
@@ -212,6 +223,7 @@ fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
 }
 
 /// Passes over the next value.
+#[inline]
 fn skip(fields: &mut Decoder<'_>) -> Result<()> {
     match fields.u8()? {
         STRING | BINARY => fields.bytes().map(|_| ()),
@@ -249,7 +261,7 @@ mod tests {
             let mut glance = Glance::new(vec!["", "A"]);
             if glance.at(&record).is_ok() {
                 for place in glance.places().iter().flatten() {
-                    let _ = (value_at(&record, *place), first_value(record.get(*place..).unwrap()));
+                    let _ = (value_at(&record, *place), encoded_at(&record, *place));
                 }
             }
             let _ = (decode_entity(key, &record, Some(&[])), TableRecord::decode(&record), keys_at(&record));
@@ -269,7 +281,7 @@ mod tests {
                     let value = properties.iter().find(|(held, _)| held == name).map(|(_, value)| value);
                     let seen = place.map(|place| value_at(&record, place).unwrap());
                     prop_assert_eq!(format!("{seen:?}"), format!("{:?}", value.map(Seen::from)));
-                    let encoded = place.map(|place| first_value(&record[place..]).unwrap().to_vec());
+                    let encoded = place.map(|place| encoded_at(&record, place).unwrap().to_vec());
                     let expected = value.map(|value| {
                         let mut fields = Encoder::new(VERSION);
                         encode_value(&mut fields, value);
