@@ -161,6 +161,13 @@ pub trait View {
         let _ = scope;
         None
     }
+
+    /// The keys of all records of `scope` in [`Family::Entity`] that are others than in the state `since`, and perhaps of more;
+    /// in no order. None if the store does not know any more, or never did.
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        let _ = (scope, since);
+        None
+    }
 }
 
 /// What a verb reads and writes. It sees its own writes.

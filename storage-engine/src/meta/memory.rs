@@ -153,6 +153,8 @@ struct Image {
     records: BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>,
     /// Counts commits, so each is another state of everything.
     state: u64,
+    /// Keys of entities that were written, with the number of the commit.
+    changes: Vec<(u64, Vec<u8>)>,
     /// Shared by all copies.
     visits: Arc<AtomicU64>,
 }
@@ -165,6 +167,9 @@ impl Image {
     fn apply(&mut self, writes: &Writes) {
         self.state += 1;
         for (family, key, value) in writes.iter() {
+            if family == Family::Entity {
+                self.changes.push((self.state, key.to_vec()));
+            }
             let records = self.records.entry(family).or_default();
             match value {
                 Some(value) => records.insert(key.to_vec(), value.clone()),
@@ -200,6 +205,11 @@ impl View for Image {
 
     fn state(&self, _: &[u8]) -> Option<u64> {
         Some(self.state)
+    }
+
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        let changes = self.changes.iter().filter(|(commit, key)| *commit > since && key.starts_with(scope));
+        (since <= self.state).then(|| changes.map(|(_, key)| key.clone()).collect())
     }
 }
 

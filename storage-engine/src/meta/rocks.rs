@@ -181,8 +181,7 @@ impl Ledger for Database {
                 None => batch.delete_cf(family, key),
             }
         }
-        self.states
-            .around(writes.scopes(), || self.rocks.write_opt(batch, &self.write_options).map_err(failed))
+        self.states.around(writes, || self.rocks.write_opt(batch, &self.write_options).map_err(failed))
     }
 }
 

@@ -28,7 +28,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::meta::View;
 use crate::meta::key::{KeyReader, successor};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,6 +36,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const BLOCK_ROWS: usize = if cfg!(test) { 3 } else { column::ROWS_MAX };
 /// Fewer entities than this are not worth an excerpt.
 const ROWS_MIN: usize = if cfg!(test) { 4 } else { 256 };
+/// Blocks of an excerpt in which something was written since, after which it is made anew.
+const WRITTEN_MAX: usize = 64;
 /// Bytes of all excerpts.
 const BYTES_MAX: usize = 32 << 20;
 /// Bytes of one excerpt: with larger values a filter's time goes into comparing them.
@@ -44,32 +46,41 @@ const EXCERPT_BYTES_MAX: usize = 4 << 20;
 /// Which excerpt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Topic {
-    /// The key from which on it is.
+    /// The key from which on it is; all the rest of a partition, and nothing behind it, is its range.
     from: Vec<u8>,
     names: Vec<String>,
     timestamps: bool,
 }
 
+/// A partition that a view can tell the state of.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    /// How its keys begin.
+    scope: Vec<u8>,
+    state: u64,
+}
+
 impl Topic {
-    /// What an excerpt for this condition would be about that begins with the range; with the partition's state.
+    /// What an excerpt for this condition would be about that begins with the range, and on which ground.
     ///
     /// None if there can be none: the range is not all the rest of one partition, the condition is on row keys, which already
     /// bound the range, or on no property, or the view cannot tell states.
-    pub(super) fn of(view: &dyn View, range: &KeyRange, condition: &Condition<'_>) -> Option<(Self, u64)> {
+    pub(super) fn of(view: &dyn View, range: &KeyRange, condition: &Condition<'_>) -> Option<(Self, Ground)> {
         let timestamps = condition.looks_at(Field::Timestamp);
-        let is_small = condition.names().is_empty() && !timestamps;
-        if is_small || condition.looks_at(Field::RowKey) || range.rows.is_some() {
+        let on_nothing = condition.names().is_empty() && !timestamps;
+        if on_nothing || condition.looks_at(Field::RowKey) || range.rows.is_some() {
             return None;
         }
         let mut pieces = KeyReader::new(&range.from);
         pieces.u64().ok()?;
         pieces.text().ok()?;
-        let partition = range.from.strip_suffix(pieces.rest())?;
-        if range.end != successor(partition) {
+        let scope = range.from.strip_suffix(pieces.rest())?.to_vec();
+        if range.end != successor(&scope) {
             return None;
         }
+        let state = view.state(&scope)?;
         let names = condition.names().iter().map(|name| (*name).to_owned()).collect();
-        Some((Self { from: range.from.clone(), names, timestamps }, view.state(partition)?))
+        Some((Self { from: range.from.clone(), names, timestamps }, Ground { scope, state }))
     }
 }
 
@@ -84,7 +95,7 @@ pub(super) struct Excerpt {
 /// Some entities of an excerpt.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// The first one's key.
+    /// Where it begins: the first one's key, or where the excerpt begins.
     pub(super) first: Vec<u8>,
     /// How many there are.
     pub(super) rows: usize,
@@ -100,6 +111,14 @@ impl Excerpt {
     /// The key of the first entity behind it; none at the partition's end.
     pub(super) fn behind(&self) -> Option<&[u8]> {
         self.behind.as_deref()
+    }
+
+    /// The places of the blocks in which these keys lie, in order and each once.
+    fn places(&self, keys: &[Vec<u8>]) -> Vec<usize> {
+        let here = keys.iter().filter(|key| self.behind.as_ref().is_none_or(|behind| *key < behind));
+        let place = |key: &Vec<u8>| self.blocks.partition_point(|block| block.first <= *key).checked_sub(1);
+        let places: BTreeSet<usize> = here.filter_map(place).collect();
+        places.into_iter().collect()
     }
 }
 
@@ -118,7 +137,7 @@ impl Block {
 #[derive(Debug)]
 pub(super) struct Making {
     topic: Topic,
-    state: u64,
+    ground: Ground,
     excerpt: Excerpt,
     bytes: usize,
     rows: usize,
@@ -129,11 +148,12 @@ pub(super) struct Making {
 }
 
 impl Making {
-    /// Begins an excerpt of a partition in this state.
-    pub(super) fn new(topic: Topic, state: u64) -> Self {
+    /// Begins an excerpt.
+    pub(super) fn new(topic: Topic, ground: Ground) -> Self {
         let encoded = vec![Vec::new(); topic.names.len() + usize::from(topic.timestamps)];
-        let (excerpt, first) = (Excerpt::default(), Vec::new());
-        Self { topic, state, excerpt, bytes: 0, rows: 0, first, rows_here: 0, encoded }
+        // The first block begins where the excerpt does: entities may come before its first.
+        let (excerpt, first) = (Excerpt::default(), topic.from.clone());
+        Self { topic, ground, excerpt, bytes: 0, rows: 0, first, rows_here: 0, encoded }
     }
 
     /// Takes the next entity: its values are in `record`, at `places`.
@@ -151,7 +171,7 @@ impl Making {
         if self.rows_here == BLOCK_ROWS {
             self.end_block();
         }
-        if self.rows_here == 0 {
+        if self.first.is_empty() {
             self.first = key.to_vec();
         }
         self.rows_here += 1;
@@ -189,7 +209,7 @@ impl Making {
         }
         if self.rows >= ROWS_MIN && self.bytes <= EXCERPT_BYTES_MAX {
             self.excerpt.behind = behind;
-            excerpts.keep(self.topic, self.state, self.excerpt, self.bytes);
+            excerpts.keep(self.topic, self.ground.state, self.excerpt, self.bytes);
         }
     }
 }
@@ -223,14 +243,29 @@ impl fmt::Debug for Excerpts {
 }
 
 impl Excerpts {
-    /// The excerpt on this topic, if there is one of this state of its partition.
-    pub(super) fn find(&self, topic: &Topic, state: u64) -> Option<Arc<Excerpt>> {
+    /// The excerpt on this topic, if there is one that can be used on this ground; and the places of its blocks in which something
+    /// was written since, in order.
+    pub(super) fn find(
+        &self,
+        view: &dyn View,
+        topic: &Topic,
+        ground: &Ground,
+    ) -> Option<(Arc<Excerpt>, Vec<usize>)> {
+        let (excerpt, state) = self.use_one(topic)?;
+        if state == ground.state {
+            return Some((excerpt, Vec::new()));
+        }
+        let written = excerpt.places(&view.changed(&ground.scope, state)?);
+        (written.len() <= WRITTEN_MAX).then_some((excerpt, written))
+    }
+
+    fn use_one(&self, topic: &Topic) -> Option<(Arc<Excerpt>, u64)> {
         let mut held = self.held();
         held.uses += 1;
         let uses = held.uses;
-        let kept = held.kept.get_mut(topic).filter(|kept| kept.state == state)?;
+        let kept = held.kept.get_mut(topic)?;
         kept.used = uses;
-        Some(Arc::clone(&kept.excerpt))
+        Some((Arc::clone(&kept.excerpt), kept.state))
     }
 
     fn keep(&self, topic: Topic, state: u64, excerpt: Excerpt, bytes: usize) {
@@ -256,5 +291,84 @@ impl Held {
         let dropped = oldest.and_then(|topic| self.kept.remove(&topic));
         // With nothing left to drop there are no bytes either.
         self.bytes = dropped.map_or(0, |dropped| self.bytes - dropped.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::{Bench, any_filter, any_properties, holds, key};
+    use crate::table::{Change, Comparison, Expected, Filter, Operand, Properties, Value};
+    use proptest::prelude::{ProptestConfig, Strategy, proptest};
+    use proptest::{collection, option, prop_assert_eq, prop_oneof};
+
+    /// One row is written or removed, or a filter is asked of the partition, so many entities a page.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Write(u8, Option<Properties>),
+        Ask(Filter, usize),
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            1 => (0_u8..40, option::weighted(0.8, any_properties())).prop_map(|(row, properties)| Step::Write(row, properties)),
+            2 => (any_filter(), 1_usize..30).prop_map(|(filter, limit)| Step::Ask(filter, limit)),
+        ]
+    }
+
+    fn here(filter: Filter) -> Filter {
+        let partition = Operand::Property("PartitionKey".to_owned());
+        let name = Operand::Literal(Value::String("a".to_owned()));
+        Filter::And(Box::new(Filter::Compare(partition, Comparison::Equal, name)), Box::new(filter))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn filters_asked_between_writes_answer_what_looking_at_everything_would(
+            rows in collection::vec(any_properties(), 0..40),
+            steps in collection::vec(any_step(), 1..30),
+        ) {
+            let bench = Bench::new();
+            let write = |row: u8, properties: Option<Properties>| {
+                let change = properties.map_or(Change::Delete(Expected::Whatever), |properties| {
+                    Change::Replace(Expected::Whatever, properties)
+                });
+                // To remove what is not there is refused, and changes nothing.
+                let _ = bench.change(&key("a", &format!("{row:02}")), change);
+            };
+            for (row, properties) in (0..).zip(rows) {
+                write(row, Some(properties));
+            }
+            for step in steps {
+                match step {
+                    Step::Write(row, properties) => write(row, properties),
+                    Step::Ask(filter, limit) => {
+                        let filter = here(filter);
+                        let mut expected = bench.query(None, 1000);
+                        expected.retain(|entity| holds(&filter, entity));
+                        let found = bench.query(Some(filter), limit);
+                        // By their text, because NaN is not equal to itself.
+                        prop_assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_is_dropped_when_there_is_no_room() {
+        let excerpts = Excerpts::default();
+        let topic = |number: u8| Topic { from: vec![number], names: Vec::new(), timestamps: true };
+        for number in 0..4 {
+            excerpts.keep(topic(number), 1, Excerpt::default(), BYTES_MAX / 4);
+        }
+        assert!(excerpts.use_one(&topic(0)).is_some());
+        excerpts.keep(topic(4), 1, Excerpt::default(), BYTES_MAX / 4);
+        let held: Vec<_> = (0..5).map(|number| excerpts.use_one(&topic(number)).is_some()).collect();
+        assert_eq!(held, [true, false, true, true, true]);
+        excerpts.keep(topic(4), 2, Excerpt::default(), 1);
+        assert_eq!(excerpts.held().bytes, BYTES_MAX / 4 * 3 + 1, "what is replaced is given back");
     }
 }

@@ -110,12 +110,12 @@ impl<'q> Selection<'q> {
         let mut left = Some(range);
         while let Some(range) = left.take_if(|_| self.behind.is_none()) {
             let topic = self.condition.as_ref().and_then(|condition| Topic::of(self.view, &range, condition));
-            let found = topic.as_ref().and_then(|(topic, state)| excerpts.find(topic, *state));
-            if let Some(excerpt) = found {
-                self.skim(&range, &excerpt)?;
+            let found = topic.as_ref().and_then(|(topic, ground)| excerpts.find(self.view, topic, ground));
+            if let Some((excerpt, written)) = found {
+                self.skim(&range, &excerpt, &written)?;
                 left = excerpt.behind().and_then(|behind| range.cut(behind));
             } else {
-                self.making = topic.map(|(topic, state)| Making::new(topic, state));
+                self.making = topic.map(|(topic, ground)| Making::new(topic, ground));
                 self.scan(&range.from, range.end.as_deref(), range.rows.as_ref())?;
                 if let Some(making) = self.making.take() {
                     making.finish(self.behind.clone(), excerpts);
@@ -129,32 +129,31 @@ impl<'q> Selection<'q> {
         self.view.scan(Family::Entity, from, end, &mut |key, row| self.look_at(rows, key, row))
     }
 
-    /// Scans those blocks of an excerpt in which something passes; neighbours together.
-    fn skim(&mut self, range: &KeyRange, excerpt: &Excerpt) -> Result<()> {
+    /// Scans those blocks of an excerpt in which something passes or was `written`; neighbours together.
+    fn skim(&mut self, range: &KeyRange, excerpt: &Excerpt, written: &[usize]) -> Result<()> {
         self.partition.enter(&range.from)?;
         self.settle();
-        let mut from = None;
-        for block in excerpt.blocks() {
-            if !self.may_pass(block)? {
+        let end = excerpt.behind().or(range.end.as_deref());
+        let (mut from, mut written) = (None, written.iter().peekable());
+        for (place, block) in excerpt.blocks().iter().enumerate() {
+            let is_as_it_was = written.next_if_eq(&&place).is_none();
+            if is_as_it_was && !self.may_pass(block)? {
                 if let Some(from) = from.take() {
                     self.scan(from, Some(&block.first), None)?;
                 }
                 if self.behind.is_some() {
                     return Ok(());
                 }
-                if self.is_full(1) {
-                    self.behind = Some(block.first.clone());
-                    return Ok(());
+                // The page may end in the midst of a block, or before an entity that is not there any more.
+                if self.is_full(block.rows) {
+                    return self.scan(&block.first, end, None);
                 }
-                // Else it is read, to end the page in the midst of it.
-                if !self.is_full(block.rows) {
-                    self.rows += block.rows;
-                    continue;
-                }
+                self.rows += block.rows;
+            } else {
+                from.get_or_insert(block.first.as_slice());
             }
-            from.get_or_insert(block.first.as_slice());
         }
-        from.map_or(Ok(()), |from| self.scan(from, excerpt.behind().or(range.end.as_deref()), None))
+        from.map_or(Ok(()), |from| self.scan(from, end, None))
     }
 
     fn may_pass(&self, block: &Block) -> Result<bool> {

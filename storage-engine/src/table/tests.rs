@@ -56,7 +56,7 @@ fn any_comparison() -> impl Strategy<Value = Comparison> {
     ])
 }
 
-fn any_filter() -> impl Strategy<Value = Filter> {
+pub(super) fn any_filter() -> impl Strategy<Value = Filter> {
     let property = || {
         let names =
             vec!["PartitionKey", "PartitionKey", "RowKey", "RowKey", "A", "B", "Timestamp", "Nothing"];
@@ -85,7 +85,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 }
 
 /// The second evaluation: operands are looked up and compared by another way than the engine's.
-fn holds(filter: &Filter, entity: &Entity) -> bool {
+pub(super) fn holds(filter: &Filter, entity: &Entity) -> bool {
     match filter {
         Filter::And(one, other) => holds(one, entity) & holds(other, entity),
         Filter::Or(one, other) => holds(one, entity) | holds(other, entity),
@@ -192,7 +192,7 @@ impl Bench {
     }
 
     /// All pages of a query, put together.
-    fn query(&self, filter: Option<Filter>, limit: usize) -> Vec<Entity> {
+    pub(super) fn query(&self, filter: Option<Filter>, limit: usize) -> Vec<Entity> {
         let mut query = Query { filter, limit, ..Query::default() };
         let mut all = Vec::new();
         loop {

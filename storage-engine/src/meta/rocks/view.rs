@@ -111,6 +111,10 @@ impl View for RocksView<'_> {
     fn state(&self, scope: &[u8]) -> Option<u64> {
         self.moment.as_ref()?.state(scope)
     }
+
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        self.moment.as_ref()?.changed(scope, since)
+    }
 }
 
 impl Base for RocksView<'_> {
