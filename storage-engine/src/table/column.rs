@@ -175,3 +175,86 @@ fn one_by_one(
     }
     Ok(bits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::meta::record::Encoder;
+    use crate::table::Value;
+    use crate::table::record::encode_value;
+    use crate::table::tests::{any_comparison, any_value};
+    use proptest::prelude::{Strategy, any, proptest};
+    use proptest::{collection, option, prop_assert_eq, prop_oneof};
+
+    /// Values of one kind, of another, or of any, of which some may be missing.
+    fn any_values() -> impl Strategy<Value = Vec<Option<Value>>> {
+        let integer = || prop_oneof![(-2_i32..3).prop_map(Value::Int32), (-2_i64..3).prop_map(Value::Int64)];
+        let moment = (0_u64..3).prop_map(|ticks| Value::DateTime(Timestamp::from_ticks(ticks)));
+        prop_oneof![
+            collection::vec(integer().prop_map(Some), 0..=ROWS_MAX),
+            collection::vec(moment.prop_map(Some), 0..=ROWS_MAX),
+            collection::vec(option::weighted(0.9, integer()), 0..=ROWS_MAX),
+            collection::vec(option::weighted(0.9, any_value()), 0..=ROWS_MAX),
+        ]
+    }
+
+    fn column(values: &[Option<Value>]) -> Column {
+        let mut encoded = Vec::new();
+        for value in values {
+            match value {
+                Some(value) => {
+                    let mut fields = Encoder::new(1);
+                    encode_value(&mut fields, value);
+                    encoded.extend_from_slice(&fields.finish()[1..]);
+                }
+                None => encoded.push(MISSING),
+            }
+        }
+        Column::of(&encoded)
+    }
+
+    proptest! {
+        #[test]
+        fn all_at_once_are_compared_as_one_by_one(
+            values in any_values(),
+            others in any_values(),
+            comparison in any_comparison(),
+            literal in prop_oneof![any_value(), (-2_i32..3).prop_map(Value::Int32)],
+            on_the_left in any::<bool>(),
+        ) {
+            let (column, other) = (column(&values), column(&others));
+            let holds = |left: Option<&Value>, right: Option<&Value>| {
+                comparison.holds_between(left.map(Seen::from), right.map(Seen::from))
+            };
+            let bit = |row: usize, bits: u64| bits >> row & 1 == 1;
+            let same = || Values::Same(Some(Seen::from(&literal)));
+            let (left, right) = if on_the_left { (same(), column.values()) } else { (column.values(), same()) };
+            let bits = compared(left, comparison, right, values.len()).unwrap();
+            for (row, value) in values.iter().enumerate() {
+                let (value, literal) = (value.as_ref(), Some(&literal));
+                let expected = if on_the_left { holds(literal, value) } else { holds(value, literal) };
+                prop_assert_eq!(bit(row, bits), expected);
+            }
+            let rows = values.len().min(others.len());
+            let bits = compared(column.values(), comparison, other.values(), rows).unwrap();
+            for (row, (value, other)) in values.iter().zip(&others).enumerate() {
+                prop_assert_eq!(bit(row, bits), holds(value.as_ref(), other.as_ref()));
+            }
+            let bits = true_by_itself(column.values(), values.len()).unwrap();
+            for (row, value) in values.iter().enumerate() {
+                prop_assert_eq!(bit(row, bits), *value == Some(Value::Boolean(true)));
+            }
+        }
+    }
+
+    #[test]
+    fn columns_of_one_kind_stand_as_words() {
+        let integers = [Value::Int32(-1), Value::Int64(i64::MAX)].map(Some);
+        assert!(matches!(column(&integers), Column::Integers(values) if *values == [-1, i64::MAX]));
+        let moment = Some(Value::DateTime(Timestamp::from_ticks(7)));
+        assert!(matches!(column(&[moment.clone()]), Column::Moments(values) if *values == [7]));
+        assert!(matches!(column(&[moment.clone(), None]), Column::Encoded(_)));
+        assert!(matches!(column(&[moment, Some(Value::Int32(1))]), Column::Encoded(_)));
+    }
+}

@@ -179,7 +179,7 @@ impl TableRecord {
     }
 }
 
-fn encode_value(fields: &mut Encoder, value: &Value) {
+pub(super) fn encode_value(fields: &mut Encoder, value: &Value) {
     match value {
         Value::String(text) => fields.u8(STRING).str(text),
         Value::Int32(number) => fields.u8(INT32).raw(&number.to_be_bytes()),
