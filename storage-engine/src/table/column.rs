@@ -84,7 +84,7 @@ pub(super) struct Columns<'a> {
     /// Their partition key.
     pub(super) partition: &'a str,
     /// The properties, in the order of their names, and behind them, if it is looked at, the timestamp.
-    pub(super) columns: &'a [Column],
+    pub(super) held: &'a [Column],
 }
 
 impl<'a> Columns<'a> {
@@ -93,8 +93,8 @@ impl<'a> Columns<'a> {
         let column = match field {
             Field::PartitionKey => return Values::Same(Some(Seen::Text(self.partition))),
             Field::RowKey => None,
-            Field::Timestamp => self.columns.last(),
-            Field::Property(place) => self.columns.get(place),
+            Field::Timestamp => self.held.last(),
+            Field::Property(place) => self.held.get(place),
         };
         column.map_or(Values::Same(None), Column::values)
     }

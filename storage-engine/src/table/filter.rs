@@ -133,7 +133,7 @@ pub(super) enum Seen<'a> {
     Bytes(&'a [u8]),
 }
 
-impl<'a> Seen<'a> {
+impl Seen<'_> {
     /// The order of the two: none if they are of different kinds, `Some(None)` if they are numbers of which
     /// one is NaN.
     #[expect(clippy::option_option, reason = "not comparable and unordered are different answers")]

@@ -105,7 +105,7 @@ impl<'q> Selection<'q> {
         }
     }
 
-    /// Reads a range: as far as there are excerpts by them, and from there on by a scan that leaves one.
+    /// Reads a range: as far as there are excerpts by them, and from there on by a scan that may leave one.
     fn read(&mut self, range: KeyRange, excerpts: &Excerpts) -> Result<()> {
         let mut left = Some(range);
         while let Some(range) = left.take_if(|_| self.behind.is_none()) {
@@ -115,6 +115,7 @@ impl<'q> Selection<'q> {
                 self.skim(&range, &excerpt, &written)?;
                 left = excerpt.behind().and_then(|behind| range.cut(behind));
             } else {
+                let topic = topic.filter(|(topic, _)| excerpts.is_asked_again(topic));
                 self.making = topic.map(|(topic, ground)| Making::new(topic, ground));
                 self.scan(&range.from, range.end.as_deref(), range.rows.as_ref())?;
                 if let Some(making) = self.making.take() {

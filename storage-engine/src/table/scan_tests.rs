@@ -204,6 +204,7 @@ fn a_filter_that_was_asked_before_reads_only_blocks_in_which_something_passes_or
         bench.change(&key(partition, row), change).unwrap();
     };
     assert_eq!(among(50, 1000), (1, 100));
+    assert_eq!(among(51, 1000), (1, 100), "what is asked once leaves nothing");
     assert_eq!(among(50, 1000), (1, 3), "a block of a test has three rows");
     assert_eq!(among(777, 1000), (0, 0));
     assert_eq!(among(99, 1000), (1, 1), "the last has one");
