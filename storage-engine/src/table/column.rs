@@ -253,7 +253,7 @@ mod tests {
         let integers = [Value::Int32(-1), Value::Int64(i64::MAX)].map(Some);
         assert!(matches!(column(&integers), Column::Integers(values) if *values == [-1, i64::MAX]));
         let moment = Some(Value::DateTime(Timestamp::from_ticks(7)));
-        assert!(matches!(column(&[moment.clone()]), Column::Moments(values) if *values == [7]));
+        assert!(matches!(column(std::slice::from_ref(&moment)), Column::Moments(values) if *values == [7]));
         assert!(matches!(column(&[moment.clone(), None]), Column::Encoded(_)));
         assert!(matches!(column(&[moment, Some(Value::Int32(1))]), Column::Encoded(_)));
     }
