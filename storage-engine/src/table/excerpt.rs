@@ -173,7 +173,7 @@ impl Making {
         places: &[Option<usize>],
     ) -> Result<()> {
         // One that grew too large is given up, but the scan may still be long.
-        if self.bytes > EXCERPT_BYTES_MAX {
+        if self.is_too_large() {
             return Ok(());
         }
         if self.rows_here == BLOCK_ROWS {
@@ -212,13 +212,20 @@ impl Making {
 
     /// Ends it before the entity `behind`, or at the partition's end.
     pub(super) fn finish(mut self, behind: Option<Vec<u8>>, excerpts: &Excerpts) {
+        if self.is_too_large() {
+            return;
+        }
         if self.rows_here > 0 {
             self.end_block();
         }
-        if self.rows >= ROWS_MIN && self.bytes <= EXCERPT_BYTES_MAX {
+        if self.rows >= ROWS_MIN {
             self.excerpt.behind = behind;
             excerpts.keep(self.topic, self.ground.state, self.excerpt, self.bytes);
         }
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.bytes + self.encoded.iter().map(Vec::len).sum::<usize>() > EXCERPT_BYTES_MAX
     }
 }
 
