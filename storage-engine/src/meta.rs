@@ -176,6 +176,11 @@ pub trait Transaction: View {
     /// restarts and clock steps, so that it serves as version, snapshot id and `ETag`.
     fn now(&self) -> Timestamp;
 
+    /// The clock's time at this run, by which a verb judges what is over, as reads do. Never later than [`Self::now`], and far
+    /// before it where the clock was ahead once and has been set back: what must stay until a date must not go because the
+    /// clock was wrong some other day.
+    fn clock(&self) -> Timestamp;
+
     /// Writes a record.
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]);
 
