@@ -32,6 +32,7 @@ type Written = BTreeMap<Vec<u8>, Option<Bytes>>;
 pub(super) struct Writes {
     families: BTreeMap<Family, Written>,
     freed: Vec<ChunkRef>,
+    scopes: Vec<Scope>,
     bytes: usize,
 }
 
@@ -49,6 +50,11 @@ impl Writes {
     /// Chunks that no record names once this is committed.
     pub(super) fn freed(&self) -> &[ChunkRef] {
         &self.freed
+    }
+
+    /// The scopes of the verbs that wrote.
+    pub(super) fn scopes(&self) -> &[Scope] {
+        &self.scopes
     }
 
     /// All writes; `None` removes.
@@ -109,6 +115,8 @@ pub(super) fn run_verb(
     if !matches!(ran, Ok(true)) || strayed {
         displaced.into_iter().rev().for_each(|write| writes.put_back(write));
         writes.freed.truncate(freed_before);
+    } else if !displaced.is_empty() {
+        writes.scopes.push(scope.clone());
     }
     match ran {
         Err(_) => Err(panicked("a verb panicked")),
