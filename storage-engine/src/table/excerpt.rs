@@ -14,7 +14,8 @@
 //!   view of that state, or of a later one that can tell all keys that were written between ([`View::changed`]). A block
 //!   reaches to where the next begins, the first from where the excerpt begins and the last to where it ends, so every key that
 //!   could be written lies in one. A store that cannot tell states has no excerpts.
-//! - **There is one set of rules for comparing**, and it is asked of values as the records encode them.
+//! - **There is one set of rules for comparing.** Columns of numbers and moments have a shorter way to the same answers, which tests
+//!   hold against those rules, value by value.
 //!
 //! # What it costs
 //! At most [`BYTES_MAX`] for all tables together; what was not used for longest goes first. The scan that makes one takes a
