@@ -6,29 +6,28 @@
 //! What the two framings need of their own is in [`http1`] and [`http2`]; the limits are here, once for both.
 
 use crate::tls::{HTTP2, Tls};
-use api::body::Stalled;
 use api::{Arrival, Body};
 use brought::Brought;
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
+use patient::Patient;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Sleep;
 
 mod brought;
 mod http1;
 mod http2;
+mod patient;
 
 /// How long a client may take to send a request's head, and how long its body may stand still.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Bytes of an answer that earn another [`PATIENCE`]: some 1 KiB a second.
+const PACE_BYTES: u64 = 64 << 10;
 /// Most headers of a request: what Azure needs, and room for metadata.
 const HEADERS_MAX: usize = 200;
 /// Most bytes of a request's head, and of a connection's buffer.
@@ -138,47 +137,10 @@ async fn respond<A: Answer>(answer: &A, arrival: Arrival, request: Request<Incom
     response
 }
 
-/// The answer of a server that we asked, with its body as the rest of the server sees bodies.
-pub(crate) fn patiently(answer: Response<Incoming>) -> Response<Body> {
-    answer.map(|body| if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::new(body)) })
-}
-
-/// A body that ends with an error when nothing comes for [`PATIENCE`].
-struct Patient {
-    body: Incoming,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Patient {
-    fn new(body: Incoming) -> Self {
-        Self { body, waiting: None }
-    }
-}
-
-impl HttpBody for Patient {
-    type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
-        }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
-        match waiting.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(Box::new(Stalled)))),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+/// The answer of a server that we asked, with its body as the rest of the server sees bodies. It must come at a pace: a copy
+/// holds one of few places as long as it lasts, and a byte a minute would hold it for ever.
+pub(crate) fn at_a_pace(answer: Response<Incoming>) -> Response<Body> {
+    answer.map(|body| {
+        if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::at_least(PACE_BYTES, body)) }
+    })
 }

@@ -118,6 +118,8 @@ impl Node {
         {
             door.serve(listener, Arc::new(Port { front: Arc::clone(&front), service }), tls.clone());
         }
+        let feed =
+            FeedTask::start(ChangeFeed::new(&engine, Arc::new(SystemClock)), telemetry.damaged_changes());
         // Whoever looks after the server gets in when it is full.
         let admin_door = Door::new(ADMIN_CONNECTIONS_MAX);
         let subjects = subjects(&engine, accounts, endpoints);
@@ -125,7 +127,7 @@ impl Node {
         Ok(Self {
             door,
             admin_door,
-            feed: FeedTask::start(ChangeFeed::new(&engine, Arc::new(SystemClock))),
+            feed,
             engine,
             access,
             cautions,

@@ -57,6 +57,18 @@ impl std::error::Error for OutboundError {
     }
 }
 
+/// What connects as `tcp` does, with TLS where an address asks for it, and trusts the authorities that this machine trusts.
+///
+/// # Errors
+/// A sentence for the user, if there are none.
+pub(crate) fn with_tls<R>(mut tcp: HttpConnector<R>) -> Result<HttpsConnector<HttpConnector<R>>, String> {
+    tcp.enforce_http(false);
+    let builder = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| format!("this machine's trusted certificates cannot be read: {error}"))?;
+    Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
+}
+
 /// Makes requests. Connections are kept and used again.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbound {
@@ -70,13 +82,8 @@ impl Outbound {
     /// A sentence for the user, if there are none.
     pub(crate) fn new() -> Result<Self, String> {
         let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECTING));
-        let builder = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| format!("this machine's trusted certificates cannot be read: {error}"))?;
-        let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector) })
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(with_tls(tcp)?) })
     }
 
     /// The answer to a GET, if it is 200. Its body is a stream, for whose pace the caller is responsible.

@@ -5,13 +5,14 @@
 //! this machine, at neighbours in a private network.
 //! - **Addresses are judged when they are connected to**, after the name was resolved, so a name that means one thing
 //!   to a check and another to the connection is no way around. An address in the URL itself is judged before.
-//! - **Link-local and metadata addresses are never asked**, whatever is configured.
+//! - **Link-local and metadata addresses are never asked**, whatever is configured. An IPv6 address that a gateway takes to
+//!   an IPv4 one is judged as that one.
 //! - **Loopback and private addresses are asked only with `--copy-from-private`.** Without it a server that is
 //!   reachable by more than its own machine would be a way to whatever its network trusts. Copies on this server are
 //!   not affected: they open no connection at all, so code that copies between its own containers needs no setting.
 //! - **A redirect is an answer like any other** and fails the copy; nothing is asked that the client did not name.
 
-use crate::listener;
+use crate::{listener, outbound};
 use api::Body;
 use api::source::{SourceError, Sources};
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use futures_util::future::BoxFuture;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use http_body_util::Empty;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
@@ -35,6 +36,8 @@ use tower_service::Service;
 const CONNECTING: Duration = Duration::from_secs(10);
 /// How long it may take until the head of the answer is there.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Before a source that broke off is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Copies that take their time, at once. More wait, pending.
 const COPIES_MAX: usize = 16;
 
@@ -104,13 +107,8 @@ impl WebSources {
 
 fn open(reach: Reach) -> Result<Web, String> {
     let mut tcp = HttpConnector::new_with_resolver(Guarded { names: GaiResolver::new(), reach });
-    tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(CONNECTING));
-    let builder = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-        .map_err(|error| format!("this machine's trusted certificates cannot be read: {error}"))?;
-    let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
+    Ok(Client::builder(TokioExecutor::new()).build(outbound::with_tls(tcp)?))
 }
 
 impl Sources for WebSources {
@@ -123,11 +121,15 @@ impl Sources for WebSources {
             let answer = self.web()?.request(request.map(|()| Empty::new()));
             let answer = tokio::time::timeout(PATIENCE, answer).await;
             let answer = answer.map_err(|late| SourceError::Unreachable(late.into()))?;
-            answer.map(listener::patiently).map_err(|error| match bar(&error) {
+            answer.map(listener::at_a_pace).map_err(|error| match bar(&error) {
                 Some(barred) => refused(barred),
                 None => SourceError::Unreachable(error.into()),
             })
         })
+    }
+
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(PAUSE))
     }
 
     fn is_own(&self, authority: &Authority) -> bool {
@@ -210,32 +212,52 @@ fn is_barred(address: IpAddr, reach: Reach) -> bool {
 }
 
 fn is_barred_v4(address: Ipv4Addr, reach: Reach) -> bool {
-    let [first, second, ..] = address.octets();
+    let [first, second, third, _] = address.octets();
     // Where clouds answer machines about themselves, besides link-local addresses.
     let metadata = [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)];
     let never = address.is_link_local()
         || first == 0
-        || address.is_multicast()
-        || address.is_broadcast()
+        || (first, second, third) == (192, 0, 0)
+        // Multicast, reserved, broadcast.
+        || first >= 224
         || metadata.contains(&address);
     let shared = first == 100 && (64..128).contains(&second);
-    never || (reach == Reach::Public && (address.is_loopback() || address.is_private() || shared))
+    let benchmark = first == 198 && (18..20).contains(&second);
+    let near = address.is_loopback() || address.is_private() || shared || benchmark;
+    never || (reach == Reach::Public && near)
 }
 
 fn is_barred_v6(address: Ipv6Addr, reach: Reach) -> bool {
-    let metadata = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    let [first, second, .., high, low] = address.segments();
-    if (first, second) == (0x64, 0xff9b) {
-        // A gateway turns it into the IPv4 address at its end.
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        return is_barred_v4(Ipv4Addr::new(a, b, c, d), reach);
+    if let Some(address) = carried(address) {
+        return is_barred_v4(address, reach);
     }
+    let metadata = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    ];
+    let [first, second, third, ..] = address.segments();
     let never = address.is_unicast_link_local()
         || address.is_unspecified()
         || address.is_multicast()
-        || address == metadata;
+        // What was link-local's neighbour once; gateways whose network says where in an address the other one is; Teredo,
+        // which hides it.
+        || (0xfec0..=0xfeff).contains(&first)
+        || (first, second, third) == (0x64, 0xff9b, 1)
+        || (first, second) == (0x2001, 0)
+        || metadata.contains(&address);
     never || (reach == Reach::Public && (address.is_loopback() || address.is_unique_local()))
+}
+
+/// The IPv4 address to which a gateway takes what is sent to this one: it is at its end (RFC 6052 and the IPv4-compatible
+/// addresses of RFC 4291) or behind its beginning (6to4, RFC 3056).
+fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let (high, low) = match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => (high, low),
+        // Not the two that have names of their own.
+        [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)))
 }
 
 #[cfg(test)]
@@ -261,6 +283,16 @@ mod tests {
             "0.0.0.0",
             "::",
             "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "192.0.0.192",
+            "::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "64:ff9b:1::a9fe:a9fe",
+            "2001:0:a9fe:a9fe::1",
+            "fec0::1",
+            "ff02::1",
+            "fd20:ce::254",
         ] {
             assert!(barred(address, Reach::Private) && barred(address, Reach::Public), "{address}");
         }
@@ -275,12 +307,25 @@ mod tests {
             "192.168.0.1",
             "172.16.0.1",
             "100.64.0.1",
+            "198.18.0.1",
             "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::10.1.2.3",
+            "2002:a01:203::1",
             "fd12::1",
         ] {
             assert!(barred(address, Reach::Public) && !barred(address, Reach::Private), "{address}");
         }
-        for address in ["8.8.8.8", "2001:4860:4860::8888", "172.32.0.1"] {
+        let public = [
+            "8.8.8.8",
+            "2001:4860:4860::8888",
+            "172.32.0.1",
+            "198.20.0.1",
+            "64:ff9b::8.8.8.8",
+            "2002:808:808::1",
+        ];
+        for address in public {
             assert!(!barred(address, Reach::Public), "{address}");
         }
     }

@@ -5,6 +5,7 @@ use api::{Observer, Summary};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::io::Write;
@@ -63,6 +64,7 @@ struct DurationLabels {
 pub(crate) struct Telemetry {
     requests: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
+    damaged_changes: Gauge,
     registry: Registry,
     lines: Option<LineWriter>,
 }
@@ -80,7 +82,18 @@ impl Telemetry {
             "Time from a request's head to the head of its answer",
             durations.clone(),
         );
-        Self { requests, durations, registry, lines }
+        let damaged_changes = Gauge::default();
+        registry.register(
+            "change_feed_damaged_entries",
+            "Changes that cannot be read and are missing in change feeds",
+            damaged_changes.clone(),
+        );
+        Self { requests, durations, damaged_changes, registry, lines }
+    }
+
+    /// Shows how many changes cannot be read and are missing in change feeds.
+    pub(crate) fn damaged_changes(&self) -> Gauge {
+        self.damaged_changes.clone()
     }
 
     /// All metrics as text.

@@ -44,6 +44,8 @@ mod page;
 mod source;
 mod tag_document;
 mod tag_query;
+#[cfg(test)]
+mod testing;
 mod website;
 
 /// The Blob service.

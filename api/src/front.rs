@@ -160,14 +160,16 @@ impl Front {
                 }
             },
         };
-        let (mut response, error, cause) = match answer {
-            Ok(response) => (response, None, None),
+        let (error, cause) = match &answer {
+            Ok(_) => (None, None),
             Err(error) => {
-                let refusal = self.refusal(service, &error, &request_id, takes_only_xml);
-                let refusal = if bare { without_body(refusal) } else { refusal };
-                (refusal, Some(error.code.wire()), error.source.map(|source| with_causes(&*source)))
+                (Some(error.code.wire()), error.source.as_deref().map(|source| with_causes(source)))
             }
         };
+        let mut response = answer.unwrap_or_else(|error| {
+            let refusal = self.refusal(service, &error, &request_id, takes_only_xml);
+            if bare { without_body(refusal) } else { refusal }
+        });
         self.stamp(&mut response, service, &request_id, version, client_request_id);
         if let Some((actual, settings)) = cross_origin {
             actual.mark(&settings.cors, response.headers_mut());

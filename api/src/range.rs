@@ -28,6 +28,14 @@ pub(crate) fn read(head: &Head) -> Result<Option<ByteRange>, StorageError> {
     }
 }
 
+/// The range of a text; none for what is no range, or one of a form that the service does not know.
+pub(crate) fn of_text(text: &str) -> Option<ByteRange> {
+    match parse(text) {
+        Parsed::Range(range) => Some(range),
+        Parsed::Unsupported | Parsed::Malformed => None,
+    }
+}
+
 /// `bytes 2-5/10`, for `length` bytes from `first` on of `total`.
 pub(crate) fn content_range(first: u64, length: u64, total: u64) -> String {
     format!("bytes {first}-{}/{total}", first + length.saturating_sub(1))

@@ -47,6 +47,11 @@ pub trait Sources: Send + Sync + 'static {
     /// nothing comes for a while.
     fn ask(&self, request: Request<()>) -> BoxFuture<'_, Result<Response<Body>, SourceError>>;
 
+    /// A moment in which a source that broke off may come to itself, before it is asked again.
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Whether the blobs of this server are reached under this host and port.
     fn is_own(&self, authority: &Authority) -> bool;
 

@@ -40,6 +40,8 @@ pub const LARGE_BLOCKS: Version = Version(2019, 12, 12);
 pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
 /// `x-ms-version: 2021-02-12`: names that XML cannot hold are escaped in listings.
 pub const ESCAPED_NAMES: Version = Version(2021, 2, 12);
+/// `x-ms-version: 2021-02-12`: copies out of the archive into another account.
+pub const ARCHIVE_ACROSS_ACCOUNTS: Version = ESCAPED_NAMES;
 /// `x-ms-version: 2026-10-06`: listings as tables.
 pub const LISTINGS_AS_TABLES: Version = Version(2026, 10, 6);
 /// `x-ms-version: 2020-10-02`: ranges of pages come in parts.

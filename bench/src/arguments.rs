@@ -170,22 +170,28 @@ impl Raw {
         Ok(())
     }
 
-    fn settle(self) -> Result<Arguments, String> {
-        if self.workloads.is_empty() {
+    /// Whether what is asked for goes together.
+    fn check(&self, orders: &[Order]) -> Result<(), String> {
+        if orders.is_empty() {
             return Err("name a workload; see --help".to_owned());
         }
         if self.count.is_some() && self.seconds.is_some() {
             return Err("--count and --seconds exclude each other".to_owned());
         }
-        let connections = self.connections.unwrap_or(16);
-        let order = |text: &String| Order::parse(text, self.size, connections);
-        let orders = self.workloads.iter().map(order).collect::<Result<Vec<_>, _>>()?;
         if self.passed.is_some() && (self.second.is_some() || orders.iter().any(|order| !order.is_cycle())) {
             return Err("--passed is for queue-cycle and one subject".to_owned());
         }
         if self.grown.is_some() && (self.second.is_some() || self.passed.is_some()) {
             return Err("--grown is for one subject, and excludes --passed".to_owned());
         }
+        Ok(())
+    }
+
+    fn settle(self) -> Result<Arguments, String> {
+        let connections = self.connections.unwrap_or(16);
+        let order = |text: &String| Order::parse(text, self.size, connections);
+        let orders = self.workloads.iter().map(order).collect::<Result<Vec<_>, _>>()?;
+        self.check(&orders)?;
         let extent = match self.count {
             Some(count) => Extent::Count(count),
             None => Extent::Time(Duration::from_secs_f64(self.seconds.unwrap_or(5.0))),

@@ -8,7 +8,7 @@
 //! An account may hold more names than one verb should touch, of kinds that are a scope each. Deleting is
 //! therefore three steps: the record is marked, from which moment the account exists for nobody; its names are taken away
 //! one by one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of
-//! its services and the rules for its blobs go; and when none is left the record goes. A crash in between
+//! its services, the rules for its blobs and what its change feed was still to tell go; and when none is left the record goes. A crash in between
 //! leaves the mark, no account of that name can be made, and [`AccountStore::finish_deletions`] goes on when the store is
 //! opened. Without the mark a crash would leave half of an account to whoever takes its name next.
 //!
@@ -23,7 +23,7 @@
 //! The engine makes none, as it makes no secret; it keeps the bytes. They never show in `Debug`. Wiping them from
 //! memory was left out: the caches of the records' store hold them too.
 
-use crate::blob::{CHANGE_FEED, hold_index};
+use crate::blob::{CHANGE_FEED, hold_index, journal};
 use crate::catalog;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
@@ -230,7 +230,7 @@ impl AccountStore {
     }
 
     /// Takes away the names of an account that is marked, its services' settings, the rules for its blobs, which would
-    /// delete those of the next account of the name, and then its record.
+    /// delete those of the next account of the name, the journal, of which that one's feed would tell, and then its record.
     async fn take_all_away(&self, name: &AccountName) -> Result<()> {
         loop {
             let account = name.clone();
@@ -249,6 +249,7 @@ impl AccountStore {
             }
             self.settings.remove_all(name).await?;
             self.lifecycle.set(name, Vec::new()).await?;
+            journal::clear(&*self.meta, name).await?;
             let (scope, account) = (scope(name), name.clone());
             let key = scope.clone();
             // A request that was under way when the mark was set may have made a name since.

@@ -116,15 +116,7 @@ impl AssignmentStore {
     pub async fn remove_all(&self, account: &AccountName) -> Result<()> {
         let prefix = account_key(account);
         self.write(Scope(prefix.clone().into()), move |transaction| {
-            let mut keys = Vec::new();
-            transaction.scan(Family::Access, &prefix, successor(&prefix).as_deref(), &mut |key, _| {
-                keys.push(key.to_vec());
-                Ok(Step::Next)
-            })?;
-            for key in keys {
-                transaction.delete(Family::Access, &key);
-            }
-            Ok(())
+            meta::delete_beginning(transaction, Family::Access, &prefix)
         })
         .await
     }

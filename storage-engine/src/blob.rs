@@ -14,6 +14,21 @@
 //! | indexes | `Tag`, `Due`, `Held` | by tag; by the time when something is over; by that until which something must stay |
 //! | what changed | `Change` | account, time |
 //!
+//! # Where to look
+//! Floors, the lowest first. None names one that comes after it (`tests/tidy.rs`):
+//!
+//! | module | |
+//! |---|---|
+//! | `record` | what is on disk: values, their encoding, their keys |
+//! | `state` | the states of a name, and what must agree with them: contents, volumes, indexes |
+//! | `rule` | whether a verb may go on, and with which key |
+//! | `write`, `page`, `read`, `container`, `journal` | the verbs, and what is told of them |
+//! | `background` | what nobody asked for |
+//!
+//! Verbs know each other where one is made of another: a read opens pages, pages that a copy brings ask about the copy, and
+//! the journal, which each write tells, is published by appending to a blob.
+//!
+//! # Names and ids
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still
 //! means that id; what it writes begins with id and name, which is its scope.
 
@@ -23,71 +38,41 @@ use crate::meta::MetaStore;
 use crate::name::{AccountName, BlobName, BlockId, ContainerName, Metadata};
 use std::sync::Arc;
 
-mod access;
-mod accessed;
-mod append;
-mod attribute;
-mod block;
-mod codec;
-pub mod condition;
+mod background;
 mod container;
-mod content;
-mod copy;
-#[cfg(test)]
-mod cost_tests;
-mod delete;
-mod due;
-mod encryption;
-mod find;
-#[cfg(test)]
-pub(crate) mod fixture;
-mod guard;
-pub(crate) mod hold_index;
-mod journal;
-pub mod lease;
-mod list;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod model_states;
+pub(crate) mod journal;
 mod page;
-mod place;
-pub mod properties;
 mod read;
 mod record;
-mod rename;
-mod retention;
+mod rule;
 mod state;
-mod sweep;
-mod tag_index;
-pub mod tags;
 #[cfg(test)]
-mod verb_tests;
-mod version;
-mod volume;
+mod tests;
 mod write;
-pub use access::ContainerAccess;
-pub use append::{AppendConditions, Appended};
-pub use attribute::{Expiry, TierChange, TierChanged};
-pub use condition::{Conditions, EtagMatch};
-pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
-pub use delete::{DeleteSnapshots, Deleted};
-pub use encryption::Sealing;
-pub use find::{FindBlobs, FoundBlob};
-pub use journal::{Cause, Change, ChangedState, Deed, StateChange};
-pub use lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
+pub(crate) use background::sweep::{forget, sweep};
+pub use container::ContainerAccess;
+pub use journal::{Cause, Change, ChangedState, Deed, JournalEntry, StateChange};
 pub use page::{
     Alteration, Altered, PageQuery, PageReader, PageRuns, PageWritten, SEQUENCE_NUMBER_MAX, SequenceAction,
     SequenceConditions,
 };
-pub use properties::{
+pub use read::{BlobReader, FindBlobs, FoundBlob};
+pub use record::lease::{Lease, LeaseError, LeaseId, LeaseOutcome, LeaseRequest, LeaseState, Leased};
+pub use record::properties::{
     AccessTier, BlobKind, BlobProperties, ContentHeaders, CopyState, CopyStatus, Deletion, Encryption,
     EncryptionKey, ImmutabilityPolicy, Increment, NewBlob, Protection, Rehydration, Tier, Which,
 };
-pub use read::BlobReader;
-pub(crate) use sweep::{forget, sweep};
-pub use tags::{TagComparison, TagExpression, Tags};
-pub use version::Snapshot;
+pub use record::tags::{TagComparison, TagExpression, Tags};
+pub use record::{lease, properties, tags};
+pub use rule::condition::{self, Conditions, EtagMatch};
+pub use rule::encryption::Sealing;
+pub(crate) use state::hold_index;
+#[cfg(test)]
+pub(crate) use tests::fixture;
+pub use write::{
+    AppendConditions, Appended, CopyEnd, DeleteSnapshots, Deleted, Expiry, IncrementalCopy,
+    IncrementalCopyBegun, Origin, Snapshot, TierChange, TierChanged,
+};
 
 /// Most committed blocks of a block blob (page "Put Block List").
 pub const BLOCKS_MAX: usize = 50_000;
@@ -286,7 +271,7 @@ pub struct Include {
     pub versions: bool,
     /// What is deleted and can be restored, of all that is listed.
     pub deleted: bool,
-    /// Names that have only former versions, once each.
+    /// Names that have only former versions, deleted ones among them, once each.
     pub deleted_with_versions: bool,
 }
 
@@ -319,7 +304,7 @@ pub struct BlobStore {
     chunks: Arc<dyn ChunkStore>,
     clock: Arc<dyn Clock>,
     pages: Option<page::Pages>,
-    accessed: Arc<accessed::Accessed>,
+    accessed: Arc<read::accessed::Accessed>,
     /// For whom verbs are run, if what they change is to be told.
     cause: Option<Arc<Cause>>,
     /// Where the salts of what is encrypted come from.

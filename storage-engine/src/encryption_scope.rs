@@ -119,15 +119,7 @@ impl EncryptionScopeStore {
     pub async fn remove_all(&self, account: &AccountName) -> Result<()> {
         let prefix = account_key(account);
         let verb = move |transaction: &mut dyn Transaction| {
-            let mut keys = Vec::new();
-            transaction.scan(Family::Access, &prefix, successor(&prefix).as_deref(), &mut |key, _| {
-                keys.push(key.to_vec());
-                Ok(Step::Next)
-            })?;
-            for key in &keys {
-                transaction.delete(Family::Access, key);
-            }
-            Ok(())
+            meta::delete_beginning(transaction, Family::Access, &prefix)
         };
         meta::commit(&*self.meta, scope(account), None, verb).await
     }

@@ -218,6 +218,23 @@ pub trait MetaStore: fmt::Debug + Send + Sync + 'static {
     fn inquire(&self, weight: Weight, inquiry: Box<dyn Inquiry>);
 }
 
+/// Deletes all records of a family whose keys begin with `prefix`.
+pub(crate) fn delete_beginning(
+    transaction: &mut dyn Transaction,
+    family: Family,
+    prefix: &[u8],
+) -> Result<()> {
+    let mut keys = Vec::new();
+    transaction.scan(family, prefix, key::successor(prefix).as_deref(), &mut |key, _| {
+        keys.push(key.to_vec());
+        Ok(Step::Next)
+    })?;
+    for key in &keys {
+        transaction.delete(family, key);
+    }
+    Ok(())
+}
+
 mod future;
 pub use future::{commit, read};
 

@@ -24,6 +24,8 @@ mod case;
 mod dice;
 #[path = "crash/model.rs"]
 mod model;
+#[path = "support/records.rs"]
+mod records;
 #[path = "crash/store.rs"]
 mod store;
 #[path = "support/trouble.rs"]

@@ -5,7 +5,7 @@
 //! noted. Then it runs again with trouble at each step of the disk and each commit. What is seen when the store is
 //! opened again must be what was seen after the last verb that was answered, or after the one that was not. So the
 //! oracle is the store itself without trouble, whose rightness is the business of the model of all states
-//! (`blob/model_states.rs`); here it is that a crash shows nothing between. In the end everything is deleted, and
+//! (`blob/tests/model_states.rs`); here it is that a crash shows nothing between. In the end everything is deleted, and
 //! nothing may be left: no record, no chunk, no volume.
 //!
 //! ```text
@@ -15,18 +15,21 @@
 
 #[path = "support/dice.rs"]
 mod dice;
+#[path = "support/records.rs"]
+mod records;
 #[path = "states_crash/store.rs"]
 mod store;
 #[path = "support/trouble.rs"]
 mod trouble;
 
 use dice::Dice;
+use records::Records;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 use storage_engine::disk::faulty::{Fault, FaultyDisk, Plan};
 use storage_engine::error::EngineError;
-use store::{Records, Seen, Store, Verb};
+use store::{Seen, Store, Verb};
 use trouble::{Case, Counts, Trouble};
 
 /// Histories that are run by default.

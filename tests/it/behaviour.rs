@@ -96,26 +96,45 @@ fn settings_and_rules_go_with_their_account() {
     assert!(node.fails(&["account", "lifecycle", "nobody"]).contains("no account"));
 }
 
+/// What says up to where a change feed can be read.
+const FEED_INDEX: &str = "meta/segments.json";
+
+/// A blob of the change feed, if it is there.
+fn feed_file(client: &mut Client, name: &str) -> Option<String> {
+    let answer = client.call(&request::get_blob("$blobchangefeed", name));
+    (answer.status == 200).then(|| String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+/// The newest log of the change feed, once it tells of the blob `changed/NAME`.
+fn feed_log_with(client: &mut Client, name: &str) -> String {
+    let mut newest = || {
+        let index = feed_file(client, FEED_INDEX)?;
+        let hour = index.split("\"lastConsumable\":\"").nth(1)?.get(..13)?.replace(['-', 'T'], "/");
+        feed_file(client, &format!("log/00/{hour}00/00000.avro"))
+    };
+    let mut found = None;
+    wait_until("an event", || {
+        found = newest().filter(|log| log.contains(&format!("/containers/changed/blobs/{name}")));
+        found.is_some()
+    });
+    found.expect("it was waited for")
+}
+
 #[test]
 fn a_change_feed_is_there_once_it_is_turned_on_and_tells_of_changes() {
     let node = Node::start();
     let mut blob = Client::new(&node, Service::Blob);
     blob.call(&request::create_container("changed")).expect(201);
     blob.call(&request::put_blob("changed", "before", b"x")).expect(201);
-    let get = |client: &mut Client, name: &str| {
-        let answer = client.call(&request::get_blob("$blobchangefeed", name));
-        (answer.status == 200).then(|| String::from_utf8_lossy(&answer.body).into_owned())
-    };
-    let index = "meta/segments.json";
-    assert_eq!(get(&mut blob, index), None);
+    assert_eq!(feed_file(&mut blob, FEED_INDEX), None);
     let shown =
         node.succeeds(&["account", "set", ACCOUNT, "--change-feed", "on", "--change-feed-retention", "7"]);
     assert!(
         shown.contains("change feed on") && shown.contains("retention of changes             7 days"),
         "{shown}"
     );
-    wait_until("a feed", || get(&mut blob, index).is_some());
-    assert!(get(&mut blob, "idx/segments/1601/01/01/0000/meta.json").is_some());
+    wait_until("a feed", || feed_file(&mut blob, FEED_INDEX).is_some());
+    assert!(feed_file(&mut blob, "idx/segments/1601/01/01/0000/meta.json").is_some());
     let listed = |client: &mut Client, query: &str| {
         let list = client.call(&Request::new("GET", &format!("/?comp=list{query}"))).expect(200);
         list.text().contains("<Name>$blobchangefeed</Name>")
@@ -123,19 +142,27 @@ fn a_change_feed_is_there_once_it_is_turned_on_and_tells_of_changes() {
     assert!(!listed(&mut blob, "") && listed(&mut blob, "&include=system"));
     assert_eq!(blob.call(&request::put_blob("$blobchangefeed", "mine", b"x")).status, 403);
     blob.call(&request::put_blob("changed", "after", b"x")).expect(201);
-    let log = |client: &mut Client| {
-        let index = get(client, index)?;
-        let hour = index.split("\"lastConsumable\":\"").nth(1)?.get(..13)?.replace(['-', 'T'], "/");
-        get(client, &format!("log/00/{hour}00/00000.avro"))
-    };
-    wait_until("an event", || {
-        log(&mut blob).is_some_and(|log| log.contains("/containers/changed/blobs/after"))
-    });
-    assert!(!log(&mut blob).expect("it was there").contains("/blobs/before"), "the feed was off then");
+    assert!(!feed_log_with(&mut blob, "after").contains("/blobs/before"), "the feed was off then");
     for bad in ["0", "146001", "soon"] {
         let terms = ["account", "set", ACCOUNT, &format!("--change-feed-retention={bad}")];
         assert!(node.fails(&terms).contains("146000"), "{bad}");
     }
+}
+
+#[test]
+fn a_change_feed_that_is_turned_off_and_on_again_has_what_was_acknowledged_while_it_was_on() {
+    let node = Node::start();
+    let mut blob = Client::new(&node, Service::Blob);
+    blob.call(&request::create_container("changed")).expect(201);
+    let turn = |state| node.succeeds(&["account", "set", ACCOUNT, "--change-feed", state]);
+    turn("on");
+    blob.call(&request::put_blob("changed", "last", b"x")).expect(201);
+    turn("off");
+    blob.call(&request::put_blob("changed", "meanwhile", b"x")).expect(201);
+    assert!(!feed_log_with(&mut blob, "last").contains("/blobs/meanwhile"));
+    turn("on");
+    blob.call(&request::put_blob("changed", "again", b"x")).expect(201);
+    assert!(!feed_log_with(&mut blob, "again").contains("/blobs/meanwhile"));
 }
 
 #[test]

@@ -22,6 +22,83 @@ fn stuck_server() -> (SocketAddr, Receiver<TcpStream>) {
     (address, connections)
 }
 
+/// A web server that gives these answers, one for each connection, and what it was asked.
+fn broken_server(answers: Vec<String>) -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let (sender, asked) = channel();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = [0; 4096];
+            let bytes = stream.read(&mut head).unwrap_or_default();
+            let _ = sender.send(String::from_utf8_lossy(&head[..bytes]).to_ascii_lowercase());
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, asked)
+}
+
+/// The answer of a server that says so much and breaks off.
+fn answer(status: &str, headers: &[&str], length: usize, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{}\r\n\r\n{body}", headers.join("\r\n"))
+}
+
+/// Copies what a server with these answers gives, and tells how the copy ended and what it gave.
+fn copied(client: &mut Client, answers: Vec<String>) -> (String, String, Vec<String>) {
+    let (source, asked) = broken_server(answers);
+    let url = format!("http://{source}/file?sig=secret");
+    let copy = Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &url);
+    client.call(&copy).expect(202);
+    let ended = loop {
+        let blob = client.call(&request::get_blob("copies", "blob")).expect(200);
+        if blob.header("x-ms-copy-status") != Some("pending") {
+            break blob;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    let description = ended.header("x-ms-copy-status-description").unwrap_or("success");
+    (description.to_owned(), ended.text(), asked.try_iter().collect())
+}
+
+#[test]
+fn a_source_that_breaks_off_is_asked_for_the_rest_of_the_same_version() {
+    let node = Node::start_with(&["--copy-from-private"]);
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("copies")).expect(201);
+    let first = answer("200 OK", &["ETag: \"1\""], 10, "01234");
+    let rest = |etag: &str, range: &str| {
+        let headers = [format!("ETag: {etag}"), format!("Content-Range: bytes {range}")];
+        answer("206 Partial Content", &[headers[0].as_str(), headers[1].as_str()], 5, "56789")
+    };
+    let busy = answer("503 Service Unavailable", &["Server: x"], 0, "");
+    let (ended, bytes, asked) = copied(&mut client, vec![first.clone(), busy, rest("\"1\"", "5-9/10")]);
+    assert_eq!((ended.as_str(), bytes.as_str()), ("success", "0123456789"));
+    let [_, _, again] = asked.as_slice() else { panic!("{asked:?}") };
+    for line in ["get /file?sig=secret ", "\nrange: bytes=5-\r", "\nif-match: \"1\"\r"] {
+        assert!(again.contains(line), "{line} in {again}");
+    }
+    // Nothing came of it yet, as when a copy waits for its turn: then it is asked for as a whole.
+    let nothing = answer("200 OK", &["ETag: \"1\""], 10, "");
+    let whole = answer("200 OK", &["ETag: \"1\""], 10, "0123456789");
+    let (ended, bytes, asked) = copied(&mut client, vec![nothing, whole]);
+    assert_eq!((ended.as_str(), bytes.as_str()), ("success", "0123456789"));
+    assert!(!asked[1].contains("range:"), "{}", asked[1]);
+    for (other, expected) in [
+        (rest("\"2\"", "5-9/10"), "412 SourceConditionNotMet"),
+        (answer("412 Precondition Failed", &["ETag: \"2\""], 0, ""), "412 SourceConditionNotMet"),
+        (rest("\"1\"", "4-8/10"), "409 CannotVerifyCopySource"),
+        (answer("200 OK", &["ETag: \"1\""], 10, "0123456789"), "409 CannotVerifyCopySource"),
+    ] {
+        let (ended, bytes, _) = copied(&mut client, vec![first.clone(), other.clone()]);
+        assert!(ended.starts_with(expected), "{ended} of {other}");
+        assert_eq!(bytes, "", "{other}");
+    }
+    let unversioned = answer("200 OK", &["Server: x"], 10, "01234");
+    let (ended, _, asked) = copied(&mut client, vec![unversioned, rest("\"1\"", "5-9/10")]);
+    assert!(ended.starts_with("409 CannotVerifyCopySource") && asked.len() == 1, "{ended} {asked:?}");
+}
+
 fn begin(node: &Node) -> TcpStream {
     let mut client = Client::new(node, Service::Blob);
     let (source, connections) = stuck_server();
@@ -101,4 +178,30 @@ fn a_source_is_ours_by_any_name_that_means_this_server() {
         .header("host", &format!("{account}.blob.storage.test:8080"))
         .header("x-ms-copy-source", &format!("http://{account}.blob.storage.test:8080/copies/source"));
     assert_eq!(client.call(&named).expect(202).header("x-ms-copy-status"), Some("success"));
+}
+
+#[test]
+fn a_blob_leaves_the_archive_into_another_account_since_2021_02_12() {
+    let node = Node::start();
+    let created = node.succeeds(&["account", "create", "mine"]);
+    let key = created.lines().find_map(|line| line.strip_prefix("key 1")).expect("a key").trim().to_owned();
+    let mut theirs = Client::new(&node, Service::Blob);
+    let public = request::create_container("public").header("x-ms-blob-public-access", "blob");
+    theirs.call(&public).expect(201);
+    let archived = request::put_blob("public", "source", b"hello").header("x-ms-access-tier", "Archive");
+    theirs.call(&archived).expect(201);
+    let mut mine = Client::of_account(&node, Service::Blob, "mine", &key);
+    mine.call(&request::create_container("copies")).expect(201);
+    let copy = |version| {
+        Request::new("PUT", "/copies/blob")
+            .header("x-ms-copy-source", &format!("http://{}/public/source", node.endpoint("blob")))
+            .header("x-ms-access-tier", "Hot")
+            .header("x-ms-rehydrate-priority", "High")
+            .header("x-ms-version", version)
+    };
+    assert_eq!(mine.call(&copy("2020-12-06")).expect(409).code(), "BlobArchived");
+    let answer = mine.call(&copy("2021-02-12")).expect(202);
+    assert_eq!(answer.header("x-ms-copy-status"), Some("success"));
+    let blob = mine.call(&Request::new("HEAD", "/copies/blob")).expect(200);
+    assert_eq!(blob.header("x-ms-archive-status"), Some("rehydrate-pending-to-hot"));
 }

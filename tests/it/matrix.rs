@@ -146,18 +146,6 @@ fn what_is_open_is_open_to_everybody_over_sockets() {
     assert!(matrix.wrong.is_empty(), "{:#?}", matrix.wrong);
 }
 
-fn with_key(fact: &Fact, lite: bool, date: &str, account: &str, key: &[u8]) -> http::Request<()> {
-    let mut unsigned = fact.request(ACCOUNT, "con", None);
-    unsigned.headers.push(("x-ms-date", date.to_owned()));
-    let mut request = unsigned.build("");
-    let table = fact.service == ServiceKind::Table;
-    let signature = sign::mac(key, &sign::string_to_sign(table, lite, &request, ACCOUNT, date));
-    let scheme = if lite { "SharedKeyLite" } else { "SharedKey" };
-    let value = format!("{scheme} {account}:{signature}").parse().expect("visible ASCII");
-    request.headers_mut().insert("authorization", value);
-    request
-}
-
 #[test]
 fn keys_open_every_operation_over_sockets() {
     let mut matrix = Matrix::new();
@@ -167,8 +155,9 @@ fn keys_open_every_operation_over_sockets() {
         // It is for whoever a token names.
         let right = if fact.access == Access::DelegationKey { FAILED } else { None };
         for lite in [false, true] {
-            let sent =
-                |date: u64, account: &str, key: &[u8]| with_key(&fact, lite, &http_date(date), account, key);
+            let sent = |date: u64, account: &str, key: &[u8]| {
+                fact.with_key(ACCOUNT, lite, &http_date(date), (account, key))
+            };
             for (with, request, expected) in [
                 ("no signature", fact.request(ACCOUNT, "con", None).build(""), NOBODY),
                 ("another key", sent(now, ACCOUNT, &[3; 32]), FAILED),

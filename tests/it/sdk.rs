@@ -320,7 +320,7 @@ fn javascript_does_every_queue_operation() {
 #[test]
 #[ignore = "needs .ci/sdk-js"]
 fn the_older_javascript_client_does_every_queue_operation() {
-    run(&Kit::JavaScript, "queues_legacy.mjs");
+    run(&Kit::JavaScript, "queues_older.mjs");
 }
 
 #[test]

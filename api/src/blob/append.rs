@@ -1,7 +1,7 @@
 //! Operations on append blobs: *Put Blob* of one, *Append Block*, *Append Blob Seal*.
 
 mod append_blob_seal;
-mod append_block;
+pub(super) mod append_block;
 mod put_append_blob;
 
 pub(super) use append_blob_seal::AppendBlobSeal;

@@ -7,7 +7,7 @@ mod get_blob_metadata;
 mod get_blob_properties;
 mod get_blob_tags;
 mod lease_blob;
-mod put_blob;
+pub(super) mod put_blob;
 pub(crate) mod query_blob_contents;
 mod set_blob_expiry;
 mod set_blob_legal_hold;

@@ -38,7 +38,9 @@ use storage_engine::clock::{Etag, Timestamp};
 use storage_engine::name::{AccountName, Metadata};
 
 mod beside;
+mod rest;
 use beside::Beside;
+use rest::Rest;
 
 /// Most bytes of an address (page "Copy Blob").
 const ADDRESS_BYTES_MAX: usize = 2 << 10;
@@ -67,6 +69,8 @@ pub(super) struct SourceRequest {
     authority: Authority,
     /// What the GET says.
     headers: HeaderMap,
+    /// Which part is wanted; none for all.
+    range: Option<ByteRange>,
     /// By what name the client reached us.
     host: Option<String>,
     arrival: Arrival,
@@ -102,6 +106,8 @@ pub(super) struct Source {
     pub(super) length: u64,
     /// The bytes.
     pub(super) bytes: Incoming,
+    /// Whom to ask for the rest when the bytes break off.
+    pub(super) rest: Option<Rest>,
     /// Which blob of ours it is.
     pub(super) own: Option<(BlobAddress, Which, Etag)>,
 }
@@ -110,7 +116,7 @@ impl SourceRequest {
     /// Reads what the request says of its source, which is not encrypted with a key of the client's.
     ///
     /// # Errors
-    /// `InvalidHeaderValue` for what is no address of the web; `UnsupportedHeader` for a key.
+    /// `InvalidHeaderValue` for what is no address of the web, or no range; `UnsupportedHeader` for a key.
     pub(super) fn decode(head: &Head) -> Result<Self, StorageError> {
         encryption::refuse_source_key(head)?;
         Self::read(head)
@@ -156,11 +162,16 @@ impl SourceRequest {
         if let Ok(version) = HeaderValue::from_str(&head.version.to_string()) {
             headers.insert(header::X_MS_VERSION, version);
         }
+        // Of a form that the service does not know there would be all bytes, and the client would never see that.
+        let range = head.text(header::X_MS_SOURCE_RANGE)?.map(|text| {
+            range::of_text(text).ok_or_else(|| StorageError::invalid_header(header::X_MS_SOURCE_RANGE, text))
+        });
         let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         Ok(Self {
             uri,
             authority,
             headers,
+            range: range.transpose()?,
             host,
             arrival: head.arrival,
             version: head.version,
@@ -201,7 +212,7 @@ impl SourceRequest {
 
     /// Whether only a part is wanted.
     pub(super) fn is_ranged(&self) -> bool {
-        self.headers.contains_key(header::X_MS_RANGE)
+        self.range.is_some()
     }
 
     /// The address for everybody to see: without the signature.
@@ -252,18 +263,26 @@ impl SourceRequest {
         let beside = Beside::new(&**sources, self.uri.clone(), &self.headers);
         let (ranged, tags, blocks) = (self.is_ranged(), self.tags, self.blocks);
         let mut request = Request::new(());
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
         let answer = sources.ask(request).await.map_err(unanswered)?;
         let etag = answer.headers().get(header::ETAG).cloned();
         let is_block_blob =
             answer.headers().get(header::X_MS_BLOB_TYPE).is_some_and(|kind| kind == "BlockBlob");
+        let part = answer.headers().get(header::CONTENT_RANGE).cloned();
         let mut source = Source::of_answer(answer, ranged)?;
+        if self.range.is_some_and(|range| !is_part(range, part.as_ref())) {
+            let reason = "The source gives another part of itself than it was asked for.";
+            return Err(unusable(ErrorCode::CannotVerifyCopySource, reason));
+        }
         if tags {
             source.tags = beside.tags().await?;
         }
         if blocks && is_block_blob && !ranged {
             source.blocks = beside.blocks(etag.as_ref(), source.length).await;
+        }
+        if !ranged {
+            source.rest = Rest::new(sources, (self.uri, &self.headers), (etag, source.length));
         }
         Ok(source)
     }
@@ -271,9 +290,7 @@ impl SourceRequest {
     async fn open_own(self, service: &BlobService) -> Result<Source, StorageError> {
         let (head, at, which) = self.admitted(service).await.map_err(of_own)?;
         let conditions = condition::of_read(&head)?;
-        let range =
-            range::read(&head).map_err(|_| StorageError::invalid_header(header::X_MS_SOURCE_RANGE, ""))?;
-        let (read, blocks) = self.read_own(service, (&at, which), range, &conditions).await?;
+        let (read, blocks) = self.read_own(service, (&at, which), &conditions).await?;
         let properties = read.properties;
         let framed = content::body(read.reader, read.length, false).await;
         let framed = framed.map_err(|error| StorageError::from_engine(error, Intent::Read))?;
@@ -286,6 +303,7 @@ impl SourceRequest {
             blocks,
             length: read.length,
             bytes: Incoming::new(framed.body, read.length),
+            rest: None,
             own: Some((at, which, properties.etag)),
         })
     }
@@ -295,16 +313,15 @@ impl SourceRequest {
         &self,
         service: &BlobService,
         (at, which): (&BlobAddress, Which),
-        range: Option<ByteRange>,
         conditions: &Conditions,
     ) -> Result<(BlobRead, Vec<Block>), StorageError> {
         let store = &service.store;
         let refused = |error| of_own(StorageError::from_engine(error, Intent::Read));
         for _ in 0..ATTEMPTS_MAX {
             let read = if self.archived {
-                store.read_archived(at, which, range, conditions.clone()).await
+                store.read_archived(at, which, self.range, conditions.clone()).await
             } else {
-                store.read(at, which, range, conditions.clone()).await
+                store.read(at, which, self.range, conditions.clone()).await
             };
             let read = read.map_err(refused)?;
             if !self.blocks || read.properties.kind != BlobKind::Block {
@@ -406,6 +423,7 @@ impl Source {
             archived: false,
             length,
             bytes: Incoming::new(body, length),
+            rest: None,
             own: None,
         })
     }
@@ -420,6 +438,16 @@ impl Source {
         }
         Ok(Receiving::of_source(self.bytes, self.length, checksums))
     }
+}
+
+/// Whether the part that is given is the one that was asked for, as far as there is of it. Bytes of another one would be written in
+/// the place of those that are meant.
+fn is_part(asked: ByteRange, given: Option<&HeaderValue>) -> bool {
+    let bounds = || {
+        let (first, rest) = given?.to_str().ok()?.strip_prefix("bytes ")?.split_once('-')?;
+        Some((first.parse::<u64>().ok()?, rest.split('/').next()?.parse::<u64>().ok()?))
+    };
+    bounds().is_some_and(|(first, last)| first == asked.first && asked.last.is_none_or(|asked| last <= asked))
 }
 
 /// The kind of blob that an answer is of.
@@ -507,13 +535,15 @@ pub(super) fn too_large(bytes_max: u64) -> StorageError {
     unusable(ErrorCode::CannotVerifyCopySource, &reason)
 }
 
+/// Whether the bytes of a source broke off, which is nothing that is wrong with the bytes before.
+pub(super) fn is_broken_off(error: &StorageError) -> bool {
+    matches!(error.code, ErrorCode::InvalidInput | ErrorCode::RequestTimedOut)
+}
+
 /// What the reading of a source failed with, in terms of the copy: a source that breaks off is no mistake of the body
 /// that the client did not send.
 pub(super) fn broken_off(error: StorageError) -> StorageError {
-    match error.code {
-        ErrorCode::InvalidInput | ErrorCode::RequestTimedOut => cut_short().caused_by(error),
-        _ => error,
-    }
+    if is_broken_off(&error) { cut_short().caused_by(error) } else { error }
 }
 
 /// A source that has fewer bytes than it said.
@@ -524,4 +554,22 @@ pub(super) fn cut_short() -> StorageError {
 /// A source that was written while it was copied.
 pub(super) fn changed() -> StorageError {
     unusable(ErrorCode::SourceConditionNotMet, "The source was changed while it was copied.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_part_that_was_asked_for_is_one() {
+        let is = |asked: &str, given: &str| {
+            is_part(range::of_text(asked).unwrap(), Some(&HeaderValue::from_str(given).unwrap()))
+        };
+        assert!(is("bytes=5-9", "bytes 5-9/100") && is("bytes=5-", "bytes 5-99/100"));
+        assert!(is("bytes=5-9", "bytes 5-7/8") && is("bytes=5-9", "bytes 5-9/*"));
+        for given in ["bytes 4-8/100", "bytes 5-10/100", "bytes */100", "pages 5-9/100"] {
+            assert!(!is("bytes=5-9", given), "{given}");
+        }
+        assert!(!is_part(ByteRange { first: 5, last: None }, None), "several parts, or a mistake");
+    }
 }

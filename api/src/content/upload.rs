@@ -17,7 +17,8 @@ use storage_engine::chunk::{Staged, Upload};
 #[derive(Debug)]
 pub(crate) struct Receiving {
     incoming: Incoming,
-    framing: Option<Framing>,
+    /// Boxed, as most bodies have none: what receives is moved through every future of its operation.
+    framing: Option<Box<Framing>>,
     /// Bytes of data that the client announced.
     announced: Option<u64>,
     bytes_max: u64,
@@ -87,8 +88,8 @@ impl Receiving {
         if announced.is_some_and(|announced| announced > bytes_max) {
             return Err(StorageError::too_large(bytes_max));
         }
-        let framing =
-            structured.map(|header| Framing { header, decoder: Decoder::new(), input: Bytes::new() });
+        let framing = structured
+            .map(|header| Box::new(Framing { header, decoder: Decoder::new(), input: Bytes::new() }));
         let md5 = checksums.md5.map(|_| Md5Stream::new(announced));
         let incoming = body.stream();
         Ok(Self { incoming, framing, announced, bytes_max, received: 0, checksums, kept_md5: None, md5 })

@@ -1,23 +1,10 @@
 //! Requests signed with a key of the account, in both schemes.
 
-use crate::requests::Fact;
 use crate::rights::{FAILED, MALFORMED};
 use crate::world::{ACCOUNT, CLOSED, DATE, KEYS};
 use crate::{Matrix, guarded, sign};
 use api::ServiceKind;
 use api::operation::Access;
-
-fn with_key(fact: &Fact, lite: bool, date: &str, account: &str, key: &[u8]) -> http::Request<()> {
-    let mut unsigned = fact.request(ACCOUNT, "con", None);
-    unsigned.headers.push(("x-ms-date", date.to_owned()));
-    let mut request = unsigned.build("");
-    let table = fact.service == ServiceKind::Table;
-    let signature = sign::mac(key, &sign::string_to_sign(table, lite, &request, ACCOUNT, date));
-    let scheme = if lite { "SharedKeyLite" } else { "SharedKey" };
-    let value = format!("{scheme} {account}:{signature}").parse().unwrap();
-    request.headers_mut().insert("authorization", value);
-    request
-}
 
 /// The request with what a key of the account proves, in the form that leaves its length out.
 pub(crate) fn signed_by_key(
@@ -41,7 +28,8 @@ fn keys_of_the_account_open_everything_and_others_nothing() {
         // It is for whoever a token names.
         let right = if fact.access == Access::DelegationKey { FAILED } else { None };
         for lite in [false, true] {
-            let sent = |date: &str, account: &str, key: &[u8]| with_key(&fact, lite, date, account, key);
+            let sent =
+                |date: &str, account: &str, key: &[u8]| fact.with_key(ACCOUNT, lite, date, (account, key));
             for (with, request, expected) in [
                 ("key 1", sent(DATE, ACCOUNT, &KEYS[0]), right),
                 ("key 2", sent(DATE, ACCOUNT, &KEYS[1]), right),

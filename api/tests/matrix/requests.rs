@@ -1,5 +1,6 @@
 //! A request for every row, made of the row's own columns.
 
+use super::sign;
 use api::ServiceKind;
 use api::blob::operations::OPERATIONS as BLOB;
 use api::operation::{Access, Guard, Row};
@@ -83,7 +84,7 @@ impl Fact {
         let mut query: Vec<(&'static str, String)> = Vec::new();
         query.extend(self.restype.map(|restype| ("restype", restype.to_owned())));
         query.extend(self.comp.map(|comp| ("comp", comp.to_owned())));
-        let mut headers = vec![("host", host), ("x-ms-version", super::sign::VERSION.to_owned())];
+        let mut headers = vec![("host", host), ("x-ms-version", sign::VERSION.to_owned())];
         for guard in self.guards {
             match *guard {
                 Guard::Has(name) => headers.push((name, header_value(name).to_owned())),
@@ -100,6 +101,25 @@ impl Fact {
             headers.push(("content-length", "0".to_owned()));
         }
         Unsigned { method: self.method, path, query, headers }
+    }
+
+    /// The row's request on `con` in `account`, signed with a key of somebody who says to be `signer`.
+    pub(crate) fn with_key(
+        &self,
+        account: &str,
+        lite: bool,
+        date: &str,
+        (signer, key): (&str, &[u8]),
+    ) -> http::Request<()> {
+        let mut unsigned = self.request(account, "con", None);
+        unsigned.headers.push(("x-ms-date", date.to_owned()));
+        let mut request = unsigned.build("");
+        let table = self.service == ServiceKind::Table;
+        let signature = sign::mac(key, &sign::string_to_sign(table, lite, &request, account, date));
+        let scheme = if lite { "SharedKeyLite" } else { "SharedKey" };
+        let value = format!("{scheme} {signer}:{signature}").parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+        request
     }
 }
 

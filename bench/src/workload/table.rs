@@ -162,27 +162,25 @@ pub(super) async fn get(seat: &mut Seat) -> Result<u64, Failure> {
 pub(super) async fn query(seat: &mut Seat) -> Result<u64, Failure> {
     let partition = seat.random.below(filled_partitions(&seat.stage));
     let row = seat.random.below(PARTITION_ROWS - BATCH_ROWS);
-    let end = row + BATCH_ROWS;
+    rows(seat, partition, row, BATCH_ROWS).await
+}
+
+/// Query Entities for a page of a thousand rows of one large partition.
+pub(super) async fn scan(seat: &mut Seat) -> Result<u64, Failure> {
+    let row = seat.random.below(wide_rows(&seat.stage) - PARTITION_ROWS + 1);
+    rows(seat, 0, row, PARTITION_ROWS).await
+}
+
+/// Asks for so many rows of a partition, from one on.
+async fn rows(seat: &mut Seat, partition: u64, row: u64, count: u64) -> Result<u64, Failure> {
+    let end = row + count;
     let filter =
         format!("PartitionKey eq 'p{partition:05}' and RowKey ge '{row:08}' and RowKey lt '{end:08}'");
     let path = format!("/{}()", seat.stage.name);
     let query = &[("$filter", filter.as_str())];
     let call = Call { method: Method::GET, path: &path, query, headers: READ_HEADERS, body: Bytes::new() };
     let reply = seat.send(&call, Keep::Body).await?;
-    expect_equal("entities", reply.text().matches("\"RowKey\"").count() as u64, BATCH_ROWS)?;
-    Ok(reply.length)
-}
-
-/// Query Entities for a page of a thousand rows of one large partition.
-pub(super) async fn scan(seat: &mut Seat) -> Result<u64, Failure> {
-    let row = seat.random.below(wide_rows(&seat.stage) - PARTITION_ROWS + 1);
-    let end = row + PARTITION_ROWS;
-    let filter = format!("PartitionKey eq 'p00000' and RowKey ge '{row:08}' and RowKey lt '{end:08}'");
-    let path = format!("/{}()", seat.stage.name);
-    let query = &[("$filter", filter.as_str())];
-    let call = Call { method: Method::GET, path: &path, query, headers: READ_HEADERS, body: Bytes::new() };
-    let reply = seat.send(&call, Keep::Body).await?;
-    expect_equal("entities", reply.text().matches("\"RowKey\"").count() as u64, PARTITION_ROWS)?;
+    expect_equal("entities", reply.text().matches("\"RowKey\"").count() as u64, count)?;
     Ok(reply.length)
 }
 

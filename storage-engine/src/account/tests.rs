@@ -164,6 +164,37 @@ fn rules_for_the_blobs_of_an_account_are_not_those_of_the_next_one_of_its_name()
 }
 
 #[test]
+fn what_the_change_feed_of_an_account_was_still_to_tell_is_not_told_to_the_next_one_of_its_name() {
+    let (meta, accounts) = store();
+    let (account, longer) = (name("account"), name("accounts"));
+    block_on(accounts.create(&account, keys(1), false)).unwrap();
+    // More than go in one commit, and of another account whose name begins so.
+    let entries = [(&account, 0..2_500), (&longer, 0..1)];
+    let keys = entries.map(|(account, numbers)| {
+        numbers
+            .map(|number: u64| [account.as_str().as_bytes(), &[0], &number.to_be_bytes()].concat())
+            .collect()
+    });
+    let keys: [Vec<Vec<u8>>; 2] = keys;
+    let fill = move |transaction: &mut dyn Transaction| {
+        keys.iter().flatten().for_each(|key| transaction.put(Family::Change, key, b""));
+        Ok(())
+    };
+    block_on(meta::commit(&*meta, Scope(bytes::Bytes::new()), None, fill)).unwrap();
+    block_on(accounts.delete(&account, Content::IsDeleted)).unwrap();
+    let left = meta.read_now(|view| {
+        let mut left = Vec::new();
+        view.scan(Family::Change, &[], None, &mut |key, _| {
+            left.push(key.to_vec());
+            Ok(Step::Next)
+        })?;
+        Ok(left)
+    });
+    let left = left.unwrap();
+    assert!(left.len() == 1 && left[0].starts_with(b"accounts"), "{}", left.len());
+}
+
+#[test]
 fn a_deletion_that_a_crash_stops_is_finished_and_its_name_is_not_given_away_before() {
     let account = name("account");
     for step in 1.. {

@@ -1,20 +1,28 @@
-//! Containers: a name in the catalogue each, with properties of its own.
+//! Containers: a name in the catalogue each, with properties of its own. Under this, who may use one, and renaming it.
 //!
 //! A container's lease guards its deletion and nothing else; other requests that bring an id have it checked as reads
 //! have. A deleted container that can be restored keeps its id and so all that it held; when its time is over, or at
 //! once if nothing is kept, the id goes to the sweep.
 
-use super::due::{Due, Kind as DueKind};
-use super::hold_index;
-use super::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
-use super::properties::Deletion;
+use super::record::lease::{self, LeaseId, LeaseOutcome, LeaseRequest, Leased};
+use super::record::place::container_key;
+use super::record::properties::Deletion;
 use super::record::{self, ContainerRecord};
+use super::state::due::{Due, Kind as DueKind};
+use super::state::hold_index;
 use super::{BlobStore, Conditions, Container, ListContainers, NewContainer, Page, Stamp};
-use crate::catalog::{self, Entry, Key, Kind};
+use crate::catalog::{self, Key, Kind};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Transaction, View, Weight};
 use crate::name::{AccountName, ContainerName, Metadata};
+
+mod access;
+mod rename;
+pub use access::ContainerAccess;
+
+/// Records that a page of a listing passes at most, shown or not: deleted containers that nobody asked for must not make it slow.
+const RECORDS_PASSED_MAX: usize = 50_000;
 
 impl BlobStore {
     /// Creates a container. *Create Container*.
@@ -24,7 +32,7 @@ impl BlobStore {
         name: &ContainerName,
         new: NewContainer,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             if catalog::find(transaction, &key)?.is_some() {
                 return Err(EngineError::ContainerExists);
@@ -47,9 +55,9 @@ impl BlobStore {
         name: &ContainerName,
         lease: Option<LeaseId>,
     ) -> Result<Container> {
-        let (key, name, now) = (key(account, name), name.clone(), self.clock.now());
+        let (key, name, now) = (container_key(account, name), name.clone(), self.clock.now());
         meta::read(self.meta.as_ref(), Weight::Point, move |view| {
-            let (_, record) = find(view, &key)?;
+            let (_, record) = ContainerRecord::find(view, &key)?;
             lease::check_read(record.lease, lease, now, Leased::Container)?;
             Ok(record.named(name.clone()))
         })
@@ -64,9 +72,9 @@ impl BlobStore {
         metadata: Metadata,
         conditions: Conditions,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
-            let (id, mut record) = find(transaction, &key)?;
+            let (id, mut record) = ContainerRecord::find(transaction, &key)?;
             let now = transaction.now();
             lease::check_read(record.lease, conditions.lease, now, Leased::Container)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
@@ -86,9 +94,9 @@ impl BlobStore {
         request: LeaseRequest,
         conditions: Conditions,
     ) -> Result<(Stamp, LeaseOutcome)> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
-            let (id, mut record) = find(transaction, &key)?;
+            let (id, mut record) = ContainerRecord::find(transaction, &key)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             let (next, outcome) = lease::step(record.lease, request, transaction.now())?;
             record.lease = next;
@@ -111,9 +119,9 @@ impl BlobStore {
         conditions: Conditions,
         retention_days: Option<u32>,
     ) -> Result<()> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
-            let (id, record) = find(transaction, &key)?;
+            let (id, record) = ContainerRecord::find(transaction, &key)?;
             let now = transaction.now();
             if hold_index::holds_something(transaction, id, now)? {
                 return Err(EngineError::ContainerProtected);
@@ -139,7 +147,7 @@ impl BlobStore {
         name: &ContainerName,
         deleted_version: u64,
     ) -> Result<Stamp> {
-        let key = key(account, name);
+        let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             if catalog::find(transaction, &key)?.is_some() {
                 return Err(EngineError::ContainerExists);
@@ -162,14 +170,18 @@ impl BlobStore {
 
     /// Containers of an account, by name, deleted ones behind their namesake. *List Containers*.
     ///
-    /// [`Page::next`] is to be given as [`ListContainers::after`].
+    /// A page may be short, or even empty, and still have a [`Page::next`], which is to be given as
+    /// [`ListContainers::after`].
     pub async fn list_containers(
         &self,
         account: &AccountName,
         list: ListContainers,
     ) -> Result<Page<Container>> {
         let (account, now) = (account.clone(), self.clock.now());
-        meta::read(self.meta.as_ref(), Weight::Scan, move |view| page(view, &account, &list, now)).await
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
+            page(view, &account, &list, (now, RECORDS_PASSED_MAX))
+        })
+        .await
     }
 }
 
@@ -206,34 +218,38 @@ fn page(
     view: &dyn View,
     account: &AccountName,
     list: &ListContainers,
-    now: Timestamp,
+    (now, passed_max): (Timestamp, usize),
 ) -> Result<Page<Container>> {
-    let mut entries: Vec<Container> = Vec::new();
-    let mut more = false;
+    let (mut entries, mut passed, mut last, mut more) = (Vec::new(), 0, Vec::new(), false);
     let from = list.after.as_deref().map(|after| key_behind(account, after));
     catalog::scan_from(view, account, Kind::Container, (&list.prefix, from), &mut |name, entry, buried| {
         let record = ContainerRecord::decode(&entry.payload)?;
         let over = record.deletion.is_some_and(|deletion| deletion.is_over(now));
-        if buried && (!list.deleted || over) {
-            return Ok(true);
-        }
-        more = entries.len() >= list.limit;
+        let shown = !buried || (list.deleted && !over);
+        more = passed >= passed_max || (shown && entries.len() >= list.limit);
         if more {
             return Ok(false);
         }
-        let name = ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
+        passed += 1;
         let deleted_version = buried.then_some(entry.id);
-        entries.push(Container { deleted_version, ..record.named(name) });
+        last = token(name, deleted_version);
+        if shown {
+            let name =
+                ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
+            entries.push(Container { deleted_version, ..record.named(name) });
+        }
         Ok(true)
     })?;
-    let next = entries.last().filter(|_| more).map(|last| {
-        let deleted = last.deleted_version.map(|id| format!("\n{id:016x}")).unwrap_or_default();
-        format!("{}{deleted}", last.name).into_bytes()
-    });
-    Ok(Page { entries, next })
+    Ok(Page { entries, next: more.then_some(last) })
 }
 
-/// The key behind the container that a token names: its name, and for a deleted one a line with its id.
+/// What names a container as the one behind which a listing goes on: its name, and for a deleted one a line with its id.
+fn token(name: &str, deleted_version: Option<u64>) -> Vec<u8> {
+    let deleted = deleted_version.map(|id| format!("\n{id:016x}")).unwrap_or_default();
+    format!("{name}{deleted}").into_bytes()
+}
+
+/// The key behind the container that a token names.
 fn key_behind(account: &AccountName, after: &str) -> Vec<u8> {
     let (name, id) = after.split_once('\n').unwrap_or((after, ""));
     let name = catalog::key(account, Kind::Container, name);
@@ -242,21 +258,12 @@ fn key_behind(account: &AccountName, after: &str) -> Vec<u8> {
     [last.unwrap_or_else(|| name.0.to_vec()), vec![0]].concat()
 }
 
-pub(super) fn key(account: &AccountName, name: &ContainerName) -> Key {
-    catalog::key(account, Kind::Container, name.as_str())
-}
-
-pub(super) fn find(view: &dyn View, key: &Key) -> Result<(u64, ContainerRecord)> {
-    let Entry { id, payload } = catalog::find(view, key)?.ok_or(EngineError::ContainerNotFound)?;
-    Ok((id, ContainerRecord::decode(&payload)?))
-}
-
 pub(super) fn find_to_write(
     transaction: &dyn Transaction,
     key: &Key,
     conditions: &Conditions,
 ) -> Result<(u64, ContainerRecord)> {
-    let (id, record) = find(transaction, key)?;
+    let (id, record) = ContainerRecord::find(transaction, key)?;
     conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
     Ok((id, record))
 }
@@ -266,6 +273,7 @@ mod tests {
     use super::*;
     use crate::blob::PublicAccess;
     use crate::blob::fixture::Fixture;
+    use crate::clock::Clock;
     use futures_executor::block_on;
     use std::time::Duration;
 
@@ -367,6 +375,27 @@ mod tests {
             }
         }
         assert!(names(&store, "\u{10ffff}", 1).is_empty());
+    }
+
+    #[test]
+    fn deleted_containers_that_are_not_shown_end_a_page_when_they_are_many() {
+        let store = Fixture::new();
+        for number in 0..5 {
+            let deleted = name(&format!("deleted{number}"));
+            block_on(store.blobs.create_container(&store.account, &deleted, NewContainer::default()))
+                .unwrap();
+            let any = Conditions::default();
+            block_on(store.blobs.delete_container(&store.account, &deleted, any, Some(7))).unwrap();
+        }
+        let (mut after, mut shown) = (None, Vec::new());
+        for _ in 0..3 {
+            let list = ListContainers { after, limit: 9, ..ListContainers::default() };
+            let now = store.clock.now();
+            let page = store.meta.read_now(|view| page(view, &store.account, &list, (now, 2))).unwrap();
+            shown.push(page.entries.len());
+            after = page.next.map(|next| String::from_utf8(next).unwrap());
+        }
+        assert_eq!((shown, after), (vec![1, 0, 0], None));
     }
 
     fn names(store: &Fixture, prefix: &str, limit: usize) -> Vec<String> {

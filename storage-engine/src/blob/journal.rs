@@ -23,12 +23,25 @@
 //! # Order
 //! Times of verbs rise in the order in which they take effect, also over restarts and when the clock is set back, so
 //! keys of one account are in the order of commits, and nothing ever comes to stand before what a reader has seen.
-//! Hence [`BlobStore::publish_changes`] can say by one time which entries it has taken: all up to there.
+//! Hence one time says how far somebody has read, and what is behind it is all that is new.
+//!
+//! # Nobody walks over what was taken out
+//! A journal is a queue: entries come at its end and go at its beginning, and where millions went, the store keeps a mark
+//! for each until it compacts. A look that begins at the beginning meets all of them before the first entry. So every
+//! look is told how far its caller has read ([`BlobStore::changes`], [`BlobStore::accounts_with_more`]) and begins there,
+//! and the verbs that take entries out are given their times and look for nothing. Only who has just begun, and knows
+//! nothing, begins at the beginning ([`BlobStore::accounts_with_changes`]). How far an account was read could be a record;
+//! it would be one more write of each block, to save one look of each process.
+//!
+//! # An entry that cannot be read
+//! It is given as what it is, with its time, between those that can be read: one damaged record is no reason to keep
+//! the rest of an account's changes from whoever wants them. What to do about it is for the caller to say. Nothing here
+//! takes it out unasked.
 
-use super::append::{self, AppendConditions, Appended};
-use super::place::{self, Place, State};
 use super::record::BlobRecord;
-use super::tag_index::account_of;
+use super::record::place::{self, Place, State};
+use super::state::tag_index::account_of;
+use super::write::append::{self, AppendConditions, Appended};
 use super::{BlobAddress, BlobProperties, BlobStore, Conditions};
 use crate::catalog;
 use crate::chunk::{ChunkRef, Staged};
@@ -36,15 +49,17 @@ use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::key::{KeyBuilder, successor};
 use crate::meta::record::{Decoder, Encoder};
-use crate::meta::{self, Family, Scope, Step, Transaction, View, Visit, Weight};
+use crate::meta::{self, Family, MetaStore, Scope, Step, Transaction, View, Visit, Weight};
 use crate::name::{AccountName, BlobName, ContainerName};
 use crate::settings::{self, Service};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const KIND: &str = "change";
 const VERSION: u8 = 1;
+/// Entries that [`clear`] takes out in one commit.
+const KEYS_AT_A_TIME: usize = 1_000;
 /// The id of a request that nobody made.
 const NO_REQUEST: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -105,6 +120,28 @@ impl Cause {
     }
 }
 
+/// An entry of a journal.
+#[derive(Debug, Clone)]
+pub struct JournalEntry {
+    /// When: later than all entries before it.
+    pub at: Timestamp,
+    /// What changed then; [`EngineError::Corrupt`] if the entry is damaged.
+    pub change: Result<Change>,
+}
+
+impl JournalEntry {
+    /// The entry of this key, which begins as those of its account do.
+    fn read(beginning: &[u8], key: &[u8], value: &[u8]) -> Self {
+        let mut ticks = [0; size_of::<u64>()];
+        let behind = key.get(beginning.len()..).unwrap_or_default();
+        ticks.iter_mut().zip(behind).for_each(|(byte, of_key)| *byte = *of_key);
+        let at = Timestamp::from_ticks(u64::from_be_bytes(ticks));
+        // A key that is no time is still somewhere between times, so that readers get past it.
+        let change = if behind.len() == ticks.len() { decode(at, value) } else { Err(damaged()) };
+        Self { at, change }
+    }
+}
+
 /// What a verb changed of one blob name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -153,35 +190,71 @@ impl BlobStore {
         Self { cause: Some(Arc::new(cause)), ..self.clone() }
     }
 
-    /// The oldest entries of the account's journal, at most `limit`, in order.
+    /// The oldest entries of the account's journal behind `after`, in order, at most `limit`, and one if there is any.
+    /// All that there are are behind the time 0.
     ///
     /// # Errors
-    /// [`EngineError::Corrupt`] if one is damaged, or the store's.
-    pub async fn changes(&self, account: &AccountName, limit: usize) -> Result<Vec<Change>> {
-        let beginning = beginning(account);
+    /// The store's. An entry that is damaged is given as such.
+    pub async fn changes(
+        &self,
+        account: &AccountName,
+        after: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>> {
+        let (beginning, from) = (beginning(account), behind(account, after));
         meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
             let mut found = Vec::new();
-            view.scan(Family::Change, &beginning, successor(&beginning).as_deref(), &mut |key, value| {
-                if found.len() >= limit {
-                    return Ok(Step::Stop);
-                }
-                found.push(decode(key, value)?);
-                Ok(Step::Next)
+            view.scan(Family::Change, &from, successor(&beginning).as_deref(), &mut |key, value| {
+                found.push(JournalEntry::read(&beginning, key, value));
+                Ok(if found.len() < limit { Step::Next } else { Step::Stop })
             })?;
             Ok(found)
         })
         .await
     }
 
-    /// The accounts that have something in their journal, at most `limit`.
+    /// Of these accounts, in order, those whose journals have an entry behind the time up to which they were read.
     ///
     /// # Errors
-    /// As [`Self::changes`].
-    pub async fn accounts_with_changes(&self, limit: usize) -> Result<Vec<AccountName>> {
-        meta::read(self.meta.as_ref(), Weight::Scan, move |view| accounts(view, limit)).await
+    /// The store's.
+    pub async fn accounts_with_more(
+        &self,
+        read: BTreeMap<AccountName, Timestamp>,
+    ) -> Result<Vec<AccountName>> {
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
+            let mut found = Vec::new();
+            for (account, through) in &read {
+                let (from, end) = (behind(account, *through), successor(&beginning(account)));
+                view.scan(Family::Change, &from, end.as_deref(), &mut |_, _| {
+                    found.push(account.clone());
+                    Ok(Step::Stop)
+                })?;
+            }
+            Ok(found)
+        })
+        .await
     }
 
-    /// Appends a block to an append blob and takes all entries of the account's journal up to `through` out, in one
+    /// All accounts, in order, that have something in their journals and are not among `others`, whose journals are
+    /// not looked at.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn accounts_with_changes(&self, others: BTreeSet<AccountName>) -> Result<Vec<AccountName>> {
+        meta::read(self.meta.as_ref(), Weight::Scan, move |view| {
+            let (mut found, mut from) = (Vec::new(), Vec::new());
+            for other in &others {
+                let beginning = beginning(other);
+                accounts_between(view, &from, Some(&beginning), &mut found)?;
+                from = successor(&beginning).unwrap_or(beginning);
+            }
+            accounts_between(view, &from, None, &mut found)?;
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Appends a block to an append blob and takes the entries of these times out of the account's journal, in one
     /// commit: what the block tells is in the blob once, whatever crashes.
     ///
     /// # Errors
@@ -191,28 +264,58 @@ impl BlobStore {
         at: &BlobAddress,
         content: Staged,
         append: AppendConditions,
-        through: Timestamp,
+        told: Vec<Timestamp>,
     ) -> Result<Appended> {
         let chunks: Vec<ChunkRef> = append::chunks(&content.content)?;
         let (length, account) = (content.length, at.account.clone());
         self.change(at, Some(content), move |transaction, place| {
             let any = Conditions::default();
             let appended = append::append_to(transaction, place, (&chunks, length, None), append, &any)?;
-            retire(transaction, &account, through)?;
+            retire(transaction, &account, &told);
             Ok(appended)
         })
         .await
     }
 
-    /// Takes all entries of the account's journal up to `through` out, which nobody is to be told.
+    /// Takes the entries of these times out of the account's journal, which nobody is to be told.
     ///
     /// # Errors
     /// The store's.
-    pub async fn drop_changes(&self, account: &AccountName, through: Timestamp) -> Result<()> {
+    pub async fn drop_changes(&self, account: &AccountName, dropped: Vec<Timestamp>) -> Result<()> {
         let account = account.clone();
         let scope = Scope(beginning(&account).into());
-        let verb = move |transaction: &mut dyn Transaction| retire(transaction, &account, through);
+        let verb = move |transaction: &mut dyn Transaction| {
+            retire(transaction, &account, &dropped);
+            Ok(())
+        };
         meta::commit(self.meta.as_ref(), scope, None, verb).await
+    }
+}
+
+/// Takes everything out of the journal of an account that goes: the next one of its name is not told of it.
+pub(crate) async fn clear(meta: &dyn MetaStore, account: &AccountName) -> Result<()> {
+    let beginning = beginning(account);
+    let mut from = beginning.clone();
+    loop {
+        let (first, end) = (from.clone(), successor(&beginning));
+        let read = meta::read(meta, Weight::Scan, move |view| {
+            let mut keys = Vec::new();
+            view.scan(Family::Change, &first, end.as_deref(), &mut |key, _| {
+                keys.push(key.to_vec());
+                Ok(if keys.len() < KEYS_AT_A_TIME { Step::Next } else { Step::Stop })
+            })?;
+            Ok(keys)
+        });
+        let keys = read.await?;
+        let Some(last) = keys.last() else { return Ok(()) };
+        from = [last.as_slice(), &[0]].concat();
+        let remove = move |transaction: &mut dyn Transaction| {
+            for key in &keys {
+                transaction.delete(Family::Change, key);
+            }
+            Ok(())
+        };
+        meta::commit(meta, Scope(beginning.clone().into()), None, remove).await?;
     }
 }
 
@@ -337,31 +440,33 @@ fn account_name(with_end: &[u8]) -> Result<AccountName> {
     name.and_then(|name| AccountName::parse(name).ok()).ok_or_else(damaged)
 }
 
-fn accounts(view: &dyn View, limit: usize) -> Result<Vec<AccountName>> {
-    let mut found = Vec::new();
-    view.scan(Family::Change, &[], None, &mut |key, _| {
-        if found.len() >= limit {
-            return Ok(Step::Stop);
-        }
-        let with_end = account_of(key);
-        found.push(account_name(with_end)?);
-        Ok(successor(with_end).map_or(Step::Stop, Step::Seek))
-    })?;
-    Ok(found)
+/// Where the keys of an account's entries behind a time begin.
+fn behind(account: &AccountName, after: Timestamp) -> Vec<u8> {
+    key(account, Timestamp::from_ticks(after.ticks().saturating_add(1)))
 }
 
-fn retire(transaction: &mut dyn Transaction, account: &AccountName, through: Timestamp) -> Result<()> {
-    let first = beginning(account);
-    let end = KeyBuilder::behind(&first).u64(through.ticks().saturating_add(1)).finish();
-    let mut keys = Vec::new();
-    transaction.scan(Family::Change, &first, Some(&end), &mut |key, _| {
-        keys.push(key.to_vec());
-        Ok(Step::Next)
-    })?;
-    for key in keys {
-        transaction.delete(Family::Change, &key);
+fn key(account: &AccountName, at: Timestamp) -> Vec<u8> {
+    KeyBuilder::behind(&beginning(account)).u64(at.ticks()).finish()
+}
+
+/// Finds the accounts that have entries from `from` on, below `end`, by one look each. What is nobody's is passed over.
+fn accounts_between(
+    view: &dyn View,
+    from: &[u8],
+    end: Option<&[u8]>,
+    found: &mut Vec<AccountName>,
+) -> Result<()> {
+    view.scan(Family::Change, from, end, &mut |key, _| {
+        let with_end = account_of(key);
+        found.extend(account_name(with_end).ok());
+        Ok(successor(with_end).map_or(Step::Stop, Step::Seek))
+    })
+}
+
+fn retire(transaction: &mut dyn Transaction, account: &AccountName, times: &[Timestamp]) {
+    for at in times {
+        transaction.delete(Family::Change, &key(account, *at));
     }
-    Ok(())
 }
 
 fn encode(place: &Place, cause: &Cause, states: &[Written]) -> Result<Vec<u8>> {
@@ -389,14 +494,13 @@ fn encode(place: &Place, cause: &Cause, states: &[Written]) -> Result<Vec<u8>> {
     Ok(fields.finish())
 }
 
-fn decode(key: &[u8], value: &[u8]) -> Result<Change> {
-    let ticks = key.last_chunk().map(|ticks| u64::from_be_bytes(*ticks)).ok_or_else(damaged)?;
+fn decode(at: Timestamp, value: &[u8]) -> Result<Change> {
     let (_, mut fields) = Decoder::versioned(KIND, VERSION, value)?;
     let deed = Deed::ALL.get(usize::from(fields.u8()?)).copied().ok_or_else(damaged)?;
     let cause =
         Cause { deed, request_id: fields.str()?.to_owned(), client_request_id: fields.str()?.to_owned() };
     let change = Change {
-        at: Timestamp::from_ticks(ticks),
+        at,
         cause,
         container_id: fields.u64()?,
         container: ContainerName::parse(fields.str()?).map_err(|_| damaged())?,

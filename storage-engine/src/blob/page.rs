@@ -18,13 +18,14 @@
 //! before it grows the blob, could clear what another has grown the blob by and a writer has filled since.
 //!
 //! # Snapshots
-//! See [`super::volume`] for how a crash in the middle of one is made good. The record is written only if the blob
+//! See [`volume`] for how a crash in the middle of one is made good. The record is written only if the blob
 //! still has the `ETag` that it had before the volume's snapshot was taken; otherwise it is taken again.
 
-use super::place::Place;
+use super::record::place::Place;
 use super::record::{Form, VolumeRecord};
-use super::volume::ABANDONED_AFTER;
-use super::{BlobAddress, BlobStore, state, volume};
+use super::state;
+use super::state::volume::{self, ABANDONED_AFTER};
+use super::{BlobAddress, BlobStore};
 use crate::clock::{Entropy, Etag, Timestamp};
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
@@ -40,6 +41,7 @@ mod ranges;
 mod write;
 pub use alter::{Alteration, Altered, SequenceAction};
 pub use ranges::{PageQuery, PageRuns};
+pub(super) use write::check_number;
 pub use write::{PageWritten, SEQUENCE_NUMBER_MAX, SequenceConditions};
 
 /// Bytes that a reader asks a volume for at a time, at most.

@@ -1,18 +1,17 @@
-//! Reading one blob: its properties, and its bytes.
+//! Reading one blob: its properties, and its bytes. Under this, listing and finding many, and noting that one was read.
 //!
 //! A reader is given the chunks of the range that it was asked for, and no more, when it is opened: the pages
 //! that list them go when the blob is overwritten, while the chunks are held by the pin. That is some 20 bytes
 //! of memory per chunk of the range. Reading pages on the way would need pins for records too.
 
-use super::content::{self, Cover};
-use super::encryption;
-use super::guard;
 use super::page::PageReader;
-use super::place::Route;
-use super::properties::Which;
+use super::record::place::Route;
+use super::record::properties::Which;
+use super::record::tags::Tags;
 use super::record::{BlobRecord, Form};
+use super::rule::{encryption, guard};
 use super::state;
-use super::tags::Tags;
+use super::state::content::{self, Cover};
 use super::{BlobAddress, BlobProperties, BlobRead, BlobStore, ByteRange, Conditions};
 use crate::chunk::ContentReader;
 use crate::clock::Timestamp;
@@ -23,6 +22,11 @@ use crate::seal::page::PageCipher;
 use crate::seal::{self, Framing, SealedReader};
 use bytes::Bytes;
 use std::sync::Arc;
+
+pub(super) mod accessed;
+mod find;
+mod list;
+pub use find::{FindBlobs, FoundBlob};
 
 impl BlobStore {
     /// The blob's properties, or those of a snapshot or version. *Get Blob Properties*, *Get Blob Metadata*.
@@ -246,10 +250,9 @@ mod tests {
         assert!(cut(range(5, Some(4)), 10).is_err());
     }
 
-    use crate::blob::EtagMatch;
     use crate::blob::fixture::{Fixture, block_id, read_all};
-    use crate::blob::place::State;
-    use crate::blob::{BlockChoice, DeleteSnapshots, NewBlob, Protection};
+    use crate::blob::record::place::State;
+    use crate::blob::{BlockChoice, DeleteSnapshots, EtagMatch, NewBlob, Protection};
     use crate::clock::Etag;
     use crate::meta::Family;
     use futures_executor::block_on;

@@ -1,24 +1,33 @@
 //! The states of a name: the blob, its past, and how one becomes another.
 //!
+//! Under this stands all that has to agree with the states: what they consist of ([`content`], [`volume`]), with counts of
+//! who names it, and the indexes ([`due`], [`hold_index`], [`tag_index`]). Nothing here judges whether a change may be.
+//!
 //! Every record of a state is written by [`store`] and nowhere else. That is what keeps the three indexes right
 //! (by tag, by the time at which it goes, by that until which it must stay): whoever writes says what was there before,
 //! and the difference is entered in the same batch.
 
-use super::due::{self, Due, Kind};
-use super::lease::Lease;
-use super::place::{Place, State};
-use super::properties::{BlobKind, Deletion, Protection, Which};
 use super::record::BlobRecord;
-use super::{content, hold_index, tag_index};
+use super::record::lease::Lease;
+use super::record::place::{self, Place, State};
+use super::record::properties::{BlobKind, Deletion, Protection, Which};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{Family, Step, Transaction, View};
+
+pub(super) mod content;
+pub(super) mod due;
+pub(crate) mod hold_index;
+pub(super) mod tag_index;
+pub(super) mod volume;
+use due::{Due, Kind};
 
 /// When a state is due, if it is.
 type TimeOf = fn(&BlobRecord) -> Option<Timestamp>;
 
 /// What a state is entered for in the index of times, and when it is due.
-pub(super) const DUE: [(Kind, TimeOf); 2] = [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of)];
+pub(super) const DUE: [(Kind, TimeOf); 3] =
+    [(Kind::State, due::time_of), (Kind::Copy, due::deadline_of), (Kind::Copy, due::mark_of)];
 
 /// The record of a state, whether or not it is to be seen.
 pub(super) fn get(view: &dyn View, place: &Place, state: State) -> Result<Option<BlobRecord>> {
@@ -102,7 +111,7 @@ pub(super) fn past(view: &dyn View, place: &Place) -> Result<Vec<(State, BlobRec
     let mut found = Vec::new();
     let end = place.state(State::Base);
     view.scan(Family::Blob, &place.past(), Some(&end), &mut |key, value| {
-        let (_, state) = super::place::split_blob_key(key)?;
+        let (_, state) = place::split_blob_key(key)?;
         found.push((state, BlobRecord::decode(value)?));
         Ok(Step::Next)
     })?;
@@ -114,7 +123,7 @@ pub(super) fn has_snapshots(view: &dyn View, place: &Place, now: Timestamp) -> R
     let mut found = false;
     let end = place.state(State::Base);
     view.scan(Family::Blob, &place.past(), Some(&end), &mut |key, value| {
-        let (_, state) = super::place::split_blob_key(key)?;
+        let (_, state) = place::split_blob_key(key)?;
         found = matches!(state, State::Snapshot(_)) && BlobRecord::decode(value)?.properties.is_live(now);
         Ok(if found { Step::Stop } else { Step::Next })
     })?;

@@ -1,24 +1,33 @@
-//! Writes of whole blobs and of what they show of themselves.
+//! Writes of whole blobs and of what they show of themselves; under this, all other verbs that write, but those of pages.
 //!
 //! A write that replaces a blob asks [`guard`] whether it may, decides the fate of the former state
 //! ([`super::state`]), and writes the new one. What the name had goes with that: content, staged blocks, tags, tier,
 //! metadata. The lease stays, and so do the past states.
 
-use super::block;
-use super::content;
-use super::guard::{self, Change};
-use super::journal;
-use super::place::{Place, Route, State};
-use super::properties::{BlobKind, Protection};
 use super::record::BlobRecord;
-use super::state::{self, Fate};
-use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, copy};
+use super::record::place::{Place, Route, State};
+use super::record::properties::{BlobKind, Protection};
+use super::rule::guard::{self, Change};
+use super::state::{self, Fate, content};
+use super::{BlobAddress, BlobStore, Block, Conditions, Encryption, NewBlob, Stamp, journal};
 use crate::chunk::{ChunkRef, Content, Staged};
 use crate::clock::{Etag, Timestamp};
 use crate::error::Result;
 use crate::meta::{self, Transaction, Weight};
 use crate::seal::Framing;
 use std::collections::BTreeSet;
+
+pub(super) mod append;
+mod attribute;
+pub(super) mod block;
+pub(super) mod copy;
+mod delete;
+mod version;
+pub use append::{AppendConditions, Appended};
+pub use attribute::{Expiry, TierChange, TierChanged};
+pub use copy::{CopyEnd, IncrementalCopy, IncrementalCopyBegun};
+pub use delete::{DeleteSnapshots, Deleted};
+pub use version::{Origin, Snapshot};
 
 impl BlobStore {
     /// Makes `content` the whole of a block blob. *Put Blob*, *Put Blob From URL*, and copies of one part.
@@ -32,14 +41,8 @@ impl BlobStore {
         conditions: Conditions,
         protection: Protection,
     ) -> Result<Stamp> {
-        let (named, length) = (content.content.clone(), content.length);
-        // As the content is, whoever sealed it.
-        let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
-        self.change(at, Some(content), move |transaction, place| {
-            let content = (&named, [].as_slice(), length);
-            put(transaction, place, (&new, content), BlobKind::Block, (&conditions, protection))
-        })
-        .await
+        let content = (BlobKind::Block, content, Vec::new());
+        self.put_copied_blob(at, new, content, conditions, protection).await
     }
 
     /// As [`Self::put_block_blob`], of a block or append blob, as `kind` says, and with the blocks that the content is of if
@@ -49,7 +52,7 @@ impl BlobStore {
     /// blocks with each of them as a part ([`crate::chunk::Upload::in_parts`]).
     ///
     /// # Errors
-    /// [`EngineError::BlobKindMismatch`] if a blob of another kind is there.
+    /// [`crate::EngineError::BlobKindMismatch`] if a blob of another kind is there.
     pub async fn put_copied_blob(
         &self,
         at: &BlobAddress,
@@ -59,6 +62,7 @@ impl BlobStore {
         protection: Protection,
     ) -> Result<Stamp> {
         let (named, length) = (content.content.clone(), content.length);
+        // As the content is, whoever sealed it.
         let new = NewBlob { encryption: content.sealed().cloned().map(Encryption::with), ..new };
         self.change(at, Some(content), move |transaction, place| {
             let content = (&named, blocks.as_slice(), length);

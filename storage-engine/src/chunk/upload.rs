@@ -25,7 +25,8 @@ const PART_BYTES_MIN: usize = 4 << 10;
 /// A body on its way into chunks. Holds at most a few [`super::CHUNK_BYTES_MAX`] in memory; dropped, it leaves nothing.
 pub struct Upload {
     store: Arc<dyn ChunkStore>,
-    sealer: Option<Sealer>,
+    /// Boxed, as few uploads have one: an upload is moved through every future of its operation.
+    sealer: Option<Box<Sealer>>,
     /// Bytes that are still to come of parts that are to have chunks of their own, in order.
     parts: VecDeque<u64>,
     /// CRC-64 of everything so far, and how much that is.
@@ -66,7 +67,7 @@ impl Upload {
     /// The same, which encrypts what it is given. To be said before the first byte.
     #[must_use]
     pub(crate) fn sealed(mut self, sealer: Option<Sealer>) -> Self {
-        self.sealer = sealer;
+        self.sealer = sealer.map(Box::new);
         self
     }
 
@@ -101,7 +102,8 @@ impl Upload {
             let content = Content::Inline(take(&mut self.gathering).into_bytes());
             return Ok(self.staged(content));
         }
-        self.finish_in_chunks().await
+        // Boxed, so that small content does not carry the future of large one.
+        Box::pin(self.finish_in_chunks()).await
     }
 
     /// As [`Upload::finish`], but never inline: for content that later verbs would have to copy (blocks).
@@ -151,7 +153,7 @@ impl Upload {
 
     /// Seals what has not filled a unit. Doing so again does nothing.
     fn end_seal(&mut self) {
-        match self.sealer.as_mut().map(Sealer::finish).transpose() {
+        match self.sealer.as_deref_mut().map(Sealer::finish).transpose() {
             Ok(unit) => unit.flatten().into_iter().for_each(|unit| self.gather_stored(unit)),
             Err(error) => {
                 self.failed.get_or_insert(error);

@@ -5,6 +5,10 @@
 //! answers nothing but [`EngineError::Closed`], and [`MemoryMeta::reopen`] gives a store of what a disk would
 //! hold. Whether the crashing commit itself reached the disk is the test's choice, for a real crash leaves
 //! either.
+//!
+//! What work costs is counted: the records that were looked at, and the removed ones that scans walked over. A store on
+//! a disk keeps a mark for each record it has removed until it compacts, and a scan that ends where it began has passed
+//! all of them; here they are kept for ever, so that a test sees the worst of it.
 
 use super::chunk_index::Freed;
 use super::overlay::{Base, Writes, between, is_empty, run_verb};
@@ -12,7 +16,7 @@ use super::stamp::Stamps;
 use super::{EngineError, Family, Inquiry, MetaStore, Result, Scope, Step, Verb, View, Visit, Weight};
 use crate::clock::Clock;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,6 +81,11 @@ impl MemoryMeta {
     /// asserted without a clock.
     pub fn visits(&self) -> u64 {
         self.state().image.visits.load(Ordering::Relaxed)
+    }
+
+    /// How many removed records scans have walked over, over all reopenings.
+    pub fn tombstones(&self) -> u64 {
+        self.state().image.tombstones.load(Ordering::Relaxed)
     }
 
     /// Runs `read` on the newest committed state, also after a crash.
@@ -151,8 +160,12 @@ impl State {
 #[derive(Debug, Clone, Default)]
 struct Image {
     records: BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>,
+    /// The keys of removed ones.
+    removed: BTreeMap<Family, BTreeSet<Vec<u8>>>,
     /// Shared by all copies.
     visits: Arc<AtomicU64>,
+    /// Shared by all copies.
+    tombstones: Arc<AtomicU64>,
 }
 
 impl Image {
@@ -160,13 +173,25 @@ impl Image {
         self.visits.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts the removed records from `from` on, below `end`, as walked over.
+    fn pass(&self, family: Family, from: &[u8], end: Option<&[u8]>) {
+        let Some(removed) = self.removed.get(&family) else { return };
+        let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(end.max(from)));
+        let passed = removed.range::<[u8], _>((Bound::Included(from), end)).count();
+        self.tombstones.fetch_add(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     fn apply(&mut self, writes: &Writes) {
         for (family, key, value) in writes.iter() {
             let records = self.records.entry(family).or_default();
-            match value {
-                Some(value) => records.insert(key.to_vec(), value.clone()),
-                None => records.remove(key),
-            };
+            let removed = self.removed.entry(family).or_default();
+            if let Some(value) = value {
+                records.insert(key.to_vec(), value.clone());
+                removed.remove(key);
+            } else {
+                records.remove(key);
+                removed.insert(key.to_vec());
+            }
         }
     }
 }
@@ -179,15 +204,24 @@ impl View for Image {
 
     fn scan(&self, family: Family, from: &[u8], end: Option<&[u8]>, visit: &mut Visit<'_>) -> Result<()> {
         let Some(records) = self.records.get(&family) else { return Ok(()) };
+        let mut sought = from.to_vec();
         let mut ahead = between(records, from, end);
         while let Some((key, value)) = ahead.next() {
             self.visit();
             match visit(key, value)? {
-                Step::Seek(target) if target > *key => ahead = between(records, &target, end),
+                Step::Seek(target) if target > *key => {
+                    self.pass(family, &sought, Some(key));
+                    ahead = between(records, &target, end);
+                    sought = target;
+                }
                 Step::Seek(_) | Step::Next => (),
-                Step::Stop => break,
+                Step::Stop => {
+                    self.pass(family, &sought, Some(key));
+                    return Ok(());
+                }
             }
         }
+        self.pass(family, &sought, end);
         Ok(())
     }
 
@@ -222,6 +256,41 @@ mod tests {
 
     fn has(store: &MemoryMeta, id: u8) -> bool {
         store.read_now(|view| view.get(Family::Blob, &[id])).unwrap().is_some()
+    }
+
+    #[test]
+    fn a_scan_walks_over_what_was_removed_where_it_goes_and_nowhere_else() {
+        let store = MemoryMeta::new(Arc::new(ManualClock::default()));
+        for id in 0..10 {
+            put(&store, id).unwrap();
+        }
+        let remove = commit(store.as_ref(), Scope(Bytes::new()), None, |transaction| {
+            for id in [1, 2, 3, 5, 6, 8] {
+                transaction.delete(Family::Blob, &[id]);
+            }
+            Ok(())
+        });
+        block_on(remove).unwrap();
+        put(&store, 2).unwrap();
+        let walked = |from: u8, end: Option<u8>, then: fn(u8) -> Step| {
+            let (before, mut ids) = (store.tombstones(), Vec::new());
+            let visit = &mut |key: &[u8], _: &[u8]| {
+                ids.extend_from_slice(key);
+                Ok(then(key[0]))
+            };
+            let end = end.map(|end| [end]);
+            store
+                .read_now(|view| view.scan(Family::Blob, &[from], end.as_ref().map(|end| &end[..]), visit))
+                .unwrap();
+            (ids, store.tombstones() - before)
+        };
+        assert_eq!(walked(0, None, |_| Step::Next), (vec![0, 2, 4, 7, 9], 5));
+        assert_eq!(walked(1, None, |_| Step::Stop), (vec![2], 1));
+        assert_eq!(walked(5, Some(7), |_| Step::Next), (vec![], 2));
+        assert_eq!(
+            walked(0, None, |id| if id == 0 { Step::Seek(vec![7]) } else { Step::Stop }),
+            (vec![0, 7], 0)
+        );
     }
 
     #[test]

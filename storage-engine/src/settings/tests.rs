@@ -78,4 +78,13 @@ fn accounts_with_a_change_feed_are_found_among_others() {
     assert_eq!(block_on(store.accounts_with_change_feed()).unwrap(), [account("aaa"), account("ccc")]);
     block_on(store.reset(&account("aaa"))).unwrap();
     assert_eq!(block_on(store.accounts_with_change_feed()).unwrap(), [account("ccc")]);
+    let damaged = scope(&account("bbb"), Service::Blob);
+    let key = damaged.clone();
+    let damage = move |transaction: &mut dyn Transaction| {
+        transaction.put(Family::Settings, &key.0, b"damaged");
+        Ok(())
+    };
+    block_on(meta::commit(&*store.meta, damaged, None, damage)).unwrap();
+    assert!(block_on(store.get(&account("bbb"), Service::Blob)).is_err());
+    assert_eq!(block_on(store.accounts_with_change_feed()).unwrap(), [account("ccc")], "others have theirs");
 }

@@ -2,7 +2,8 @@
 
 use crate::dice::Dice;
 use crate::model::{Facts, Model, Told};
-use crate::store::{Held, Records, Store};
+use crate::records::Records;
+use crate::store::{Held, Store};
 use crate::trouble::{Case, Counts, Trouble};
 use crate::verb::Verb;
 use std::time::Duration;
@@ -73,7 +74,7 @@ impl Case {
         if self.trouble == Trouble::None {
             store.wait_for_reclaim();
             same(&progress.model, &store.observe());
-            store.check_space(records, progress.model.chunk_bytes());
+            store.check_space(progress.model.chunk_bytes());
         }
     }
 
@@ -118,7 +119,7 @@ impl Case {
         }
         same(&model, &seen);
         model.learn(&seen);
-        store.check_space(records, model.chunk_bytes());
+        store.check_space(model.chunk_bytes());
         let mut progress = Progress { model, after: None };
         for turn in 3..3 + TURNS_LATER {
             let verb = Verb::draw(dice, turn, &progress.model);
@@ -133,7 +134,7 @@ impl Case {
             drop(store);
             let store = Store::open(&disk, &records, dice.next()).unwrap();
             same(&progress.model, &store.observe());
-            store.check_space(&records, progress.model.chunk_bytes());
+            store.check_space(progress.model.chunk_bytes());
         }
     }
 }

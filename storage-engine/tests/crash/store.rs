@@ -1,28 +1,29 @@
 //! An engine on a disk and records that can crash: its verbs, and all that can be seen of it.
 
 use crate::model::{Fact, Facts, Told, content, ranges};
+use crate::records::Records;
 use crate::verb::{BlobAt, CONTAINERS, Choice, Edit, Part, QUEUES, TABLE, Verb};
 use bytes::Bytes;
 use futures_executor::block_on;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use storage_engine::Engine;
 use storage_engine::blob::{
     BlobAddress, BlobEntry, BlockChoice, ByteRange, Conditions, DeleteSnapshots, Include, ListBlobs,
     ListContainers, NewBlob, NewContainer, Protection, Which,
 };
-use storage_engine::chunk::local::{ChunkOptions, LocalChunks};
-use storage_engine::chunk::{ChunkRef, ChunkStore, Staged, format};
-use storage_engine::clock::{Clock, ManualClock, SeededEntropy};
+use storage_engine::chunk::local::LocalChunks;
+use storage_engine::chunk::{ChunkRef, Staged, format};
+use storage_engine::clock::ManualClock;
 use storage_engine::disk::Disk;
 use storage_engine::disk::faulty::FaultyDisk;
-use storage_engine::error::{EngineError, Result};
-use storage_engine::meta::chunk_index::{Freed, highest_chunk_segment, named_chunks};
+use storage_engine::error::Result;
+use storage_engine::meta::chunk_index::named_chunks;
 use storage_engine::meta::key::KeyReader;
 use storage_engine::meta::memory::MemoryMeta;
-use storage_engine::meta::{Family, MetaStore, Step};
+use storage_engine::meta::{Family, Step};
 use storage_engine::name::{AccountName, BlobName, BlockId, ContainerName, QueueName, TableName};
 use storage_engine::page::memory::MemoryPages;
 use storage_engine::queue::{NewMessage, QueueAddress};
@@ -30,50 +31,6 @@ use storage_engine::sweep::{Sweep, sweep_once};
 use storage_engine::table::{Change, EntityKey, Expected, Query, TableAddress, Value};
 
 const SEGMENT_BYTES: u64 = 200 << 10;
-
-/// Records, and the chunks that they tell what is freed.
-pub(crate) struct Records {
-    pub(crate) meta: Arc<MemoryMeta>,
-    pub(crate) clock: Arc<ManualClock>,
-    reclaiming: Arc<OnceLock<Weak<LocalChunks>>>,
-}
-
-impl Records {
-    pub(crate) fn new() -> Self {
-        let clock = Arc::new(ManualClock::default());
-        let reclaiming = Arc::default();
-        let meta = MemoryMeta::with_freed(Arc::clone(&clock) as Arc<dyn Clock>, freed(&reclaiming));
-        Self { meta, clock, reclaiming }
-    }
-
-    /// What is committed, as after the process has ended.
-    pub(crate) fn reopen(&self) -> Self {
-        let reclaiming = Arc::default();
-        let meta = self.meta.reopen(freed(&reclaiming)).unwrap();
-        Self { meta, clock: Arc::clone(&self.clock), reclaiming }
-    }
-
-    fn named(&self) -> Vec<ChunkRef> {
-        let all = self.meta.read_now(|view| {
-            let mut segments = BTreeSet::new();
-            view.scan(Family::Chunk, &[], None, &mut |key, _| {
-                segments.insert(KeyReader::new(key).u64()?);
-                Ok(Step::Next)
-            })?;
-            segments.into_iter().map(|segment| named_chunks(view, segment)).collect::<Result<Vec<_>>>()
-        });
-        all.unwrap().concat()
-    }
-}
-
-fn freed(reclaiming: &Arc<OnceLock<Weak<LocalChunks>>>) -> Freed {
-    let reclaiming = Arc::clone(reclaiming);
-    Box::new(move |chunks| {
-        if let Some(store) = reclaiming.get().and_then(Weak::upgrade) {
-            store.release(chunks);
-        }
-    })
-}
 
 /// An open engine.
 pub(crate) struct Store {
@@ -85,32 +42,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// In the order in which [`Engine::open`] does it.
     pub(crate) fn open(disk: &FaultyDisk, records: &Records, seed: u64) -> Result<Self> {
-        let meta = Arc::clone(&records.meta);
-        let highest = meta.read_now(highest_chunk_segment)?;
-        let options = ChunkOptions {
-            segment_bytes: SEGMENT_BYTES,
-            readers: 1,
-            reserve_bytes: 0,
-            next_segment_at_least: highest.map_or(1, |segment| segment + 1),
-            ..ChunkOptions::default()
-        };
-        let asked = Arc::downgrade(&meta);
-        let named = move |segment| {
-            let meta = asked.upgrade().ok_or(EngineError::Closed)?;
-            meta.read_now(|view| named_chunks(view, segment))
-        };
-        let chunks = LocalChunks::open(Arc::new(disk.clone()), &options, Arc::new(named))?;
-        records.reclaiming.set(Arc::downgrade(&chunks)).expect("opened once");
-        let engine = Engine::on(
-            Arc::clone(&meta) as Arc<dyn MetaStore>,
-            Arc::clone(&chunks) as Arc<dyn ChunkStore>,
-            MemoryPages::new(),
-            Arc::clone(&records.clock) as Arc<dyn Clock>,
-            Arc::new(SeededEntropy::new(seed)),
-        );
-        Ok(Self { engine, chunks, meta, clock: Arc::clone(&records.clock), disk: disk.clone() })
+        let chunks = records.open_chunks(disk, SEGMENT_BYTES)?;
+        let engine = records.engine(&chunks, MemoryPages::new(), seed);
+        let (meta, clock) = (Arc::clone(&records.meta), Arc::clone(&records.clock));
+        Ok(Self { engine, chunks, meta, clock, disk: disk.clone() })
     }
 
     pub(crate) fn wait_for_reclaim(&self) {
@@ -361,7 +297,7 @@ impl Store {
 
     /// Tidies up all there is, and checks that the chunks that are named are those of the content that is
     /// there, and that nothing else takes space.
-    pub(crate) fn check_space(&self, records: &Records, chunk_bytes: usize) {
+    pub(crate) fn check_space(&self, chunk_bytes: usize) {
         let mut sweep = Sweep::default();
         while sweep.once(self.meta.as_ref(), 3).unwrap() > 0 {}
         for family in [Family::Remains, Family::Message, Family::Entity, Family::Staged] {
@@ -369,7 +305,7 @@ impl Store {
         }
         self.chunks.sweep();
         self.chunks.wait_for_reclaim();
-        let named = records.named();
+        let named = named(&self.meta);
         let bytes: u64 = named.iter().map(|chunk| u64::from(chunk.len)).sum();
         assert_eq!(bytes, number(chunk_bytes), "chunks are named as long as content consists of them");
         for file in self.disk.list(Path::new("segments")).unwrap() {
@@ -450,4 +386,17 @@ fn change(edit: &Edit) -> Change {
         Edit::Merge(properties) => Change::Merge(Expected::Whatever, values(properties)),
         Edit::Delete => Change::Delete(Expected::Existing),
     }
+}
+
+/// All chunks that records name.
+fn named(meta: &MemoryMeta) -> Vec<ChunkRef> {
+    let all = meta.read_now(|view| {
+        let mut segments = BTreeSet::new();
+        view.scan(Family::Chunk, &[], None, &mut |key, _| {
+            segments.insert(KeyReader::new(key).u64()?);
+            Ok(Step::Next)
+        })?;
+        segments.into_iter().map(|segment| named_chunks(view, segment)).collect::<Result<Vec<_>>>()
+    });
+    all.unwrap().concat()
 }

@@ -1,11 +1,12 @@
 //! An engine with chunks and volumes on a faulty disk: verbs on the states of blobs, and all that can be seen of them.
 
 use crate::dice::Dice;
+use crate::records::Records;
 use bytes::Bytes;
 use futures_executor::block_on;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use storage_engine::Engine;
 use storage_engine::blob::{
@@ -13,13 +14,12 @@ use storage_engine::blob::{
     CopyEnd, CopyState, DeleteSnapshots, Include, ListBlobs, NewBlob, NewContainer, Protection,
     SequenceConditions, Tags, Which,
 };
-use storage_engine::chunk::local::{ChunkOptions, LocalChunks};
-use storage_engine::chunk::{ChunkStore, Staged};
-use storage_engine::clock::{Clock, ManualClock, SeededEntropy};
+use storage_engine::chunk::Staged;
+use storage_engine::chunk::local::LocalChunks;
+use storage_engine::clock::ManualClock;
 use storage_engine::disk::Disk;
 use storage_engine::disk::faulty::FaultyDisk;
 use storage_engine::error::{EngineError, Result};
-use storage_engine::meta::chunk_index::{Freed, highest_chunk_segment, named_chunks};
 use storage_engine::meta::memory::MemoryMeta;
 use storage_engine::meta::{Family, MetaStore, Step};
 use storage_engine::name::{AccountName, BlobName, BlockId, ContainerName};
@@ -31,6 +31,7 @@ use storage_engine::sweep::Sweep;
 const NAMES: [&str; 2] = ["a", "b"];
 const DAY: Duration = Duration::from_hours(24);
 const PAGES: u64 = 40;
+const SEGMENT_BYTES: u64 = 100 << 10;
 
 /// What can be seen of a store, a line for each state of a blob.
 pub(crate) type Seen = Vec<String>;
@@ -117,38 +118,6 @@ impl Verb {
     }
 }
 
-/// Records, and the chunks that they tell what is freed.
-pub(crate) struct Records {
-    pub(crate) meta: Arc<MemoryMeta>,
-    pub(crate) clock: Arc<ManualClock>,
-    reclaiming: Arc<OnceLock<Weak<LocalChunks>>>,
-}
-
-impl Records {
-    pub(crate) fn new() -> Self {
-        let clock = Arc::new(ManualClock::default());
-        let reclaiming = Arc::default();
-        let meta = MemoryMeta::with_freed(Arc::clone(&clock) as Arc<dyn Clock>, freed(&reclaiming));
-        Self { meta, clock, reclaiming }
-    }
-
-    /// What is committed, as after the process has ended.
-    pub(crate) fn reopen(&self) -> Self {
-        let reclaiming = Arc::default();
-        let meta = self.meta.reopen(freed(&reclaiming)).unwrap();
-        Self { meta, clock: Arc::clone(&self.clock), reclaiming }
-    }
-}
-
-fn freed(reclaiming: &Arc<OnceLock<Weak<LocalChunks>>>) -> Freed {
-    let reclaiming = Arc::clone(reclaiming);
-    Box::new(move |chunks| {
-        if let Some(store) = reclaiming.get().and_then(Weak::upgrade) {
-            store.release(chunks);
-        }
-    })
-}
-
 /// An open engine.
 pub(crate) struct Store {
     engine: Engine,
@@ -161,34 +130,13 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// In the order in which [`Engine::open`] does it.
     pub(crate) fn open(disk: &FaultyDisk, records: &Records, seed: u64) -> Result<Self> {
-        let meta = Arc::clone(&records.meta);
-        let highest = meta.read_now(highest_chunk_segment)?;
-        let options = ChunkOptions {
-            segment_bytes: 100 << 10,
-            readers: 1,
-            reserve_bytes: 0,
-            next_segment_at_least: highest.map_or(1, |segment| segment + 1),
-            ..ChunkOptions::default()
-        };
-        let asked = Arc::downgrade(&meta);
-        let named = move |segment| {
-            let meta = asked.upgrade().ok_or(EngineError::Closed)?;
-            meta.read_now(|view| named_chunks(view, segment))
-        };
-        let chunks = LocalChunks::open(Arc::new(disk.clone()), &options, Arc::new(named))?;
-        records.reclaiming.set(Arc::downgrade(&chunks)).expect("opened once");
+        let chunks = records.open_chunks(disk, SEGMENT_BYTES)?;
         let options = PageOptions { threads: 1, reserve_bytes: 0, ..PageOptions::default() };
+        let meta = Arc::clone(&records.meta);
         let records_of_pages = Arc::clone(&meta) as Arc<dyn MetaStore>;
         let pages = LocalPages::open(records_of_pages, Arc::new(disk.clone()), &options)?;
-        let engine = Engine::on(
-            Arc::clone(&meta) as Arc<dyn MetaStore>,
-            Arc::clone(&chunks) as Arc<dyn ChunkStore>,
-            Arc::clone(&pages) as Arc<dyn PageStore>,
-            Arc::clone(&records.clock) as Arc<dyn Clock>,
-            Arc::new(SeededEntropy::new(seed)),
-        );
+        let engine = records.engine(&chunks, Arc::clone(&pages) as Arc<dyn PageStore>, seed);
         let (clock, disk) = (Arc::clone(&records.clock), disk.clone());
         Ok(Self { engine, chunks, pages, meta, clock, disk, protection: std::sync::Mutex::default() })
     }
@@ -235,7 +183,7 @@ impl Store {
             }
             Verb::Snapshot(name) => blobs.snapshot(&at(name), None, any, keep).await.map(drop),
             Verb::Promote(name, place) => match self.past(name, *place).await? {
-                Some(which) => blobs.promote(&at(name), which, new, any, keep).await.map(drop),
+                Some(which) => blobs.promote(&at(name), which.into(), new, any, keep).await.map(drop),
                 None => Ok(()),
             },
             Verb::DeletePast(name, place) => match self.past(name, *place).await? {

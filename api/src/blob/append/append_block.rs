@@ -21,10 +21,11 @@ pub(crate) struct Request {
     body: Receiving,
 }
 
+/// What is answered, also when the block came from a source.
 pub(crate) struct Response {
-    appended: Appended,
-    received: Received,
-    encryption: Option<Encryption>,
+    pub(in crate::blob) appended: Appended,
+    pub(in crate::blob) received: Received,
+    pub(in crate::blob) encryption: Option<Encryption>,
 }
 
 impl Operation for AppendBlock {

@@ -21,10 +21,11 @@ pub(crate) struct Request {
     body: Receiving,
 }
 
+/// What is answered, also when the bytes came from a source.
 pub(crate) struct Response {
-    stamp: Stamp,
-    received: Received,
-    encryption: Option<Encryption>,
+    pub(in crate::blob) stamp: Stamp,
+    pub(in crate::blob) received: Received,
+    pub(in crate::blob) encryption: Option<Encryption>,
 }
 
 impl Operation for PutBlob {

@@ -16,9 +16,10 @@ use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlock;
 
+/// What is answered, also when the block came from a source.
 pub(crate) struct Response {
-    received: Received,
-    encryption: Option<Encryption>,
+    pub(in crate::blob) received: Received,
+    pub(in crate::blob) encryption: Option<Encryption>,
 }
 
 pub(crate) struct Request {
@@ -64,18 +65,14 @@ impl Operation for PutBlock {
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        answer(&response.received, response.encryption.as_ref())
+        let Response { received, encryption } = response;
+        let mut response = headers::empty();
+        let map = response.headers_mut();
+        received.tell(map);
+        headers::set_written_encrypted(map);
+        encryption::set(map, encryption.as_ref());
+        response
     }
-}
-
-/// What is said of a block that was staged.
-pub(in crate::blob) fn answer(received: &Received, encryption: Option<&Encryption>) -> http::Response<Body> {
-    let mut response = headers::empty();
-    let map = response.headers_mut();
-    received.tell(map);
-    headers::set_written_encrypted(map);
-    encryption::set(map, encryption);
-    response
 }
 
 /// A block's id, as clients spell it.

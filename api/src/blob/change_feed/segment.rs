@@ -6,6 +6,13 @@
 //! | `idx/segments/1601/01/01/0000/meta.json` | a segment of no time, which is there from the beginning |
 //! | `idx/segments/YYYY/MM/DD/hh00/meta.json` | the segment of an hour in which something changed |
 //! | `log/00/YYYY/MM/DD/hh00/NNNNN.avro` | its events: append blobs, read one after another |
+//!
+//! # Up to where
+//! The page says that a segment dated after `lastConsumable` is not to be read, and the clients of the vendor do not agree
+//! on that date itself: for Java and .NET it is the last one to read, for JavaScript the first one not to, and Python does
+//! not look. So it names the newest segment while that is open, and the hour behind it when it is finished. Then nobody
+//! is told of less than there is: were it to stay, the last hour before an account falls silent would be read by
+//! some clients only. The hour it names may have no segment, which is nothing to any of them.
 
 use crate::time;
 use storage_engine::blob::CHANGE_FEED;
@@ -45,6 +52,11 @@ impl Hour {
     /// When it is over.
     pub(super) fn end(self) -> Timestamp {
         Timestamp::from_ticks(self.0.ticks().saturating_add(HOUR_TICKS))
+    }
+
+    /// The one behind it.
+    pub(super) fn next(self) -> Self {
+        Self(self.end())
     }
 
     /// `YYYY/MM/DD/hh00`
@@ -107,11 +119,24 @@ pub(super) fn manifest(hour: Hour, finalized: bool, now: Timestamp) -> String {
     )
 }
 
-/// Whether the document is that of a segment to which more may come.
-pub(super) fn is_open(document: &[u8]) -> bool {
-    let document = serde_json::from_slice::<serde_json::Value>(document).ok();
-    let status = document.as_ref().and_then(|document| document.get("status")?.as_str());
-    status.is_some_and(|status| status != "Finalized")
+/// How far a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// There is none.
+    Absent,
+    /// More may come to it.
+    Publishing,
+    /// Nothing more comes to it.
+    Finalized,
+}
+
+impl Status {
+    /// As the segment's document has it. One that cannot be read is not written to.
+    pub(super) fn read(document: &[u8]) -> Self {
+        let document = serde_json::from_slice::<serde_json::Value>(document).ok();
+        let status = document.as_ref().and_then(|document| document.get("status")?.as_str());
+        if status == Some("Publishing") { Self::Publishing } else { Self::Finalized }
+    }
 }
 
 #[cfg(test)]
@@ -144,15 +169,14 @@ mod tests {
         let manifest_of = |finalized| read(manifest(hour, finalized, now));
         assert_eq!(manifest_of(false)["status"], "Publishing");
         assert_eq!(manifest_of(true)["chunkFilePaths"][0], "$blobchangefeed/log/00/2019/02/22/1800/");
-        assert!(
-            is_open(manifest(hour, false, now).as_bytes()) && !is_open(manifest(hour, true, now).as_bytes())
-        );
+        let status = |finalized| Status::read(manifest(hour, finalized, now).as_bytes());
+        assert_eq!((status(false), status(true)), (Status::Publishing, Status::Finalized));
         let first = read(manifest(Hour::first(), true, now));
         assert_eq!(
             (&first["chunkFilePaths"], first["begin"].as_str()),
             (&serde_json::json!([]), Some("1601-01-01T00:00:00.000Z"))
         );
         assert_eq!(last_consumable(b"{}"), None);
-        assert!(!is_open(b"not json"));
+        assert_eq!(Status::read(b"not json"), Status::Finalized);
     }
 }

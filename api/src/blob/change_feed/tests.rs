@@ -1,89 +1,11 @@
-//! The feed on a store in memory: what is written where, what a crash leaves, and what an old feed loses.
+//! What is written where, what a crash leaves of it, and what an old feed loses.
 
 use super::*;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use storage_engine::clock::{ManualClock, SeededEntropy};
-use storage_engine::config::EngineConfig;
-use storage_engine::settings::{BlobManagement, ServiceSettings};
+use segment::Status;
+use world::{World, block_on, occurrences, work};
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
-struct World {
-    engine: Engine,
-    clock: Arc<ManualClock>,
-    account: AccountName,
-    _folder: tempfile::TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::default());
-        let config = EngineConfig { disks: vec![folder.path().to_owned()], ..EngineConfig::default() };
-        let engine = Engine::open(&config, Arc::clone(&clock) as _, Arc::new(SeededEntropy::new(1))).unwrap();
-        let world = Self { engine, clock, account: AccountName::parse("acc").unwrap(), _folder: folder };
-        let container = ContainerName::parse("con").unwrap();
-        let made = world.engine.blobs().create_container(&world.account, &container, NewContainer::default());
-        block_on(made).unwrap();
-        world
-    }
-
-    fn set(&self, management: BlobManagement) {
-        let set = move |settings: &mut ServiceSettings| settings.blob.management = management;
-        block_on(self.engine.settings().change(&self.account, Service::Blob, set)).unwrap();
-    }
-
-    fn turn_on(&self, days: Option<u32>) {
-        self.set(BlobManagement {
-            change_feed: true,
-            change_feed_retention: days,
-            ..BlobManagement::default()
-        });
-    }
-
-    fn feed(&self) -> ChangeFeed {
-        ChangeFeed::new(&self.engine, Arc::clone(&self.clock) as _)
-    }
-
-    fn put(&self, name: &str) {
-        let cause = Cause::of_background(Deed::Put);
-        let container = ContainerName::parse("con").unwrap();
-        let at =
-            BlobAddress { account: self.account.clone(), container, blob: BlobName::parse(name).unwrap() };
-        let blobs = self.engine.blobs().on_behalf(cause);
-        let staged = block_on(blobs.upload().finish()).unwrap();
-        let (any, protection) = (Conditions::default(), Protection::default());
-        block_on(blobs.put_block_blob(&at, NewBlob::default(), staged, any, protection)).unwrap();
-    }
-
-    /// All blobs of the feed and their bytes; none if there is no feed.
-    fn files(&self) -> Option<BTreeMap<String, Vec<u8>>> {
-        let driver = self.feed();
-        let feed = driver.feed(&self.account).unwrap();
-        let page = match block_on(feed.list("", None)) {
-            Err(EngineError::ContainerNotFound) => return None,
-            page => page.unwrap(),
-        };
-        let names = page.entries.into_iter().map(|entry| match entry {
-            BlobEntry::Blob(name, _) => name.to_string(),
-            other => panic!("{other:?}"),
-        });
-        Some(names.map(|name| (name.clone(), block_on(feed.read(&name)).unwrap())).collect())
-    }
-}
-
-fn work(feed: &mut ChangeFeed) {
-    while block_on(feed.once()).unwrap() > 0 {}
-}
-
-/// How often a text is in the logs.
-fn occurrences(files: &BTreeMap<String, Vec<u8>>, text: &str) -> usize {
-    let logs = files.iter().filter(|(name, _)| name.starts_with("log/"));
-    logs.map(|(_, bytes)| bytes.windows(text.len()).filter(|part| *part == text.as_bytes()).count()).sum()
-}
+mod reading;
+mod world;
 
 #[test]
 fn a_feed_is_there_from_when_it_is_turned_on_and_empty_of_segments() {
@@ -112,26 +34,75 @@ fn events_of_an_hour_are_in_its_log_and_the_next_hour_closes_its_segment() {
     let files = world.files().unwrap();
     let log = files.get("log/00/2023/11/14/2200/00000.avro").unwrap();
     assert!(log.starts_with(b"Obj\x01"));
+    let log = log.clone();
     assert_eq!((occurrences(&files, "/blobs/first"), occurrences(&files, "/blobs/second")), (1, 1));
     let status = |files: &BTreeMap<String, Vec<u8>>, hour: &str| {
-        segment::is_open(files.get(&format!("idx/segments/2023/11/14/{hour}/meta.json")).unwrap())
+        let document = files.get(&format!("idx/segments/2023/11/14/{hour}/meta.json"))?;
+        Some(Status::read(document))
     };
-    assert!(status(&files, "2200"));
+    assert_eq!(status(&files, "2200"), Some(Status::Publishing));
     world.clock.advance(Duration::from_hours(1));
     world.put("third");
     work(&mut feed);
     let files = world.files().unwrap();
-    assert!(!status(&files, "2200") && status(&files, "2300"));
-    assert_eq!(
-        files.get("log/00/2023/11/14/2200/00000.avro"),
-        world.files().unwrap().get("log/00/2023/11/14/2200/00000.avro")
-    );
-    let index = files.get("meta/segments.json").unwrap();
-    assert_eq!(segment::last_consumable(index), Hour::of_segment("idx/segments/2023/11/14/2300/meta.json"));
+    assert_eq!(status(&files, "2200"), Some(Status::Finalized));
+    assert_eq!(status(&files, "2300"), Some(Status::Publishing));
+    assert_eq!(files.get("log/00/2023/11/14/2200/00000.avro"), Some(&log));
+    assert_eq!(last(&files), "2023/11/14/2300");
     // Nothing happens in the hour that follows, and the last one is closed all the same.
-    world.clock.advance(Duration::from_hours(2));
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_hours(2));
+        work(&mut feed);
+        let files = world.files().unwrap();
+        assert_eq!(
+            (status(&files, "2300"), last(&files).as_str()),
+            (Some(Status::Finalized), "2023/11/15/0000")
+        );
+    }
+    world.clock.advance(Duration::from_hours(5));
+    world.put("fourth");
     work(&mut feed);
-    assert!(!status(&world.files().unwrap(), "2300"));
+    let files = world.files().unwrap();
+    assert_eq!((last(&files).as_str(), world.told().len()), ("2023/11/15/1000", 4));
+}
+
+/// Up to which hour the feed can be read.
+fn last(files: &BTreeMap<String, Vec<u8>>) -> String {
+    let last = segment::last_consumable(files.get("meta/segments.json").unwrap()).unwrap();
+    last.segment().trim_start_matches(segment::INDEX).trim_end_matches("/meta.json").to_owned()
+}
+
+#[test]
+fn what_changes_in_the_hour_behind_a_finished_segment_has_a_segment_of_its_own() {
+    // Whether the process ends between the two steps of finishing or not.
+    for ends in [false, true] {
+        let world = World::new();
+        world.turn_on(None);
+        let mut feed = world.feed();
+        world.put("a");
+        work(&mut feed);
+        // 23:16, and the last segment is that of 22 o'clock.
+        world.clock.advance(Duration::from_mins(63));
+        if ends {
+            let driver = world.feed();
+            let feed = driver.feed(&world.account).unwrap();
+            let hour = Hour::of_segment("idx/segments/2023/11/14/2200/meta.json").unwrap();
+            block_on(feed.write(&hour.segment(), segment::manifest(hour, true, feed.now))).unwrap();
+        }
+        work(&mut feed);
+        assert_eq!(last(&world.files().unwrap()), "2023/11/14/2300");
+        for name in ["b", "c"] {
+            world.put(name);
+            work(&mut feed);
+        }
+        let files = world.files().unwrap();
+        let logs: Vec<_> = files.keys().filter(|name| name.starts_with("log/")).collect();
+        assert_eq!(logs, ["log/00/2023/11/14/2200/00000.avro", "log/00/2023/11/14/2300/00000.avro"]);
+        assert_eq!((world.told().concat().as_str(), last(&files).as_str()), ("abc", "2023/11/14/2300"));
+        let status =
+            files.get("idx/segments/2023/11/14/2300/meta.json").map(|document| Status::read(document));
+        assert_eq!(status, Some(Status::Publishing));
+    }
 }
 
 #[test]
@@ -146,7 +117,7 @@ fn a_process_that_ends_after_any_step_is_gone_on_from() {
             let feed = driver.feed(&world.account).unwrap();
             let hour = Hour::of(world.clock.now());
             if steps > 0 {
-                block_on(feed.is_there(true)).unwrap();
+                block_on(feed.furnish()).unwrap();
             }
             if steps > 1 {
                 block_on(feed.write(&hour.segment(), segment::manifest(hour, false, feed.now))).unwrap();
@@ -163,28 +134,6 @@ fn a_process_that_ends_after_any_step_is_gone_on_from() {
         assert_eq!(occurrences(&files, "/blobs/blob"), 1, "after {steps} steps");
         assert_eq!(files.keys().filter(|name| name.starts_with("log/")).count(), 1, "after {steps} steps");
     }
-}
-
-#[test]
-fn what_changed_in_an_account_without_a_feed_is_dropped() {
-    let world = World::new();
-    world.put("blob");
-    let mut feed = world.feed();
-    work(&mut feed);
-    assert_eq!(world.files(), None);
-    assert!(block_on(world.engine.blobs().accounts_with_changes(1)).unwrap().is_empty());
-}
-
-#[test]
-fn a_feed_that_was_turned_off_tells_what_had_changed_by_then_and_stays() {
-    let world = World::new();
-    world.turn_on(None);
-    let mut feed = world.feed();
-    work(&mut feed);
-    world.put("last");
-    world.set(BlobManagement::default());
-    work(&mut feed);
-    assert_eq!(occurrences(&world.files().unwrap(), "/blobs/last"), 1);
 }
 
 #[test]

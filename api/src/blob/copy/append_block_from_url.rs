@@ -1,15 +1,17 @@
 //! *Append Block From URL*: adds bytes of a source to the end of an append blob.
 
+use crate::blob::append::AppendBlock;
+use crate::blob::append::append_block::Response;
 use crate::blob::source::{SourceRequest, broken_off};
-use crate::blob::{BlobService, address, headers};
+use crate::blob::{BlobService, address};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;
-use crate::content::{self, Received, append_bytes_max};
+use crate::content::{self, append_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
-use crate::{checksum, condition, encryption, header};
-use storage_engine::blob::{AppendConditions, Appended, BlobAddress, Conditions, Encryption};
+use crate::{condition, encryption, header};
+use storage_engine::blob::{AppendConditions, BlobAddress, Conditions};
 use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct AppendBlockFromUrl;
@@ -22,12 +24,6 @@ pub(crate) struct Request {
     wish: EncryptionWish,
     conditions: Conditions,
     bytes_max: u64,
-}
-
-pub(crate) struct Response {
-    appended: Appended,
-    received: Received,
-    encryption: Option<Encryption>,
 }
 
 impl Operation for AppendBlockFromUrl {
@@ -62,18 +58,7 @@ impl Operation for AppendBlockFromUrl {
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { appended, received, encryption } = response;
-        let mut response = headers::written(appended.stamp);
-        let map = response.headers_mut();
-        encryption::set(map, encryption.as_ref());
-        headers::set(map, header::X_MS_BLOB_APPEND_OFFSET, &appended.offset.to_string());
-        headers::set(map, header::X_MS_BLOB_COMMITTED_BLOCK_COUNT, &appended.blocks.to_string());
-        if received.md5_given {
-            headers::set_md5(map, header::CONTENT_MD5, received.md5);
-        } else {
-            headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
-        }
-        response
+        AppendBlock::encode(response)
     }
 }
 

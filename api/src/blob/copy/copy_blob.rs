@@ -1,7 +1,7 @@
 //! *Copy Blob*: a copy that is accepted, and done when it is done.
 //!
-//! Three ways, by what there is to do. A blob's own past (or itself, to change its tier) becomes the blob without a byte
-//! being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied before the answer, and
+//! Three ways, by what there is to do. A blob's own past (or itself, to change its tier or metadata) becomes the blob without
+//! a byte being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied before the answer, and
 //! the destination changes in one verb. All else is pending: the destination is replaced by an empty blob, which other
 //! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
 //!
@@ -10,18 +10,19 @@
 
 use super::transfer::{Promise, Transfer};
 use super::{Gifts, TagOption, accepted, refuse_unheeded, stage};
-use crate::blob::source::{Source, SourceRequest};
+use crate::blob::source::{Source, SourceRequest, changed};
 use crate::blob::{BlobService, address, new_blob};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
+use crate::version::{ARCHIVE_ACROSS_ACCOUNTS, Version};
 use crate::{condition, header};
 use storage_engine::EngineError;
 use storage_engine::blob::{
-    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Protection,
-    Rehydration, Stamp, Tier,
+    BlobAddress, BlobKind, Conditions, ContentHeaders, CopyState, CopyStatus, NewBlob, Origin, Protection,
+    Rehydration, Stamp, Tier, Which,
 };
 use storage_engine::clock::Timestamp;
 use storage_engine::seal::EncryptionWish;
@@ -40,6 +41,7 @@ pub(crate) struct Request {
     source: SourceRequest,
     conditions: Conditions,
     received: Timestamp,
+    version: Version,
 }
 
 pub(crate) struct Response {
@@ -71,11 +73,12 @@ impl Operation for CopyBlob {
             source,
             conditions: Conditions { lease_without_end: true, ..condition::of_write(head)? },
             received: head.received,
+            version: head.version,
         })
     }
 
     async fn execute(service: &BlobService, request: Request) -> Result<Response, StorageError> {
-        let Request { at, mut new, high, seal, source, conditions, received } = request;
+        let Request { at, mut new, high, seal, source, conditions, received, version } = request;
         let id = service.copying.entropy.bits();
         let mut copy = CopyState { id, source: source.shown(), ..CopyState::default() };
         let mut source = source.open(service).await?;
@@ -83,19 +86,21 @@ impl Operation for CopyBlob {
         if new.tier.is_some() && kind != BlobKind::Block {
             return Err(StorageError::new(ErrorCode::AccessTierNotSupportedForBlobType));
         }
-        new.rehydration = rehydration(&at, &source, new.tier, (high, received))?;
+        new.rehydration = rehydration(&at, &source, new.tier, (high, received, version))?;
         Gifts { properties: true, tags: TagOption::Replace }.give(&mut new, &mut source);
         copy.total = source.length;
         let protection = service.protection(&at.account).await?;
         let page = matches!(kind, BlobKind::Page { .. });
         let at_once = !page && source.own.is_some() && source.length <= AT_ONCE_BYTES_MAX;
-        let itself = source.own.as_ref().is_some_and(|(own, ..)| *own == at) && seal.is_none() && !page;
+        // The past of a page blob is in the same volume as the blob, and is copied from there as from any other source.
+        let itself =
+            source.own.as_ref().is_some_and(|(own, which, _)| *own == at && (!page || *which == Which::Base));
         if at_once || itself {
             (copy.status, copy.copied, copy.completed) = (CopyStatus::Success, copy.total, Some(received));
         }
         new.copy = Some(copy);
         let written = if itself {
-            become_own_past(service, &at, (new, source), (conditions, protection)).await
+            become_own_past(service, &at, (new, source, seal), (conditions, protection)).await
         } else if at_once {
             copy_now(service, &at, (new, kind, source), (conditions, protection)).await
         } else {
@@ -122,18 +127,20 @@ fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageE
     }
 }
 
-/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself.
+/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself, as a copy that is done
+/// (page "Rehydrate an archived blob to an online tier").
 ///
 /// # Errors
-/// `BlobArchived` for a copy that would be in its source's place, or in another account (page "Copy Blob").
+/// `BlobArchived` for a copy that would be in its source's place, or, before 2021-02-12, in another account.
 fn rehydration(
     at: &BlobAddress,
     source: &Source,
     to: Option<Tier>,
-    (high, now): (bool, Timestamp),
+    (high, now, version): (bool, Timestamp, Version),
 ) -> Result<Option<Rehydration>, StorageError> {
     let Some(to) = to.filter(|_| source.archived) else { return Ok(None) };
-    let elsewhere = |own: &BlobAddress| own.account == at.account && own != at;
+    let elsewhere =
+        |own: &BlobAddress| own != at && (own.account == at.account || version >= ARCHIVE_ACROSS_ACCOUNTS);
     if !source.own.as_ref().is_some_and(|(own, ..)| elsewhere(own)) {
         return Err(StorageError::new(ErrorCode::BlobArchived));
     }
@@ -147,11 +154,15 @@ fn engine(error: EngineError) -> StorageError {
 async fn become_own_past(
     service: &BlobService,
     at: &BlobAddress,
-    (new, source): (NewBlob, Source),
+    (new, source, sealed): (NewBlob, Source, Option<bool>),
     (conditions, protection): (Conditions, Protection),
 ) -> Result<Stamp, StorageError> {
-    let which = source.own.map(|(_, which, _)| which).unwrap_or_default();
-    service.store.promote(at, which, new, conditions, protection).await.map_err(engine)
+    let (which, etag) = source.own.map_or((Which::Base, None), |(_, which, etag)| (which, Some(etag)));
+    let origin = Origin { which, etag, sealed };
+    match service.store.promote(at, origin, new, conditions, protection).await {
+        Err(EngineError::BlobOverwritten) => Err(changed()),
+        promoted => promoted.map_err(engine),
+    }
 }
 
 async fn copy_now(

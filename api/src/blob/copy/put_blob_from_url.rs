@@ -3,16 +3,18 @@
 //! it does not want them. No state of a copy is kept: the blob is as if it had been written.
 
 use super::{Gifts, TagOption, refuse_unheeded};
+use crate::blob::blob::PutBlob;
+use crate::blob::blob::put_blob::Response;
 use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address, headers, new_blob};
 use crate::body::{Body, Payload};
-use crate::checksum::{self, Checksums};
-use crate::content::{self, BLOB_BYTES_MAX, Received};
+use crate::checksum::Checksums;
+use crate::content::{self, BLOB_BYTES_MAX};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, encryption, header};
-use storage_engine::blob::{BlobAddress, BlobKind, Conditions, Encryption, NewBlob, Stamp};
+use storage_engine::blob::{BlobAddress, BlobKind, Conditions, NewBlob};
 use storage_engine::seal::EncryptionWish;
 
 pub(crate) struct PutBlobFromUrl;
@@ -25,12 +27,6 @@ pub(crate) struct Request {
     checksums: Checksums,
     wish: EncryptionWish,
     conditions: Conditions,
-}
-
-pub(crate) struct Response {
-    stamp: Stamp,
-    received: Received,
-    encryption: Option<Encryption>,
 }
 
 impl Operation for PutBlobFromUrl {
@@ -71,13 +67,7 @@ impl Operation for PutBlobFromUrl {
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        let Response { stamp, received, encryption } = response;
-        let mut response = headers::written(stamp);
-        let map = response.headers_mut();
-        encryption::set(map, encryption.as_ref());
-        headers::set_md5(map, header::CONTENT_MD5, received.md5);
-        headers::set(map, header::X_MS_CONTENT_CRC64, &checksum::crc64_text(received.crc64));
-        response
+        PutBlob::encode(response)
     }
 }
 

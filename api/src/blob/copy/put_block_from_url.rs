@@ -1,16 +1,17 @@
 //! *Put Block From URL*. As [*Put Block*](crate::blob::block::PutBlock), with bytes of a source.
 
-use crate::blob::block::put_block::{self, block_id};
+use crate::blob::block::PutBlock;
+use crate::blob::block::put_block::{Response, block_id};
 use crate::blob::source::{SourceRequest, broken_off};
 use crate::blob::{BlobService, address};
 use crate::body::{Body, Payload};
 use crate::checksum::Checksums;
-use crate::content::{self, Received, block_bytes_max};
+use crate::content::{self, block_bytes_max};
 use crate::error::{Intent, StorageError};
 use crate::head::Head;
 use crate::operation::Operation;
 use crate::{condition, encryption};
-use storage_engine::blob::{BlobAddress, Encryption, LeaseId};
+use storage_engine::blob::{BlobAddress, LeaseId};
 use storage_engine::name::BlockId;
 use storage_engine::seal::EncryptionWish;
 
@@ -24,11 +25,6 @@ pub(crate) struct Request {
     checksums: Checksums,
     wish: EncryptionWish,
     bytes_max: u64,
-}
-
-pub(crate) struct Response {
-    received: Received,
-    encryption: Option<Encryption>,
 }
 
 impl Operation for PutBlockFromUrl {
@@ -64,6 +60,6 @@ impl Operation for PutBlockFromUrl {
     }
 
     fn encode(response: Response) -> http::Response<Body> {
-        put_block::answer(&response.received, response.encryption.as_ref())
+        PutBlock::encode(response)
     }
 }

@@ -5,15 +5,16 @@
 //! may have been renamed meanwhile, and the copy fails where its destination is now. It always says how it ended,
 //! unless the process dies: then the engine fails it at the next start.
 //!
-//! A source that goes on in the middle (by ranges, after it broke off) is not asked again: the copy fails, and whoever
-//! wanted it starts it anew. Pages that hold nothing but zeros are not written, so a sparse page blob stays sparse.
+//! A source on another server that breaks off is asked for the rest of the version that it was (`source/rest.rs`), a few times for every
+//! step: a copy that waited for its turn, or takes longer than connections live, does not begin anew. Pages that hold nothing but
+//! zeros are not written, so a sparse page blob stays sparse.
 //!
 //! An incremental copy of a blob of ours moves what the engine says has changed ([`difference`]). Of another server's blob all
 //! bytes are read, and those written that differ from what is there: asking that server for its list of changes would
 //! save reading, at the price of a request for each of them.
 
 use super::in_chunks;
-use crate::blob::source::{Source, broken_off};
+use crate::blob::source::{Source, broken_off, cut_short, is_broken_off};
 use crate::error::{Intent, StorageError};
 use crate::source::Sources;
 use bytes::{Bytes, BytesMut};
@@ -28,6 +29,10 @@ mod difference;
 
 /// Bytes between two looks at whether the copy is still wanted.
 const STEP_BYTES: u64 = 4 << 20;
+/// Pieces between two such looks, of a source that gives few bytes at a time.
+const STEP_PIECES: u32 = 256;
+/// How often a source is asked for the rest of what it broke off, until it has given a step of it.
+const RESUMED_MAX: u32 = 5;
 /// Bytes of a page blob that are written, or left out, together.
 const UNIT_BYTES: usize = 64 << 10;
 
@@ -52,6 +57,35 @@ pub(super) struct Difference {
     pub(super) snapshot: Timestamp,
     /// The older one, as which the destination's pages are; none if it has no pages yet.
     pub(super) since: Option<Timestamp>,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Default)]
+struct Way {
+    /// Bytes that have come.
+    done: u64,
+    /// Pieces that have come since the last look at whether the copy is still wanted.
+    pieces: u32,
+    /// How often the source was asked for its rest since the last step.
+    resumed: u32,
+}
+
+impl Way {
+    /// Goes on by so many bytes, and says whether that is time for a look.
+    fn is_step(&mut self, bytes: u64) -> bool {
+        let former = self.done;
+        self.done += bytes;
+        self.pieces += 1;
+        let far = former / STEP_BYTES != self.done / STEP_BYTES;
+        if far {
+            self.resumed = 0;
+        }
+        let step = far || self.pieces >= STEP_PIECES;
+        if step {
+            self.pieces = 0;
+        }
+        step
+    }
 }
 
 /// A copy that is being begun. If the request ends between the verb that makes the destination and the answer, because
@@ -142,18 +176,39 @@ impl Transfer {
         }
     }
 
-    /// The next bytes, and how many there were so far with them; none at the end.
-    async fn next(&mut self, so_far: &mut u64) -> Result<Option<Bytes>, StorageError> {
-        let Some(piece) = self.source.bytes.next().await.map_err(broken_off)? else {
-            let whole = *so_far == self.source.length;
-            return if whole { Ok(None) } else { Err(crate::blob::source::cut_short()) };
-        };
-        let former = *so_far;
-        *so_far += piece.len() as u64;
-        if former / STEP_BYTES != *so_far / STEP_BYTES {
-            self.store.copy_progress(&self.at, self.id, *so_far).await.map_err(engine)?;
+    /// The next bytes; none at the end.
+    async fn next(&mut self, way: &mut Way) -> Result<Option<Bytes>, StorageError> {
+        loop {
+            match self.source.bytes.next().await {
+                Ok(Some(piece)) => {
+                    if way.is_step(piece.len() as u64) {
+                        self.note(way).await?;
+                    }
+                    return Ok(Some(piece));
+                }
+                Ok(None) if way.done == self.source.length => return Ok(None),
+                Ok(None) => self.resume(way, cut_short()).await?,
+                Err(error) if is_broken_off(&error) => self.resume(way, broken_off(error)).await?,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Some(piece))
+    }
+
+    /// Asks for the rest of a source that failed so.
+    async fn resume(&mut self, way: &mut Way, failure: StorageError) -> Result<(), StorageError> {
+        if way.resumed >= RESUMED_MAX || self.source.rest.is_none() {
+            return Err(failure);
+        }
+        way.resumed += 1;
+        self.note(way).await?;
+        let rest = self.source.rest.as_ref().ok_or(failure)?;
+        self.source.bytes = rest.from(way.done).await?;
+        Ok(())
+    }
+
+    /// Notes how far the copy is, which fails if it is not wanted any more.
+    async fn note(&mut self, way: &Way) -> Result<(), StorageError> {
+        self.store.copy_progress(&self.at, self.id, way.done).await.map_err(engine)
     }
 
     async fn all(&mut self) -> Result<Option<(Staged, Vec<Block>)>, StorageError> {
@@ -167,8 +222,8 @@ impl Transfer {
         let sealing = self.store.sealing(&self.at, EncryptionWish::default()).await.map_err(engine)?;
         let blocks = std::mem::take(&mut self.source.blocks);
         let lengths: Vec<_> = blocks.iter().map(|block| block.length).collect();
-        let (mut upload, mut so_far) = (self.store.upload_sealed(&sealing).in_parts(lengths), 0);
-        while let Some(piece) = self.next(&mut so_far).await? {
+        let (mut upload, mut way) = (self.store.upload_sealed(&sealing).in_parts(lengths), Way::default());
+        while let Some(piece) = self.next(&mut way).await? {
             upload.write(piece).await.map_err(engine)?;
         }
         let chunked = in_chunks(self.kind, &blocks);
@@ -177,8 +232,8 @@ impl Transfer {
     }
 
     async fn pages(&mut self) -> Result<(), StorageError> {
-        let (mut gathered, mut offset, mut so_far) = (BytesMut::new(), 0, 0);
-        while let Some(piece) = self.next(&mut so_far).await? {
+        let (mut gathered, mut offset, mut way) = (BytesMut::new(), 0, Way::default());
+        while let Some(piece) = self.next(&mut way).await? {
             gathered.extend_from_slice(&piece);
             while gathered.len() >= UNIT_BYTES {
                 let unit = gathered.split_to(UNIT_BYTES).freeze();
@@ -223,6 +278,16 @@ fn description(error: &StorageError) -> String {
 mod tests {
     use super::*;
     use crate::error::ErrorCode;
+
+    #[test]
+    fn a_look_comes_with_bytes_or_with_pieces_and_only_bytes_earn_trust() {
+        let mut way = Way { resumed: 2, ..Way::default() };
+        assert!(!way.is_step(STEP_BYTES - 1) && way.resumed == 2);
+        assert!(way.is_step(1) && way.resumed == 0);
+        way.resumed = 3;
+        let looks = (0..2 * STEP_PIECES).filter(|_| way.is_step(1)).count();
+        assert_eq!((looks, way.resumed, way.done), (2, 3, STEP_BYTES + u64::from(2 * STEP_PIECES)));
+    }
 
     #[test]
     fn a_failure_is_described_by_status_code_and_words() {

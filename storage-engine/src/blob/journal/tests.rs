@@ -1,7 +1,7 @@
 //! What the journal holds after verbs, failures and crashes.
 
 use super::*;
-use crate::blob::fixture::{Fixture, block_id};
+use crate::blob::tests::fixture::{Fixture, block_id};
 use crate::blob::{
     Alteration, BlobKind, BlockChoice, CopyEnd, CopyState, DeleteSnapshots, EtagMatch, NewBlob, Protection,
     Tags, Tier, TierChange, Which,
@@ -19,8 +19,14 @@ fn told(store: &Fixture, deed: Deed) -> BlobStore {
     store.blobs.on_behalf(cause(deed))
 }
 
+const BEGINNING: Timestamp = Timestamp::from_ticks(0);
+
+fn entries(blobs: &BlobStore, account: &AccountName, after: Timestamp, limit: usize) -> Result<Vec<Change>> {
+    block_on(blobs.changes(account, after, limit))?.into_iter().map(|entry| entry.change).collect()
+}
+
 fn changes(store: &Fixture) -> Vec<Change> {
-    block_on(store.blobs.changes(&store.account, usize::MAX)).unwrap()
+    entries(&store.blobs, &store.account, BEGINNING, usize::MAX).unwrap()
 }
 
 /// What changed last: deed, and of each state which it is and whether it was and is there.
@@ -146,21 +152,21 @@ fn log(store: &Fixture) -> BlobAddress {
     at
 }
 
-fn publish(blobs: &BlobStore, store: &Fixture, at: &BlobAddress, through: Timestamp) -> Result<Appended> {
+fn publish(blobs: &BlobStore, store: &Fixture, at: &BlobAddress, told: &[Timestamp]) -> Result<Appended> {
     let position = Some(block_on(blobs.properties(at, Which::Base, Conditions::default()))?.length);
     let here = AppendConditions { position, length_max: None };
-    block_on(blobs.publish_changes(at, store.chunked(b"events", 3), here, through))
+    block_on(blobs.publish_changes(at, store.chunked(b"events", 3), here, told.to_vec()))
 }
 
 #[test]
-fn publishing_appends_and_takes_out_what_was_told_up_to_a_time_and_nothing_behind_it() {
+fn publishing_appends_and_takes_out_what_was_told_and_nothing_else() {
     let store = Fixture::new();
     let (at, blobs) = (log(&store), told(&store, Deed::Put));
     let times = ["a", "b", "c"].map(|name| put(&store, &blobs, name, Protection::default()).unwrap());
-    publish(&store.blobs, &store, &at, times[1]).unwrap();
+    publish(&store.blobs, &store, &at, &times[..2]).unwrap();
     let left: Vec<_> = changes(&store).iter().map(|change| change.at).collect();
     assert_eq!((left.as_slice(), store.read("log").unwrap().as_slice()), (&times[2..], &b"events"[..]));
-    block_on(store.blobs.drop_changes(&store.account, times[2])).unwrap();
+    block_on(store.blobs.drop_changes(&store.account, vec![times[2]])).unwrap();
     assert!(changes(&store).is_empty());
     store.check_chunks();
 }
@@ -171,7 +177,7 @@ fn a_refused_block_leaves_the_journal_as_it_was() {
     let at = log(&store);
     let time = put(&store, &told(&store, Deed::Put), "a", Protection::default()).unwrap();
     let elsewhere = AppendConditions { position: Some(9), length_max: None };
-    let refused = store.blobs.publish_changes(&at, store.chunked(b"events", 3), elsewhere, time);
+    let refused = store.blobs.publish_changes(&at, store.chunked(b"events", 3), elsewhere, vec![time]);
     assert!(matches!(block_on(refused), Err(EngineError::AppendPositionMismatch)));
     assert_eq!((changes(&store).len(), store.read("log").unwrap().len()), (1, 0));
     store.check_chunks();
@@ -191,10 +197,25 @@ fn accounts_with_something_to_tell_are_found_by_one_look_each() {
     let at = BlobAddress { account: longer.clone(), ..store.at("a") };
     let (new, any) = (NewBlob::default(), Conditions::default());
     block_on(blobs.put_block_blob(&at, new, store.inline(b""), any, Protection::default())).unwrap();
-    let found = |limit| block_on(store.blobs.accounts_with_changes(limit)).unwrap();
-    assert_eq!(found(9), [store.account.clone(), longer.clone()]);
-    assert_eq!(found(1), std::slice::from_ref(&store.account));
-    assert_eq!(block_on(store.blobs.changes(&longer, 9)).unwrap().len(), 1);
+    let all = [store.account.clone(), longer.clone()];
+    let visits = store.meta.visits();
+    let found = |others: &[AccountName]| {
+        block_on(store.blobs.accounts_with_changes(others.iter().cloned().collect())).unwrap()
+    };
+    assert_eq!(found(&[]), all);
+    assert_eq!(store.meta.visits() - visits, 2, "one look each");
+    assert_eq!(found(&all[..1]), all[1..]);
+    assert_eq!(found(&all[1..]), all[..1]);
+    assert!(found(&all).is_empty());
+    let told = entries(&store.blobs, &longer, BEGINNING, 9).unwrap();
+    assert_eq!(told.len(), 1);
+    let more = |through: [Timestamp; 2]| {
+        let read = all.iter().cloned().zip(through).collect();
+        block_on(store.blobs.accounts_with_more(read)).unwrap()
+    };
+    assert_eq!(more([BEGINNING; 2]), all);
+    assert_eq!(more([BEGINNING, told[0].at]), all[..1]);
+    assert!(more([told[0].at; 2]).is_empty(), "what was read is not asked for again");
 }
 
 #[test]
@@ -209,16 +230,16 @@ fn a_crash_at_any_commit_loses_no_change_and_publishes_none_twice() {
             for name in ["a", "b", "c"] {
                 acknowledged += usize::from(put(&store, &blobs, name, Protection::default()).is_ok());
                 let Some(first) =
-                    block_on(blobs.changes(&store.account, 1)).ok().and_then(|mut all| all.pop())
+                    entries(&blobs, &store.account, BEGINNING, 1).ok().and_then(|mut all| all.pop())
                 else {
                     break;
                 };
-                published += usize::from(publish(&store.blobs, &store, &at, first.at).is_ok());
+                published += usize::from(publish(&store.blobs, &store, &at, &[first.at]).is_ok());
             }
             let meta = store.meta.reopen(Box::new(|_| ())).unwrap();
             let chunks = Arc::new(store.chunks.clone());
             let blobs = BlobStore::new(Arc::clone(&meta) as _, chunks, Arc::clone(&store.clock) as _);
-            let waiting = block_on(blobs.changes(&store.account, 9)).unwrap().len();
+            let waiting = entries(&blobs, &store.account, BEGINNING, 9).unwrap().len();
             let log = block_on(blobs.properties(&at, Which::Base, Conditions::default())).unwrap();
             let told = usize::try_from(log.length).unwrap() / b"events".len();
             let there = ["a", "b", "c"].iter().filter(|name| {
@@ -338,9 +359,82 @@ fn damaged_entries_are_errors_and_no_panics() {
             Ok(found.unwrap())
         })
         .unwrap();
-    assert!(decode(&key, &value).is_ok());
+    let beginning = beginning(&store.account);
+    let read = |key: &[u8], value: &[u8]| JournalEntry::read(&beginning, key, value);
+    let whole = read(&key, &value);
+    assert_eq!(whole.at, whole.change.unwrap().at);
     for end in 0..value.len() {
-        assert!(decode(&key, &value[..end]).is_err(), "{end}");
+        let damaged = read(&key, &value[..end]);
+        assert!(damaged.change.is_err() && damaged.at == whole.at, "{end}");
     }
-    assert!(decode(b"short", &value).is_err());
+    // A key that is no time leads on all the same.
+    for length in [beginning.len(), beginning.len() + 3, key.len() - 1] {
+        let damaged = read(&key[..length], &value);
+        assert!(damaged.change.is_err() && damaged.at <= whole.at, "{length}");
+    }
+    let longer = [key.as_slice(), b"x"].concat();
+    assert!(read(&longer, &value).change.is_err());
+    assert!(longer < behind(&store.account, whole.at), "it is read once");
+}
+
+/// What stands in the journal in place of what a verb told.
+fn damage(store: &Fixture, at: Timestamp) {
+    let key = key(&store.account, at);
+    let verb = move |transaction: &mut dyn Transaction| {
+        transaction.put(Family::Change, &key, b"\x01damaged");
+        Ok(())
+    };
+    block_on(meta::commit(store.meta.as_ref(), Scope(Bytes::new()), None, verb)).unwrap();
+}
+
+#[test]
+fn a_damaged_entry_is_given_between_the_others_and_stays_until_it_is_taken_out() {
+    let store = Fixture::new();
+    let (at, blobs) = (log(&store), told(&store, Deed::Put));
+    let times = ["a", "b", "c"].map(|name| put(&store, &blobs, name, Protection::default()).unwrap());
+    damage(&store, times[1]);
+    let read = |after| {
+        let entries = block_on(store.blobs.changes(&store.account, after, 9)).unwrap();
+        entries.into_iter().map(|entry| (entry.at, entry.change.is_ok())).collect::<Vec<_>>()
+    };
+    assert_eq!(read(BEGINNING), [(times[0], true), (times[1], false), (times[2], true)]);
+    publish(&store.blobs, &store, &at, &[times[0], times[2]]).unwrap();
+    assert_eq!(read(BEGINNING), [(times[1], false)]);
+    assert!(read(times[1]).is_empty());
+    let found = block_on(store.blobs.accounts_with_changes(BTreeSet::new())).unwrap();
+    assert_eq!(found, std::slice::from_ref(&store.account));
+    block_on(store.blobs.drop_changes(&store.account, vec![times[1]])).unwrap();
+    assert_eq!(store.records(Family::Change), 0);
+}
+
+#[test]
+fn what_was_taken_out_costs_no_look_and_no_verb_anything() {
+    let costs = [3, 300].map(|published| {
+        let store = Fixture::new();
+        let (at, blobs) = (log(&store), told(&store, Deed::Put));
+        let mut through = BEGINNING;
+        for number in 0..published {
+            through = put(&store, &blobs, &number.to_string(), Protection::default()).unwrap();
+            publish(&store.blobs, &store, &at, &[through]).unwrap();
+        }
+        assert_eq!(store.meta.tombstones(), 0, "verbs that take out walk over nothing");
+        let last = put(&store, &blobs, "last", Protection::default()).unwrap();
+        let before = (store.meta.visits(), store.meta.tombstones());
+        let read = BTreeMap::from([(store.account.clone(), through)]);
+        let others = BTreeSet::from([store.account.clone()]);
+        assert_eq!(block_on(store.blobs.accounts_with_more(read)).unwrap().len(), 1);
+        assert!(block_on(store.blobs.accounts_with_changes(others)).unwrap().is_empty());
+        assert_eq!(entries(&store.blobs, &store.account, through, 9).unwrap()[0].at, last);
+        publish(&store.blobs, &store, &at, &[last]).unwrap();
+        let read = BTreeMap::from([(store.account.clone(), last)]);
+        assert!(block_on(store.blobs.accounts_with_more(read)).unwrap().is_empty());
+        let cost = (store.meta.visits() - before.0, store.meta.tombstones() - before.1);
+        // What it is that is spared: one look that begins at the beginning.
+        let walked = store.meta.tombstones();
+        assert!(entries(&store.blobs, &store.account, BEGINNING, 9).unwrap().is_empty());
+        assert_eq!(store.meta.tombstones() - walked, published + 1);
+        cost
+    });
+    assert_eq!(costs[0], costs[1]);
+    assert_eq!(costs[0].1, 0);
 }

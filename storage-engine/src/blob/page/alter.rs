@@ -3,12 +3,12 @@
 //!
 //! Cutting and growing touch the volume too, before or after the verb: see [`super`].
 
-use super::super::place::{Place, Route};
-use super::super::properties::{BlobKind, ContentHeaders};
-use super::super::record::{BlobRecord, Form};
-use super::super::{BlobAddress, BlobStore, Conditions, Stamp, state, write};
 use super::Pages;
 use super::write::{change_pages, check_number};
+use crate::blob::record::place::{Place, Route};
+use crate::blob::record::properties::{BlobKind, ContentHeaders};
+use crate::blob::record::{BlobRecord, Form};
+use crate::blob::{BlobAddress, BlobStore, Conditions, Stamp, state, write};
 use crate::error::{EngineError, Result};
 use crate::meta::{self, Transaction, Weight};
 use crate::page::{Durable, PageRange, VOLUME_BYTES_MAX, VolumeId, check_size};
@@ -82,7 +82,7 @@ impl BlobStore {
     }
 
     /// Clears what is left behind the end of a page blob that has been cut.
-    pub(in super::super) async fn clear_behind_end(&self, at: &BlobAddress) -> Result<()> {
+    pub(in crate::blob) async fn clear_behind_end(&self, at: &BlobAddress) -> Result<()> {
         let (volume, present) = self.volume(at).await?;
         clear_behind(self.pages()?, volume, present).await
     }
@@ -168,9 +168,9 @@ async fn clear_behind(pages: &Pages, volume: VolumeId, end: u64) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::fixture::Fixture;
-    use super::super::super::{NewBlob, Protection, Tier, Which};
     use super::*;
+    use crate::blob::fixture::Fixture;
+    use crate::blob::{NewBlob, Protection, Tier, Which};
     use futures_executor::block_on;
 
     fn disk(store: &Fixture, tier: Option<Tier>) -> BlobAddress {

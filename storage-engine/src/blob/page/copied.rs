@@ -7,9 +7,11 @@
 //! [`BlobStore::renew_copied_pages`] is for whoever has all bytes of a source but not what changed in it: it looks at what
 //! is there and writes the difference, so that the next snapshot keeps what has not changed in common with the one before.
 
-use super::super::record::Form;
-use super::super::{BlobAddress, BlobStore, Conditions, copy, encryption};
 use super::PAGE;
+use crate::blob::record::Form;
+use crate::blob::rule::encryption;
+use crate::blob::write::copy;
+use crate::blob::{BlobAddress, BlobStore, Conditions};
 use crate::error::{EngineError, Result};
 use crate::page::{Durable, Moment, PAGE_BYTES, PageRange, VolumeId};
 use crate::seal::page::PageCipher;

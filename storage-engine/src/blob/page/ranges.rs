@@ -1,10 +1,11 @@
 //! Which pages of a page blob are valid, or have changed since a snapshot.
 
-use super::super::place::{Route, State};
-use super::super::properties::{BlobKind, BlobProperties, Which};
-use super::super::record::Form;
-use super::super::{BlobAddress, BlobStore, ByteRange, Conditions, guard, read, state};
 use super::{PAGE, moment};
+use crate::blob::record::Form;
+use crate::blob::record::place::{Route, State};
+use crate::blob::record::properties::{BlobKind, BlobProperties, Which};
+use crate::blob::rule::guard;
+use crate::blob::{BlobAddress, BlobStore, ByteRange, Conditions, read, state};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::{self, View, Weight};

@@ -1,11 +1,13 @@
 //! Verbs of page blobs that write.
 
-use super::super::guard::{self, Change};
-use super::super::place::{Place, State};
-use super::super::properties::{BlobKind, Protection};
-use super::super::record::{BlobRecord, Form, VolumeRecord};
-use super::super::volume::{self, ABANDONED_AFTER};
-use super::super::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, encryption, state, write};
+use crate::blob::record::place::{Place, State};
+use crate::blob::record::properties::{BlobKind, Protection};
+use crate::blob::record::{BlobRecord, Form, VolumeRecord};
+use crate::blob::rule::encryption;
+use crate::blob::rule::guard::{self, Change};
+use crate::blob::state;
+use crate::blob::state::volume::{self, ABANDONED_AFTER};
+use crate::blob::{BlobAddress, BlobStore, Conditions, NewBlob, Stamp, write};
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
 use crate::meta::Transaction;
@@ -79,7 +81,7 @@ impl BlobStore {
     }
 
     /// Makes a volume that no record names yet: it goes by itself if none does soon.
-    pub(in super::super) async fn new_volume(&self, at: &BlobAddress) -> Result<VolumeId> {
+    pub(in crate::blob) async fn new_volume(&self, at: &BlobAddress) -> Result<VolumeId> {
         let pages = self.pages()?;
         let volume = VolumeId(pages.entropy.bits());
         self.change(at, None, move |transaction, place| {
@@ -162,7 +164,7 @@ fn sealed(parts: Vec<Bytes>, volume: VolumeId, offset: u64, key: Option<SealKey>
 }
 
 /// Refuses what is no sequence number.
-pub(super) fn check_number(number: u64) -> Result<()> {
+pub(in super::super) fn check_number(number: u64) -> Result<()> {
     if number <= SEQUENCE_NUMBER_MAX { Ok(()) } else { Err(EngineError::SequenceNumberTooLarge) }
 }
 

@@ -56,6 +56,13 @@ impl MetaStore for SlowScans {
     }
 }
 
+/// The queues of the bench in a process of their own, whose indexes load when they are let.
+fn slow(bench: &Bench) -> (Arc<SlowScans>, QueueStore) {
+    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
+    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    (slow, queues)
+}
+
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -64,8 +71,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 fn what_happens_while_an_index_loads_is_not_lost() {
     let bench = Bench::new();
     let held: Vec<Message> = ["deleted", "hidden", "untouched"].map(|text| bench.put(text)).into();
-    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
-    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let (slow, queues) = slow(&bench);
 
     let mut get = pin!(queues.get(&bench.at, 10, seconds(30)));
     let mut count = pin!(queues.queue(&bench.at));
@@ -86,8 +92,7 @@ fn what_happens_while_an_index_loads_is_not_lost() {
 fn while_an_index_loads_other_queues_go_on() {
     let bench = Bench::new();
     bench.put("m");
-    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
-    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let (slow, queues) = slow(&bench);
     let other = address("other");
     block_on(queues.create(&other, Vec::new())).unwrap();
     let mut known = pin!(queues.get(&other, 1, seconds(30)));
@@ -109,8 +114,7 @@ fn while_an_index_loads_other_queues_go_on() {
 fn when_the_one_who_loads_gives_up_another_takes_over() {
     let bench = Bench::new();
     bench.put("m");
-    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
-    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let (slow, queues) = slow(&bench);
     let mut second = pin!(queues.get(&bench.at, 1, seconds(30)));
     {
         let mut first = pin!(queues.get(&bench.at, 1, seconds(30)));
@@ -125,8 +129,7 @@ fn when_the_one_who_loads_gives_up_another_takes_over() {
 #[test]
 fn a_queue_deleted_while_its_index_loads_is_missing() {
     let bench = Bench::new();
-    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
-    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let (slow, queues) = slow(&bench);
     let mut get = pin!(queues.get(&bench.at, 1, seconds(30)));
     assert!(poll(get.as_mut()).is_pending());
     block_on(queues.delete(&bench.at)).unwrap();
@@ -140,8 +143,7 @@ fn a_queue_deleted_while_its_index_loads_is_missing() {
 fn a_straggler_leaves_no_index_of_a_deleted_queue() {
     let bench = Bench::new();
     bench.put("m");
-    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
-    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let (_, queues) = slow(&bench);
     {
         let mut get = pin!(queues.get(&bench.at, 1, seconds(30)));
         assert!(poll(get.as_mut()).is_pending());
@@ -291,8 +293,7 @@ fn the_first_verb_after_a_load_finds_all_messages_in_their_places() {
 fn a_queue_cleared_while_its_index_loads_gives_what_was_put_since() {
     let bench = Bench::new();
     bench.put("old");
-    let slow = Arc::new(SlowScans { meta: Arc::clone(&bench.meta), held: Mutex::default() });
-    let queues = QueueStore::new(Arc::clone(&slow) as Arc<dyn MetaStore>, Arc::new(SeededEntropy::new(3)));
+    let (slow, queues) = slow(&bench);
     let mut get = pin!(queues.get(&bench.at, 2, seconds(30)));
     assert!(poll(get.as_mut()).is_pending());
     block_on(queues.clear(&bench.at)).unwrap();

@@ -3,27 +3,17 @@
 // It asks for metadata by operations that its successor has no more, and makes signatures of that version.
 
 import { strict as assert } from "node:assert";
-import { promisify } from "node:util";
 
-import { connectionString, loadLegacy, main, unique } from "./runner.mjs";
+import { callsOf, older } from "./older.mjs";
+import { connectionString, main, unique } from "./runner.mjs";
 
-const legacy = loadLegacy();
-const service = legacy.createBlobService(connectionString());
-
-const call = (name, ...rest) => promisify(service[name]).call(service, ...rest);
+const service = older.createBlobService(connectionString());
+const { call, refused } = callsOf(service);
 
 async function container(options = {}) {
   const name = unique("c");
   await call("createContainer", name, options);
   return name;
-}
-
-async function refused(statusCode, code, name, ...rest) {
-  await assert.rejects(call(name, ...rest), (error) => {
-    assert.equal(error.statusCode, statusCode, String(error));
-    assert.equal(error.code, code);
-    return true;
-  });
 }
 
 await main({
@@ -77,9 +67,9 @@ await main({
     const expiry = new Date(Date.now() + 3_600_000);
     const policy = { AccessPolicy: { Permissions: "r", Expiry: expiry } };
     const token = service.generateSharedAccessSignature(name, "b", policy);
-    const guest = legacy.createBlobServiceWithSas(service.host, token);
-    assert.equal(await promisify(guest.getBlobToText).call(guest, name, "b"), "text");
-    const write = promisify(guest.createBlockBlobFromText).call(guest, name, "b", "other");
+    const guest = callsOf(older.createBlobServiceWithSas(service.host, token));
+    assert.equal(await guest.call("getBlobToText", name, "b"), "text");
+    const write = guest.call("createBlockBlobFromText", name, "b", "other");
     await assert.rejects(write, (error) => error.statusCode === 403);
     assert.equal(await call("getBlobToText", name, "b"), "text");
   },

@@ -9,13 +9,11 @@ import { createRequire } from "node:module";
 import path from "node:path";
 
 export const installed = process.env.LINARITE_SDK_JS ?? import.meta.dirname;
-const require = createRequire(path.join(installed, "package.json"));
+export const require = createRequire(path.join(installed, "package.json"));
 
 export const blobs = require("@azure/storage-blob");
 export const queues = require("@azure/storage-queue");
 export const tables = require("@azure/data-tables");
-// The client before these, which speaks an older version. Loaded only by the programs that use it.
-export const loadLegacy = () => require("azure-storage");
 
 export function connectionString() {
   const text = process.env.LINARITE_CONNECTION_STRING;

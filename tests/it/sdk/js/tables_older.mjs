@@ -2,15 +2,13 @@
 // an older version, escapes addresses in its own way and reads answers with code of its own.
 
 import { strict as assert } from "node:assert";
-import { createRequire } from "node:module";
-import path from "node:path";
 
-import { connectionString, installed, main, unique } from "./runner.mjs";
+import { older } from "./older.mjs";
+import { connectionString, main, unique } from "./runner.mjs";
 
-const azure = createRequire(path.join(installed, "package.json"))("azure-storage");
-const service = azure.createTableService(connectionString());
-const { TableQuery } = azure;
-const make = azure.TableUtilities.entityGenerator;
+const service = older.createTableService(connectionString());
+const { TableQuery } = older;
+const make = older.TableUtilities.entityGenerator;
 
 // A call of the client as a promise of its result and its response.
 function call(method, ...parameters) {
@@ -191,7 +189,7 @@ const tests = {
   async "queries filter select and page"() {
     const name = await table();
     for (const partition of ["a", "b"]) {
-      const batch = new azure.TableBatch();
+      const batch = new older.TableBatch();
       for (let number = 0; number < 100; number += 1) {
         batch.insertEntity(
           entity(partition, String(number).padStart(3, "0"), {
@@ -232,7 +230,7 @@ const tests = {
     for (const row of ["replace", "merge", "delete", "keep"]) {
       await call("insertEntity", name, entity("p", row, { a: make.Int32(1), b: make.Int32(2) }));
     }
-    const batch = new azure.TableBatch();
+    const batch = new older.TableBatch();
     batch.insertEntity(entity("p", "insert", { a: make.Int32(1) }), { echoContent: true });
     batch.replaceEntity(entity("p", "replace", { b: make.Int32(3) }));
     batch.mergeEntity(entity("p", "merge", { b: make.Int32(3) }));
@@ -250,7 +248,7 @@ const tests = {
       replace: { b: 3 },
       upsert: { a: 1 },
     });
-    const failing = new azure.TableBatch();
+    const failing = new older.TableBatch();
     failing.insertEntity(entity("p", "new", { a: make.Int32(1) }));
     failing.replaceEntity(entity("p", "keep", { a: make.Int32(99) }));
     failing.insertEntity(entity("p", "insert", { a: make.Int32(1) }));
@@ -263,7 +261,7 @@ const tests = {
   async "a batch may be one query"() {
     const name = await table();
     await call("insertEntity", name, entity("p", "r", { a: make.Int32(1) }));
-    const batch = new azure.TableBatch();
+    const batch = new older.TableBatch();
     batch.retrieveEntity("p", "r");
     const { result } = await call("executeBatch", name, batch);
     assert.equal(result.length, 1);

@@ -129,25 +129,10 @@ impl Query {
             told: 0,
         };
         loop {
-            let next = reader.next().and_then(|record| match record {
-                None => Ok(ControlFlow::Break(())),
-                Some(record) => run.take(&record, reader.position()),
-            });
-            match next {
+            match run.step(&mut *reader) {
                 Ok(ControlFlow::Break(())) => break,
                 Ok(ControlFlow::Continue(())) => {}
-                Err(fault) => {
-                    if let Err(fault) = run.flush(false) {
-                        return Ok(Err(fault));
-                    }
-                    run.envelope.fault(&fault, reader.position());
-                    if fault.fatal {
-                        break;
-                    }
-                }
-            }
-            if let Err(fault) = run.tell(reader.position()) {
-                return Ok(Err(fault));
+                Err(fault) => return Ok(Err(fault)),
             }
             if run.envelope.len() >= PIECE_BYTES && !send(run.envelope.take()) {
                 return Err(Ended);
@@ -195,6 +180,29 @@ struct Run<'q> {
 }
 
 impl Run<'_> {
+    /// Takes the next record; breaks when there is none, none is wanted, or it has a fault with which a query ends.
+    ///
+    /// # Errors
+    /// A fault of what is written: no answer can go on behind it.
+    fn step(&mut self, reader: &mut dyn RecordReader) -> Result<ControlFlow<()>, Fault> {
+        let next = reader.next().and_then(|record| match record {
+            None => Ok(ControlFlow::Break(())),
+            Some(record) => self.take(&record, reader.position()),
+        });
+        let flow = match next {
+            Ok(flow) => flow,
+            Err(fault) => {
+                self.flush(false)?;
+                self.envelope.fault(&fault, reader.position());
+                if fault.fatal { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+        };
+        if flow.is_continue() {
+            self.tell(reader.position())?;
+        }
+        Ok(flow)
+    }
+
     /// Takes a record that ends at `position`; breaks when no more are wanted.
     fn take(&mut self, record: &Record, position: u64) -> Result<ControlFlow<()>, Fault> {
         let Statement { selection, condition, limit, .. } = &self.query.statement;

@@ -1,6 +1,7 @@
 //! What *List Blobs* asks and answers.
 
 use super::*;
+use crate::blob::testing::{at, full_blob};
 use crate::error::ErrorCode;
 use crate::target::ServiceKind;
 use crate::testing;
@@ -9,10 +10,8 @@ use arrow_array::types::{Int64Type, TimestampSecondType};
 use arrow_array::{Array as _, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use storage_engine::blob::{
-    AccessTier, BlobEntry, BlobKind, BlobProperties, ContentHeaders, CopyState, Deletion, Encryption,
-    EncryptionKey, ImmutabilityPolicy, Increment, Page, Rehydration, Tags, Tier,
+    BlobEntry, BlobKind, BlobProperties, CopyState, Deletion, Encryption, EncryptionKey, Increment, Page,
 };
-use storage_engine::clock::Etag;
 use storage_engine::name::BlobName;
 
 const NEWEST: (&str, &str) = ("x-ms-version", "2026-10-06");
@@ -30,10 +29,6 @@ fn decode(query: &str) -> Result<Request, ErrorCode> {
     decode_with(query, &[NEWEST])
 }
 
-fn at(seconds: u64) -> Timestamp {
-    Timestamp::from_unix_seconds(1_700_000_000 + seconds)
-}
-
 fn document(query: &str, entries: Vec<BlobEntry>, next: Option<Vec<u8>>) -> String {
     let text = document::write(&decode(query).unwrap(), &Page { entries, next });
     crate::xml::parse(text.as_bytes()).unwrap();
@@ -49,46 +44,6 @@ fn table(query: &str, entries: Vec<BlobEntry>, next: Option<Vec<u8>>) -> RecordB
 
 fn blob(name: &str, properties: BlobProperties) -> BlobEntry {
     BlobEntry::Blob(BlobName::parse(name).unwrap(), Box::new(properties))
-}
-
-/// A blob that has of everything something.
-fn full() -> BlobProperties {
-    BlobProperties {
-        etag: Etag(0x1F),
-        created: at(0),
-        modified: at(1),
-        length: 5,
-        headers: ContentHeaders {
-            content_type: "text/plain".into(),
-            md5: Some([0; 16]),
-            ..ContentHeaders::default()
-        },
-        metadata: vec![("k".into(), "v<".into())],
-        kind: BlobKind::Append { blocks: 1, sealed: true },
-        version: Some(at(2)),
-        current: true,
-        tags: Tags::new(vec![("t".into(), "1".into())]).unwrap(),
-        tier: Some(AccessTier {
-            tier: Tier::Archive,
-            changed: Some(at(3)),
-            rehydration: Some(Rehydration { to: Tier::Cool, high: true, ends: at(900) }),
-        }),
-        copy: Some(Box::new(CopyState {
-            source: "http://s".into(),
-            copied: 1,
-            total: 2,
-            ..CopyState::default()
-        })),
-        policy: Some(ImmutabilityPolicy { until: at(9), locked: true }),
-        legal_hold: true,
-        expires: Some(at(10)),
-        accessed: Some(at(11)),
-        encryption: Some(Box::new(Encryption {
-            key: EncryptionKey::Scope("scope".into()),
-            wrapped: Vec::new(),
-        })),
-        ..BlobProperties::default()
-    }
 }
 
 #[test]
@@ -134,7 +89,7 @@ fn an_empty_page_still_has_its_marker() {
 
 #[test]
 fn a_blobs_properties_stand_in_the_order_of_the_clients_model() {
-    let text = document(&format!("{EVERYTHING}&maxresults=1"), vec![blob("a&b", full())], Some(vec![1]));
+    let text = document(&format!("{EVERYTHING}&maxresults=1"), vec![blob("a&b", full_blob())], Some(vec![1]));
     let expected = "<MaxResults>1</MaxResults><Blobs><Blob><Name>a&amp;b</Name>\
         <VersionId>2023-11-14T22:13:22.0000000Z</VersionId><IsCurrentVersion>true</IsCurrentVersion><Properties>\
         <Creation-Time>Tue, 14 Nov 2023 22:13:20 GMT</Creation-Time>\
@@ -159,12 +114,12 @@ fn a_blobs_properties_stand_in_the_order_of_the_clients_model() {
 
 #[test]
 fn what_was_not_asked_for_is_not_told() {
-    let text = document("", vec![blob("a", full())], None);
+    let text = document("", vec![blob("a", full_blob())], None);
     for element in ["VersionId", "CopyId", "<Metadata", "<Tags", "ImmutabilityPolicy", "LegalHold"] {
         assert!(!text.contains(element), "{element} in {text}");
     }
     assert!(text.contains("<TagCount>1</TagCount>"));
-    let table = table("", vec![blob("a", full())], None);
+    let table = table("", vec![blob("a", full_blob())], None);
     assert!(table.column_by_name("Metadata").is_none() && table.column_by_name("Tags").is_none());
     assert!(table.column_by_name("CopyId").unwrap().is_null(0));
 }
@@ -226,7 +181,7 @@ fn prefixes_uncommitted_blobs_and_names_of_versions_are_entries_too() {
 
 #[test]
 fn a_table_has_a_column_of_its_kind_for_everything() {
-    let entries = vec![blob("a", full()), BlobEntry::Prefix("p/".into())];
+    let entries = vec![blob("a", full_blob()), BlobEntry::Prefix("p/".into())];
     let table = table(EVERYTHING, entries, Some(vec![1]));
     assert_eq!(table.schema().metadata()["NextMarker"], "AQ");
     let column = |name: &str| table.column_by_name(name).unwrap_or_else(|| panic!("{name}"));
@@ -263,10 +218,10 @@ fn every_field_of_a_document_is_a_column_of_its_kind() {
         copy: Some(Box::new(copy)),
         encryption: Some(Box::new(Encryption { key: EncryptionKey::Customer([1; 32]), wrapped: Vec::new() })),
         tier: None,
-        ..full()
+        ..full_blob()
     };
     let inferred = BlobProperties { kind: BlobKind::Block, current: true, ..BlobProperties::default() };
-    for properties in [full(), more, inferred] {
+    for properties in [full_blob(), more, inferred] {
         let table = table(EVERYTHING, vec![blob("a", properties.clone())], None);
         let mut fields = entry::state(&properties, request.details);
         fields.extend(entry::properties(&properties, request.details, request.now));
