@@ -40,6 +40,7 @@ mod smoke;
 mod tables;
 mod tls;
 mod token;
+mod tools;
 mod tricks;
 mod unauthorized;
 mod wire;
