@@ -3,11 +3,10 @@
 //! A connection is plain, and then speaks HTTP/1.1; or it begins with a TLS handshake, in which the client chooses
 //! between HTTP/1.1 and HTTP/2. The handshake happens in the connection's own task and has its own short limit of time, so
 //! it holds up nobody's accept. HTTP/2 without TLS is left out: no client of this protocol asks for it.
-//! What the two framings need of their own is in [`http1`] and [`http2`]; the limits are here, once for both.
+//! What the two framings need of their own is in [`http1`] and [`http2`]; limits that both have stand once.
 
 use crate::tls::{HTTP2, Tls};
 use api::{Arrival, Body};
-use brought::Brought;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -28,10 +27,6 @@ mod patient;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes of an answer that earn another [`PATIENCE`]: some 1 KiB a second.
 const PACE_BYTES: u64 = 64 << 10;
-/// Most headers of a request: what Azure needs, and room for metadata.
-const HEADERS_MAX: usize = 200;
-/// Most bytes of a request's head, and of a connection's buffer.
-const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long a TLS handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before accepting again when the process is out of file descriptors.
@@ -123,18 +118,6 @@ async fn connection<A: Answer>(
     } else {
         http1::serve(stream, arrival, answer, stopping).await;
     }
-}
-
-/// Has the request answered, and its body read if nobody else does.
-async fn respond<A: Answer>(answer: &A, arrival: Arrival, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    if body.is_end_stream() {
-        return answer.answer(arrival, Request::from_parts(head, Body::empty())).await;
-    }
-    let (brought, lent) = Brought::lend(Patient::new(body), &head.headers);
-    let mut response = answer.answer(arrival, Request::from_parts(head, lent)).await;
-    brought.leave(&mut response);
-    response
 }
 
 /// The answer of a server that we asked, with its body as the rest of the server sees bodies. It must come at a pace: a copy

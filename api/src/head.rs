@@ -68,7 +68,8 @@ impl Head {
         received: Timestamp,
     ) -> Result<Self, StorageError> {
         hide_secrets(&mut parts.headers);
-        let headers = Headers::from(parts.headers);
+        let spelling = parts.extensions.remove().unwrap_or_default();
+        let headers = Headers::from(parts.headers).spelled(spelling);
         let head_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if head_bytes > HEADERS_BYTES_MAX {
             return Err(StorageError::new(ErrorCode::InvalidInput).caused_by("the headers are too large"));

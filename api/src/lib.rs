@@ -30,6 +30,7 @@ pub mod header;
 pub mod operation;
 pub mod query;
 pub mod queue;
+pub mod spelling;
 pub mod table;
 pub mod target;
 pub mod time;
@@ -61,6 +62,7 @@ pub use blob::ChangeFeed;
 pub use body::Body;
 pub use front::{Front, Observer, Summary};
 pub use head::Arrival;
+pub use spelling::Spelling;
 pub use target::ServiceKind;
 
 /// Every operation that is built: its logged name, and what it asks for.

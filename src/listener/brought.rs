@@ -1,7 +1,7 @@
 //! The body that a request brings, which may outlive its answer.
 //!
 //! A request can be answered before its body is read: refused, most often. Most clients send to the end all the same and
-//! read the answer then. If the body were dropped, HTTP/1.1 would close the socket and HTTP/2 reset the stream; both lose
+//! read the answer then. If the body were dropped, HTTP/1.1 would have to close the socket and HTTP/2 to reset the stream; both lose
 //! the answer, and the client repeats in vain what it could have known to be wrong. So a body is lent to whoever answers,
 //! and what they leave of it is read and thrown away behind them. The answer does not wait for that, as there are clients
 //! that listen while they send.
@@ -10,13 +10,17 @@
 //! looks. Whoever is still sending then is cut off.
 //!
 //! A client that waits for our word (`Expect: 100-continue`) and was not given it sends no body, and may take the
-//! connection for its next request; bytes thrown away would be that. It is told that the connection ends.
+//! connection for its next request; bytes thrown away would be that. It is told that the connection ends, in HTTP/1.1; a
+//! stream of HTTP/2 ends anyway.
+//!
+//! This is the rule for both framings. In [`super::http1`] it is the connection that reads, beside writing the answer; what
+//! follows here is HTTP/2's, where each request has a task.
 
 use super::Patient;
 use api::Body;
 use api::body::BodyError;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -25,7 +29,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// How long what is left of a body is read.
-const DRAINING: Duration = Duration::from_secs(30);
+pub(super) const DRAINING: Duration = Duration::from_secs(30);
 
 /// A body and how far it has been read.
 struct Read {
@@ -57,20 +61,15 @@ impl Brought {
     }
 
     /// To be called when the answer is known: reads what is left.
-    pub(super) fn leave(self, answer: &mut Response<Body>) {
+    pub(super) fn leave(self) {
         let (state, ended) = {
             let read = lock(&self.read);
             (read.state, read.body.is_end_stream())
         };
-        if ended || state == State::Over {
-            return;
+        let is_unbidden = self.awaits_word && state == State::Untouched;
+        if !(ended || state == State::Over || is_unbidden) {
+            tokio::spawn(tokio::time::timeout(DRAINING, drain(self.read)));
         }
-        if self.awaits_word && state == State::Untouched {
-            // HTTP/2 has no such header; hyper takes it away there.
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            return;
-        }
-        tokio::spawn(tokio::time::timeout(DRAINING, drain(self.read)));
     }
 }
 

@@ -4,7 +4,7 @@
 //! Many requests run on one connection, so the limit on connections is no limit on requests: [`STREAMS_MAX`] bounds
 //! them. Windows bound what a client may send before anybody reads it, for one stream and for all.
 //!
-//! HTTP/1.1 has its limits of time from hyper; HTTP/2 has none, so [`Pulse`] is one. It sees bytes pass in either
+//! HTTP/1.1 has its limits of time where it reads; hyper has none for HTTP/2, so [`Pulse`] is one. It sees bytes pass in either
 //! direction and counts requests whose answer has not been sent whole. A connection without requests is told to go
 //! after the usual patience; one with requests on which no byte moves for much longer holds answers that nobody fetches,
 //! and is cut. Pings as a sign of life were left out: they are answered by clients that fetch nothing.
@@ -13,7 +13,10 @@
 //! HTTP/2 names it in `:authority`. It is handed on as the header that HTTP/1.1 has for it, as the standard tells whoever
 //! translates between the two to do, so that behind this file there is one kind of request.
 
-use super::{Answer, HEAD_BYTES_MAX, HEADERS_MAX, PATIENCE};
+use super::brought::Brought;
+use super::http1::head::{HEAD_BYTES_MAX, HEADERS_MAX};
+use super::patient::Patient;
+use super::{Answer, PATIENCE};
 use api::body::BodyError;
 use api::{Arrival, Body};
 use bytes::Bytes;
@@ -102,7 +105,15 @@ async fn respond<A: Answer>(
     if let Some(Ok(host)) = authority {
         request.headers_mut().insert(header::HOST, host);
     }
-    let response = super::respond(answer, arrival, request).await;
+    let (head, body) = request.into_parts();
+    let response = if body.is_end_stream() {
+        answer.answer(arrival, Request::from_parts(head, Body::empty())).await
+    } else {
+        let (brought, lent) = Brought::lend(Patient::new(body), &head.headers);
+        let response = answer.answer(arrival, Request::from_parts(head, lent)).await;
+        brought.leave();
+        response
+    };
     response.map(|body| Body::stream(Fetched { body, _running: running }))
 }
 

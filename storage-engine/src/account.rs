@@ -221,7 +221,7 @@ impl AccountStore {
 
     /// Looks whether something in the account must stay.
     async fn refuse_held(&self, name: &AccountName) -> Result<()> {
-        let ask = |transaction: &mut dyn Transaction| Ok(transaction.now());
+        let ask = |transaction: &mut dyn Transaction| Ok(transaction.clock());
         let now = meta::commit(&*self.meta, scope(name), None, ask).await?;
         let name = name.clone();
         let look = move |view: &dyn View| hold_index::account_holds_something(view, &name, now);
@@ -240,7 +240,7 @@ impl AccountStore {
             for key in names.await? {
                 let scope = key.scope();
                 let remove = move |transaction: &mut dyn Transaction| {
-                    if hold_index::name_holds_something(transaction, &key, transaction.now())? {
+                    if hold_index::name_holds_something(transaction, &key, transaction.clock())? {
                         return Err(EngineError::AccountProtected);
                     }
                     catalog::take_away(transaction, &key)

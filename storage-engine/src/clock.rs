@@ -154,10 +154,14 @@ mod testing {
             Self(AtomicU64::new(start.ticks()))
         }
 
+        /// Sets the clock, forward or back.
+        pub fn set(&self, to: Timestamp) {
+            self.0.store(to.ticks(), Ordering::SeqCst);
+        }
+
         /// Moves the clock on by `span`.
         pub fn advance(&self, span: Duration) {
-            let now = self.now().after(span);
-            self.0.store(now.ticks(), Ordering::SeqCst);
+            self.set(self.now().after(span));
         }
     }
 

@@ -151,6 +151,23 @@ pub trait View {
     /// # Errors
     /// [`EngineError::Meta`].
     fn last_at_or_before(&self, family: Family, from: &[u8], at: &[u8]) -> Result<Option<(Bytes, Bytes)>>;
+
+    /// Which state of the records of `scope` this is: views of one opened store that give the same number hold the same
+    /// records there, so what was made of them by one may be used by the other. The converse does not hold.
+    ///
+    /// None if the store cannot tell, be it in general or while something of the scope is being written. Writes in a wider or
+    /// a narrower scope than exactly this one need not be noticed.
+    fn state(&self, scope: &[u8]) -> Option<u64> {
+        let _ = scope;
+        None
+    }
+
+    /// The keys of all records of `scope` in [`Family::Entity`] that are others than in the state `since`, and perhaps of more;
+    /// in no order. None if the store does not know any more, or never did.
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        let _ = (scope, since);
+        None
+    }
 }
 
 /// What a verb reads and writes. It sees its own writes.
@@ -158,6 +175,11 @@ pub trait Transaction: View {
     /// The time of this run of the verb: later than that of every verb that took effect before, also across
     /// restarts and clock steps, so that it serves as version, snapshot id and `ETag`.
     fn now(&self) -> Timestamp;
+
+    /// The clock's time at this run, by which a verb judges what is over, as reads do. Never later than [`Self::now`], and far
+    /// before it where the clock was ahead once and has been set back: what must stay until a date must not go because the
+    /// clock was wrong some other day.
+    fn clock(&self) -> Timestamp;
 
     /// Writes a record.
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]);

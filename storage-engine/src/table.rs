@@ -18,7 +18,10 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 mod bounds;
+mod column;
+mod condition;
 mod entity;
+mod excerpt;
 pub mod filter;
 mod query;
 mod record;
@@ -26,6 +29,7 @@ mod record;
 mod scan_tests;
 #[cfg(test)]
 mod tests;
+use excerpt::Excerpts;
 pub use filter::{Comparison, Filter, Operand};
 use record::TableRecord;
 
@@ -139,12 +143,13 @@ pub struct EntityPage {
 #[derive(Debug, Clone)]
 pub struct TableStore {
     meta: Arc<dyn MetaStore>,
+    excerpts: Arc<Excerpts>,
 }
 
 impl TableStore {
     /// The tables whose records are in `meta`.
     pub fn new(meta: Arc<dyn MetaStore>) -> Self {
-        Self { meta }
+        Self { meta, excerpts: Arc::default() }
     }
 
     /// Creates a table. *Create Table*.
@@ -295,7 +300,8 @@ impl TableStore {
     /// [`EngineError::TableNotFound`].
     pub async fn query(&self, at: &TableAddress, query: Query) -> Result<EntityPage> {
         let weight = query::weight(&query);
-        self.read(at, weight, move |view, entry| query::select(view, entry.id, &query)).await
+        let excerpts = Arc::clone(&self.excerpts);
+        self.read(at, weight, move |view, entry| query::select(view, &excerpts, entry.id, &query)).await
     }
 
     /// Runs a read on the table.

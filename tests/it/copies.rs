@@ -4,19 +4,21 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::client::{Client, Request, Service, request};
+use crate::client::{Client, Request, Response, Service, request};
 use crate::node::Node;
 
 /// A web server whose one answer stops in the middle. What it hands out is the connection, which stays open as long as
 /// that is kept.
-fn stuck_server() -> (SocketAddr, Receiver<TcpStream>) {
+fn stuck_server(beginning: &[u8], length: usize) -> (SocketAddr, Receiver<TcpStream>) {
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    let answer = [answer.as_bytes(), beginning].concat();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     let (sender, connections) = channel();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nonly the beginning");
+        let _ = stream.write_all(&answer);
         let _ = sender.send(stream);
     });
     (address, connections)
@@ -44,19 +46,24 @@ fn answer(status: &str, headers: &[&str], length: usize, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{}\r\n\r\n{body}", headers.join("\r\n"))
 }
 
+/// The destination once the copy to it has ended.
+fn ended(client: &mut Client) -> Response {
+    loop {
+        let blob = client.call(&request::get_blob("copies", "blob")).expect(200);
+        if blob.header("x-ms-copy-status") != Some("pending") {
+            return blob;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 /// Copies what a server with these answers gives, and tells how the copy ended and what it gave.
 fn copied(client: &mut Client, answers: Vec<String>) -> (String, String, Vec<String>) {
     let (source, asked) = broken_server(answers);
     let url = format!("http://{source}/file?sig=secret");
     let copy = Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &url);
     client.call(&copy).expect(202);
-    let ended = loop {
-        let blob = client.call(&request::get_blob("copies", "blob")).expect(200);
-        if blob.header("x-ms-copy-status") != Some("pending") {
-            break blob;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    };
+    let ended = ended(client);
     let description = ended.header("x-ms-copy-status-description").unwrap_or("success");
     (description.to_owned(), ended.text(), asked.try_iter().collect())
 }
@@ -101,7 +108,7 @@ fn a_source_that_breaks_off_is_asked_for_the_rest_of_the_same_version() {
 
 fn begin(node: &Node) -> TcpStream {
     let mut client = Client::new(node, Service::Blob);
-    let (source, connections) = stuck_server();
+    let (source, connections) = stuck_server(b"only the beginning", 1_000_000);
     let copy =
         Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &format!("http://{source}/file"));
     let answer = client.call(&copy).expect(202);
@@ -146,7 +153,7 @@ fn a_server_on_this_machine_is_no_source_unless_that_is_allowed() {
     let node = Node::start();
     let mut client = Client::new(&node, Service::Blob);
     client.call(&request::create_container("copies")).expect(201);
-    let (source, connections) = stuck_server();
+    let (source, connections) = stuck_server(b"only the beginning", 1_000_000);
     for operation in ["x-ms-requires-sync", "x-ms-client-request-id"] {
         let url = format!("http://localhost:{}/file", source.port());
         let copy =
@@ -204,4 +211,87 @@ fn a_blob_leaves_the_archive_into_another_account_since_2021_02_12() {
     assert_eq!(answer.header("x-ms-copy-status"), Some("success"));
     let blob = mine.call(&Request::new("HEAD", "/copies/blob")).expect(200);
     assert_eq!(blob.header("x-ms-archive-status"), Some("rehydrate-pending-to-hot"));
+}
+
+#[test]
+fn the_callers_right_is_lent_within_the_account_and_only_where_the_source_brings_none() {
+    let node = Node::start();
+    let created = node.succeeds(&["account", "create", "mine"]);
+    let key = created.lines().find_map(|line| line.strip_prefix("key 1")).expect("a key").trim().to_owned();
+    let mut theirs = Client::new(&node, Service::Blob);
+    theirs.call(&request::create_container("private")).expect(201);
+    theirs.call(&request::put_blob("private", "source", b"secret")).expect(201);
+    let mut mine = Client::of_account(&node, Service::Blob, "mine", &key);
+    mine.call(&request::create_container("copies")).expect(201);
+    let source = format!("http://{}/private/source", node.endpoint("blob"));
+    let copy = |at: &str, source: &str| Request::new("PUT", at).header("x-ms-copy-source", source);
+    let refused = mine.call(&copy("/copies/blob", &source));
+    assert_eq!((refused.status, refused.code()), (401, "CannotVerifyCopySource".to_owned()), "{refused:?}");
+    mine.call(&request::get_blob("copies", "blob")).expect(404);
+    let forged = format!("{source}?sv=2026-02-06&sr=b&sp=r&se=2100-01-01T00%3A00%3A00Z&sig=AAAA");
+    let refused = theirs.call(&copy("/private/blob", &forged)).expect(403);
+    assert_eq!(refused.header("x-ms-copy-source-error-code"), Some("AuthenticationFailed"));
+    theirs.call(&copy("/private/blob", &source)).expect(202);
+}
+
+#[test]
+fn a_page_blob_that_is_written_while_it_is_copied_fails_the_copy() {
+    let node = Node::start();
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("copies")).expect(201);
+    let bytes = 256_u64 << 20;
+    let disk = Request::new("PUT", "/copies/disk")
+        .header("x-ms-blob-type", "PageBlob")
+        .header("x-ms-blob-content-length", &bytes.to_string());
+    client.call(&disk).expect(201);
+    let source = format!("http://{}/copies/disk", node.endpoint("blob"));
+    let copy = Request::new("PUT", "/copies/blob").header("x-ms-copy-source", &source);
+    assert_eq!(client.call(&copy).expect(202).header("x-ms-copy-status"), Some("pending"));
+    let page = Request::new("PUT", "/copies/disk?comp=page")
+        .header("x-ms-page-write", "update")
+        .header("x-ms-range", "bytes=0-511")
+        .body(vec![1; 512]);
+    client.call(&page).expect(201);
+    let ended = ended(&mut client);
+    let description = ended.header("x-ms-copy-status-description").unwrap_or_default();
+    assert!(description.starts_with("412 SourceConditionNotMet"), "{description}");
+}
+
+#[test]
+fn a_source_that_is_too_large_to_be_copied_at_once_is_not_begun() {
+    let node = Node::start_with(&["--copy-from-private"]);
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("copies")).expect(201);
+    let (source, _asked) = broken_server(vec![answer("200 OK", &["ETag: \"1\""], (256 << 20) + 1, "")]);
+    let copy = Request::new("PUT", "/copies/blob")
+        .header("x-ms-copy-source", &format!("http://{source}/file"))
+        .header("x-ms-requires-sync", "true");
+    let refused = client.call(&copy).expect(409);
+    assert!(refused.text().contains("larger than 268435456 bytes"), "{}", refused.text());
+}
+
+#[test]
+fn a_copy_tells_how_far_it_is_and_fails_where_its_container_is_now() {
+    let node = Node::start_with(&["--copy-from-private"]);
+    let mut client = Client::new(&node, Service::Blob);
+    client.call(&request::create_container("before")).expect(201);
+    let (source, connections) = stuck_server(&vec![b'x'; 5 << 20], 10 << 20);
+    let copy =
+        Request::new("PUT", "/before/blob").header("x-ms-copy-source", &format!("http://{source}/file"));
+    client.call(&copy).expect(202);
+    loop {
+        let blob = client.call(&request::get_blob("before", "blob")).expect(200);
+        let progress = blob.header("x-ms-copy-progress").expect("it is under way");
+        let (done, total) = progress.split_once('/').expect("two numbers");
+        assert_eq!((blob.header("x-ms-copy-status"), total), (Some("pending"), "10485760"));
+        if done != "0" {
+            break;
+        }
+    }
+    let rename = Request::new("PUT", "/copies?restype=container&comp=rename")
+        .header("x-ms-source-container-name", "before");
+    client.call(&rename).expect(200);
+    drop(connections.recv().expect("the source was asked"));
+    let ended = ended(&mut client);
+    assert_eq!(ended.header("x-ms-copy-status"), Some("failed"));
 }

@@ -37,6 +37,7 @@ mod secrets;
 mod services;
 mod sign;
 mod smoke;
+mod spelling;
 mod tables;
 mod tls;
 mod token;

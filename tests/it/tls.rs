@@ -94,6 +94,7 @@ impl Secure {
         ];
         if method == "PUT" && !target.contains("restype") {
             headers.push(("x-ms-blob-type".to_owned(), "BlockBlob".to_owned()));
+            headers.push(("X-Ms-Meta-NameOf".to_owned(), "Value".to_owned()));
         }
         if let Some(length) = length {
             headers.push(("content-length".to_owned(), length.to_string()));
@@ -222,6 +223,22 @@ fn http_2_names_the_account_in_its_authority() {
         listed.contains(&format!("ServiceEndpoint=\"https://{host}:{}/\"", secure.port("blob"))),
         "{listed}"
     );
+}
+
+#[test]
+fn http_2_loses_the_capitals_of_metadata_and_nothing_else() {
+    let secure = Secure::start();
+    secure.blob("127.0.0.1", "PUT", &path("/case?restype=container"), b"", &[]);
+    for (written, read, line) in [
+        ("--http1.1", "--http1.1", "\r\nx-ms-meta-NameOf: Value\r\n"),
+        ("--http1.1", "--http2", "\r\nx-ms-meta-nameof: Value\r\n"),
+        ("--http2", "--http1.1", "\r\nx-ms-meta-nameof: Value\r\n"),
+    ] {
+        let put = secure.blob("127.0.0.1", "PUT", &path("/case/blob"), b"content", &[written]);
+        assert_eq!(put.status, 201, "{}", put.text());
+        let got = secure.blob("127.0.0.1", "HEAD", &path("/case/blob"), b"", &[read, "--head"]);
+        assert!(got.text().contains(line), "{written} {read}: {}", got.text());
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::body::{Body, Incoming};
 use crate::checksum::Checksums;
 use crate::content::{self, Receiving};
 use crate::error::{ErrorCode, Intent, StorageError};
-use crate::head::{Arrival, Head};
+use crate::head::{Arrival, Head, Headers};
 use crate::operation::{Access, Asked};
 use crate::source::SourceError;
 use crate::target::{Level, ServiceKind};
@@ -382,7 +382,9 @@ impl Source {
     fn of_answer(answer: Response<Body>, ranged: bool) -> Result<Self, StorageError> {
         let status = answer.status();
         let (parts, body) = answer.into_parts();
-        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        // Names of metadata are in lower case by now: the client that we ask with tells no other.
+        let told = Headers::from(parts.headers);
+        let text = |name| told.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let expected = if ranged { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         match status {
             StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => {
@@ -408,7 +410,7 @@ impl Source {
         let md5_of_blob = if ranged { None } else { text(header::CONTENT_MD5) };
         let md5 = text(header::X_MS_BLOB_CONTENT_MD5).or(md5_of_blob);
         Ok(Self {
-            kind: kind_of(&parts.headers),
+            kind: kind_of(&told),
             headers: ContentHeaders {
                 content_type: own(header::CONTENT_TYPE),
                 encoding: own(header::CONTENT_ENCODING),
@@ -417,7 +419,7 @@ impl Source {
                 cache_control: own(header::CACHE_CONTROL),
                 md5: md5.and_then(|text| STANDARD.decode(text).ok()?.try_into().ok()),
             },
-            metadata: metadata::read(&parts.headers).unwrap_or_default(),
+            metadata: metadata::read(&told).unwrap_or_default(),
             tags: Tags::default(),
             blocks: Vec::new(),
             archived: false,
@@ -571,5 +573,17 @@ mod tests {
             assert!(!is("bytes=5-9", given), "{given}");
         }
         assert!(!is_part(ByteRange { first: 5, last: None }, None), "several parts, or a mistake");
+    }
+
+    #[test]
+    fn a_server_is_the_same_under_another_account_of_the_blob_service_only() {
+        assert!(same_server("localhost:10000", "LOCALHOST:10000"));
+        assert!(same_server("one.blob.storage.test:80", "two.Blob.storage.test:80"));
+        for other in
+            ["two.storage.test:80", "two.queue.storage.test:80", "two.blob.storage.test", "storage.test:80"]
+        {
+            assert!(!same_server("one.storage.test:80", other), "{other}");
+            assert!(!same_server("one.blob.storage.test:80", other), "{other}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! `http` reads and hashes a name before it can say that it is not there; that was a tenth of a small request. So the
 //! lengths of the names that are there are kept as bits: a name whose length no name has is not there.
 
+use crate::spelling::Spelling;
 use http::header::GetAll;
 use http::{HeaderMap, HeaderValue};
 use std::ops::Deref;
@@ -14,6 +15,7 @@ pub struct Headers {
     map: HeaderMap,
     /// Bit `n` is set if a name of `n` bytes is there, the last bit for all longer ones.
     lengths: u64,
+    spelling: Spelling,
 }
 
 const fn bit(name: &str) -> u64 {
@@ -32,6 +34,17 @@ impl Headers {
         if self.lengths & bit(name) == 0 { None } else { Some(self.map.get_all(name)) }
     }
 
+    /// With the spelling of its names of metadata.
+    #[must_use]
+    pub fn spelled(self, spelling: Spelling) -> Self {
+        Self { spelling, ..self }
+    }
+
+    /// How the client spelled its names of metadata.
+    pub fn spelling(&self) -> &Spelling {
+        &self.spelling
+    }
+
     /// Whether the header is there.
     pub fn contains_key(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -41,7 +54,7 @@ impl Headers {
 impl From<HeaderMap> for Headers {
     fn from(map: HeaderMap) -> Self {
         let lengths = map.keys().fold(0, |lengths, name| lengths | bit(name.as_str()));
-        Self { map, lengths }
+        Self { map, lengths, spelling: Spelling::default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::blob::fixture::Fixture;
-use crate::blob::{BlobStore, Conditions, Which};
+use crate::blob::{BlobStore, Conditions, NewContainer, Which};
 use crate::clock::{Clock, ManualClock};
 use crate::lifecycle::{Actions, LifecycleRule};
 use crate::meta::memory::MemoryMeta;
@@ -277,4 +277,14 @@ fn a_crash_on_the_way_to_the_refusal_leaves_an_account_that_comes_back() {
             }
         }
     }
+}
+
+#[test]
+fn a_refusal_takes_nothing_away_before() {
+    let (store, accounts) = held();
+    let first = ContainerName::parse("a-first-one").unwrap();
+    block_on(store.blobs.create_container(&store.account, &first, NewContainer::default())).unwrap();
+    let refused = block_on(accounts.delete(&store.account, Content::IsDeleted));
+    assert!(matches!(refused, Err(EngineError::AccountProtected)));
+    block_on(store.blobs.container(&store.account, &first, None)).unwrap();
 }

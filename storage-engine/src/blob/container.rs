@@ -75,7 +75,7 @@ impl BlobStore {
         let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             let (id, mut record) = ContainerRecord::find(transaction, &key)?;
-            let now = transaction.now();
+            let now = transaction.clock();
             lease::check_read(record.lease, conditions.lease, now, Leased::Container)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             record.stamp = record::stamp(transaction);
@@ -98,7 +98,7 @@ impl BlobStore {
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             let (id, mut record) = ContainerRecord::find(transaction, &key)?;
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
-            let (next, outcome) = lease::step(record.lease, request, transaction.now())?;
+            let (next, outcome) = lease::step(record.lease, request, transaction.clock())?;
             record.lease = next;
             catalog::write(transaction, &key, id, &record.encode());
             Ok((record.stamp, outcome))
@@ -122,7 +122,7 @@ impl BlobStore {
         let key = container_key(account, name);
         meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             let (id, record) = ContainerRecord::find(transaction, &key)?;
-            let now = transaction.now();
+            let now = transaction.clock();
             if hold_index::holds_something(transaction, id, now)? {
                 return Err(EngineError::ContainerProtected);
             }
@@ -130,7 +130,7 @@ impl BlobStore {
             conditions.check_write(Some((record.stamp.etag, record.stamp.modified)))?;
             match retention_days {
                 None => catalog::remove(transaction, &key, id),
-                Some(days) => bury(transaction, &key, (id, record), Deletion::now(now, days)),
+                Some(days) => bury(transaction, &key, (id, record), Deletion::now((now, now), days)),
             }
             Ok(())
         })
@@ -157,7 +157,7 @@ impl BlobStore {
             let mut record = ContainerRecord::decode(&entry.payload)?;
             let deletion =
                 record.deletion.take().ok_or_else(|| EngineError::corrupt("a deleted container"))?;
-            if deletion.is_over(transaction.now()) {
+            if deletion.is_over(transaction.clock()) {
                 return Err(EngineError::DeletedContainerNotFound);
             }
             catalog::unearth(transaction, &key, entry.id);
@@ -207,7 +207,7 @@ pub(super) fn purge(transaction: &mut dyn Transaction, due: &Due) -> Result<()> 
     let Some((name, id)) = catalog::split_buried_key(&due.key) else { return Ok(()) };
     let Some(entry) = catalog::buried(transaction, &name, id)? else { return Ok(()) };
     let deletion = ContainerRecord::decode(&entry.payload)?.deletion;
-    if deletion.is_none_or(|deletion| deletion.is_over(transaction.now())) {
+    if deletion.is_none_or(|deletion| deletion.is_over(transaction.clock())) {
         catalog::unearth(transaction, &name, id);
         catalog::discard(transaction, &name, id);
     }
@@ -220,7 +220,7 @@ fn page(
     list: &ListContainers,
     (now, passed_max): (Timestamp, usize),
 ) -> Result<Page<Container>> {
-    let (mut entries, mut passed, mut last, mut more) = (Vec::new(), 0, Vec::new(), false);
+    let (mut entries, mut passed, mut behind, mut more) = (Vec::new(), 0, Vec::new(), false);
     let from = list.after.as_deref().map(|after| key_behind(account, after));
     catalog::scan_from(view, account, Kind::Container, (&list.prefix, from), &mut |name, entry, buried| {
         let record = ContainerRecord::decode(&entry.payload)?;
@@ -232,7 +232,7 @@ fn page(
         }
         passed += 1;
         let deleted_version = buried.then_some(entry.id);
-        last = token(name, deleted_version);
+        behind = token(name, deleted_version);
         if shown {
             let name =
                 ContainerName::parse(name).map_err(|_| EngineError::corrupt("the name of a container"))?;
@@ -240,7 +240,7 @@ fn page(
         }
         Ok(true)
     })?;
-    Ok(Page { entries, next: more.then_some(last) })
+    Ok(Page { entries, next: more.then_some(behind) })
 }
 
 /// What names a container as the one behind which a listing goes on: its name, and for a deleted one a line with its id.

@@ -411,6 +411,10 @@ impl Transaction for Witness<'_> {
         self.transaction.now()
     }
 
+    fn clock(&self) -> Timestamp {
+        self.transaction.clock()
+    }
+
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         self.note(family, key);
         self.transaction.put(family, key, value);

@@ -87,7 +87,7 @@ struct Marked {
 /// Notes that a snapshot of the blob's volume is being taken, if it has one.
 fn mark(transaction: &mut dyn Transaction, place: &Place) -> Result<Option<Marked>> {
     let now = transaction.now();
-    let Some(base) = state::live_base(transaction, place, now)? else { return Ok(None) };
+    let Some(base) = state::live_base(transaction, place, transaction.clock())? else { return Ok(None) };
     let Form::Volume(volume, None) = base.form else { return Ok(None) };
     let mut record = volume::find(transaction, place, volume)?
         .ok_or_else(|| EngineError::corrupt("the record of a volume"))?;
@@ -107,7 +107,7 @@ fn unmark(
     epoch: Option<Epoch>,
     strict: bool,
 ) -> Result<bool> {
-    let base = state::live_base(transaction, place, transaction.now())?;
+    let base = state::live_base(transaction, place, transaction.clock())?;
     let volume = base.as_ref().and_then(|base| match base.form {
         Form::Volume(volume, None) => Some(volume),
         _ => None,

@@ -133,7 +133,7 @@ pub(super) fn has_snapshots(view: &dyn View, place: &Place, now: Timestamp) -> R
 /// Takes the expired blob away that may still be where a new one is to be.
 pub(super) fn clear_expired(transaction: &mut dyn Transaction, place: &Place) -> Result<()> {
     match get(transaction, place, State::Base)? {
-        Some(record) if !record.properties.exists(transaction.now()) => {
+        Some(record) if !record.properties.exists(transaction.clock()) => {
             discard(transaction, place, State::Base, &record)
         }
         _ => Ok(()),
@@ -164,7 +164,7 @@ pub(super) fn fate(
         return version_id(transaction, place, former).map(Fate::Version);
     }
     Ok(match protection.delete_retention_days {
-        Some(days) => Fate::DeletedSnapshot(Deletion::now(transaction.now(), days)),
+        Some(days) => Fate::DeletedSnapshot(Deletion::now((transaction.now(), transaction.clock()), days)),
         None => Fate::Gone,
     })
 }
@@ -204,7 +204,7 @@ pub(super) fn retire(transaction: &mut dyn Transaction, place: &Place, former: &
 /// What becomes of a deleted blob when another takes its name: a deleted snapshot, if they are of one kind.
 pub(super) fn retire_deleted(transaction: &mut dyn Transaction, place: &Place, kind: BlobKind) -> Result<()> {
     let Some(record) = get(transaction, place, State::Deleted)? else { return Ok(()) };
-    let deletion = record.properties.deletion.filter(|deletion| !deletion.is_over(transaction.now()));
+    let deletion = record.properties.deletion.filter(|deletion| !deletion.is_over(transaction.clock()));
     let Some(deletion) = deletion.filter(|_| record.properties.kind.same(kind)) else {
         return discard(transaction, place, State::Deleted, &record);
     };

@@ -5,6 +5,7 @@
 
 mod cost;
 pub(crate) mod fixture;
+mod holds;
 mod model;
 mod model_states;
 mod verbs;

@@ -168,7 +168,7 @@ pub(super) fn change_in_place(
 ) -> Result<Stamp> {
     let now = transaction.now();
     let former = state::get(transaction, place, State::Base)?;
-    let mut record = guard::to_change(transaction, place, conditions, now, Change::InPlace)?;
+    let mut record = guard::to_change(transaction, place, conditions, Change::InPlace)?;
     change(&mut record)?;
     touch(&mut record, now);
     state::store(transaction, place, State::Base, former.as_ref(), Some(&record));

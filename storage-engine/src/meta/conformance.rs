@@ -23,7 +23,7 @@ type Case = fn(&dyn MetaStore);
 
 /// Runs all cases, each on a store of its own.
 pub(super) fn conforms(make: impl Fn() -> Arc<dyn MetaStore>) {
-    let cases: [(&str, Case); 15] = [
+    let cases: [(&str, Case); 16] = [
         ("a verb sees its own writes", a_verb_sees_its_own_writes),
         ("scans mix written and committed records", scans_mix_written_and_committed_records),
         ("scans jump through both", scans_jump_through_both),
@@ -37,6 +37,7 @@ pub(super) fn conforms(make: impl Fn() -> Arc<dyn MetaStore>) {
         ("content stays with the verb that succeeds", content_stays_with_the_verb_that_succeeds),
         ("kept chunks are indexed until freed", kept_chunks_are_indexed_until_freed),
         ("a read sees one moment", a_read_sees_one_moment),
+        ("equal states are equal records", equal_states_are_equal_records),
         ("families are apart", families_are_apart),
         ("verbs do what a map does", verbs_do_what_a_map_does),
     ];
@@ -425,6 +426,47 @@ fn a_read_sees_one_moment(store: &dyn MetaStore) {
             assert!(two.is_none() || one == two);
         }
     });
+}
+
+fn equal_states_are_equal_records(store: &dyn MetaStore) {
+    let put = |scope: &'static [u8], value: u8| {
+        let verb = move |transaction: &mut dyn Transaction| {
+            transaction.put(FAMILY, &[scope, &[1]].concat(), &[value]);
+            Ok(())
+        };
+        block_on(commit(store, Scope(Bytes::from_static(scope)), None, verb)).unwrap();
+    };
+    let look = |since: u64| {
+        let look = move |view: &dyn View| {
+            let state = view.state(b"s");
+            Ok((state, view.get(FAMILY, &key(1))?, view.changed(b"s", since)))
+        };
+        block_on(read(store, Weight::Scan, look)).unwrap()
+    };
+    put(b"s", 0);
+    let (Some(mut since), mut before, _) = look(0) else { return };
+    let mut held = BTreeMap::from([(since, before.clone())]);
+    std::thread::scope(|threads| {
+        let writer =
+            threads.spawn(|| (0..200).for_each(|value| put([b"s", b"t"][usize::from(value % 2)], value)));
+        while !writer.is_finished() {
+            let (Some(state), now, changed) = look(since) else { continue };
+            assert_eq!(held.entry(state).or_insert_with(|| now.clone()), &now, "two records in one state");
+            if now != before {
+                assert!(changed.is_none_or(|keys| keys.contains(&key(1))), "a change that is not told");
+            }
+            (since, before) = (state, now);
+        }
+    });
+    let state = look(0).0.unwrap();
+    put(b"t", 7);
+    let (now, _, changed) = look(state);
+    assert_eq!(changed.unwrap(), [] as [Vec<u8>; 0], "what others write is not told");
+    put(b"s", 7);
+    let (next, _, changed) = look(now.unwrap());
+    assert_ne!(next, now);
+    assert_eq!(changed.unwrap(), [key(1)]);
+    assert_eq!(look(u64::MAX).2, None, "of the time to come nothing is known");
 }
 
 fn families_are_apart(store: &dyn MetaStore) {

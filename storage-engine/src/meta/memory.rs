@@ -160,6 +160,10 @@ impl State {
 #[derive(Debug, Clone, Default)]
 struct Image {
     records: BTreeMap<Family, BTreeMap<Vec<u8>, Bytes>>,
+    /// Counts commits, so each is another state of everything.
+    state: u64,
+    /// Keys of entities that were written, with the number of the commit.
+    changes: Vec<(u64, Vec<u8>)>,
     /// The keys of removed ones.
     removed: BTreeMap<Family, BTreeSet<Vec<u8>>>,
     /// Shared by all copies.
@@ -182,7 +186,11 @@ impl Image {
     }
 
     fn apply(&mut self, writes: &Writes) {
+        self.state += 1;
         for (family, key, value) in writes.iter() {
+            if family == Family::Entity {
+                self.changes.push((self.state, key.to_vec()));
+            }
             let records = self.records.entry(family).or_default();
             let removed = self.removed.entry(family).or_default();
             if let Some(value) = value {
@@ -227,6 +235,15 @@ impl View for Image {
 
     fn last_at_or_before(&self, family: Family, from: &[u8], at: &[u8]) -> Result<Option<(Bytes, Bytes)>> {
         self.last(family, from, Bound::Included(at))
+    }
+
+    fn state(&self, _: &[u8]) -> Option<u64> {
+        Some(self.state)
+    }
+
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        let changes = self.changes.iter().filter(|(commit, key)| *commit > since && key.starts_with(scope));
+        (since <= self.state).then(|| changes.map(|(_, key)| key.clone()).collect())
     }
 }
 

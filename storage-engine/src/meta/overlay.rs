@@ -9,6 +9,7 @@
 //! engines cannot disagree about what a verb sees.
 
 use super::chunk_index;
+use super::stamp::Times;
 use super::{EngineError, Family, Result, Scope, Step, Timestamp, Transaction, Verb, View, Visit};
 use crate::chunk::ChunkRef;
 use bytes::Bytes;
@@ -31,6 +32,7 @@ type Written = BTreeMap<Vec<u8>, Option<Bytes>>;
 pub(super) struct Writes {
     families: BTreeMap<Family, Written>,
     freed: Vec<ChunkRef>,
+    scopes: Vec<Scope>,
     bytes: usize,
 }
 
@@ -48,6 +50,11 @@ impl Writes {
     /// Chunks that no record names once this is committed.
     pub(super) fn freed(&self) -> &[ChunkRef] {
         &self.freed
+    }
+
+    /// The scopes of the verbs that wrote.
+    pub(super) fn scopes(&self) -> &[Scope] {
+        &self.scopes
     }
 
     /// All writes; `None` removes.
@@ -96,11 +103,11 @@ pub(super) fn run_verb(
     base: &dyn Base,
     writes: &mut Writes,
     scope: &Scope,
-    now: Timestamp,
+    times: Times,
     verb: &mut dyn Verb,
 ) -> Result<()> {
     let freed_before = writes.freed.len();
-    let mut pending = Pending { base, writes, scope, now, displaced: Vec::new(), strayed: false };
+    let mut pending = Pending { base, writes, scope, times, displaced: Vec::new(), strayed: false };
     // What a panic may leave half done is the verb's own, which is not run again, and the writes, which are
     // taken back.
     let ran = catch_unwind(AssertUnwindSafe(|| verb.run(&mut pending)));
@@ -108,6 +115,8 @@ pub(super) fn run_verb(
     if !matches!(ran, Ok(true)) || strayed {
         displaced.into_iter().rev().for_each(|write| writes.put_back(write));
         writes.freed.truncate(freed_before);
+    } else if !displaced.is_empty() {
+        writes.scopes.push(scope.clone());
     }
     match ran {
         Err(_) => Err(panicked("a verb panicked")),
@@ -127,7 +136,7 @@ struct Pending<'a> {
     base: &'a dyn Base,
     writes: &'a mut Writes,
     scope: &'a Scope,
-    now: Timestamp,
+    times: Times,
     displaced: Vec<Displaced>,
     strayed: bool,
 }
@@ -168,7 +177,11 @@ impl View for Pending<'_> {
 
 impl Transaction for Pending<'_> {
     fn now(&self) -> Timestamp {
-        self.now
+        self.times.stamp
+    }
+
+    fn clock(&self) -> Timestamp {
+        self.times.clock
     }
 
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {

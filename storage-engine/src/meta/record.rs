@@ -148,16 +148,20 @@ impl<'a> Decoder<'a> {
     }
 
     /// The error that says that this record is damaged, for what its kind finds out by itself.
+    #[cold]
+    #[inline(never)]
     pub fn damaged(&self) -> EngineError {
         EngineError::corrupt(format!("a {} record", self.kind))
     }
 
     /// Reads one byte.
+    #[inline]
     pub fn u8(&mut self) -> Result<u8> {
         self.array::<1>().map(u8::from_be_bytes)
     }
 
     /// Reads a truth value.
+    #[inline]
     pub fn flag(&mut self) -> Result<bool> {
         match self.u8()? {
             0 => Ok(false),
@@ -172,11 +176,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a number of eight bytes.
+    #[inline]
     pub fn u64(&mut self) -> Result<u64> {
         self.array().map(u64::from_be_bytes)
     }
 
     /// Reads a number of sixteen bytes.
+    #[inline]
     pub fn u128(&mut self) -> Result<u128> {
         self.array().map(u128::from_be_bytes)
     }
@@ -185,10 +191,14 @@ impl<'a> Decoder<'a> {
     #[inline]
     pub fn varint(&mut self) -> Result<u64> {
         // Lengths are mostly small, and scans read one for every property of every row.
-        match self.rest.split_first() {
-            Some((byte, rest)) if *byte < 0x80 => {
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
                 Ok(u64::from(*byte))
+            }
+            [low, high, rest @ ..] if (1..0x80).contains(high) => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7F) | u64::from(*high) << 7)
             }
             _ => self.long_varint(),
         }
@@ -213,12 +223,14 @@ impl<'a> Decoder<'a> {
 
     /// Reads how many elements follow. At most as many as bytes are left, so it may be used to reserve memory:
     /// every element takes a byte or more.
+    #[inline]
     pub fn count(&mut self) -> Result<usize> {
         let elements = usize::try_from(self.varint()?).map_err(|_| self.damaged())?;
         if elements > self.rest.len() { Err(self.damaged()) } else { Ok(elements) }
     }
 
     /// Reads a byte string.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8]> {
         let length = self.count()?;
         let (field, rest) = self.rest.split_at_checked(length).ok_or_else(|| self.damaged())?;
@@ -227,11 +239,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a text.
+    #[inline]
     pub fn str(&mut self) -> Result<&'a str> {
         std::str::from_utf8(self.bytes()?).map_err(|_| self.damaged())
     }
 
     /// Reads a moment.
+    #[inline]
     pub fn timestamp(&mut self) -> Result<Timestamp> {
         self.u64().map(Timestamp::from_ticks)
     }
@@ -242,6 +256,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads bytes of a fixed number.
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let (field, rest) = self.rest.split_first_chunk::<N>().ok_or_else(|| self.damaged())?;
         self.rest = rest;

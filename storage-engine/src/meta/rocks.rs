@@ -13,6 +13,7 @@
 
 mod options;
 mod readers;
+mod states;
 mod view;
 
 pub use options::RocksOptions;
@@ -27,6 +28,7 @@ use crate::chunk::ChunkRef;
 use crate::clock::Clock;
 use readers::Readers;
 use rocksdb::{DB, ErrorKind, WriteBatch, WriteOptions};
+use states::States;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -48,6 +50,7 @@ pub struct RocksMeta {
 /// The `RocksDB` and how it is written.
 struct Database {
     rocks: DB,
+    states: States,
     write_options: WriteOptions,
     reserve_bytes: u64,
 }
@@ -71,6 +74,7 @@ impl RocksMeta {
             .map_err(failed)?;
         let database = Arc::new(Database {
             rocks,
+            states: States::default(),
             write_options: options.of_writes(),
             reserve_bytes: options.reserve_bytes,
         });
@@ -94,7 +98,7 @@ impl RocksMeta {
     /// # Errors
     /// Those of `read`.
     pub fn read_now<T>(&self, read: impl FnOnce(&dyn View) -> Result<T>) -> Result<T> {
-        read(&RocksView::snapshot(&self.database.rocks, Tier::Disk))
+        read(&RocksView::snapshot(&self.database, Tier::Disk))
     }
 
     /// The highest segment of which a record names a chunk. See [`chunk_index`].
@@ -177,7 +181,7 @@ impl Ledger for Database {
                 None => batch.delete_cf(family, key),
             }
         }
-        self.rocks.write_opt(batch, &self.write_options).map_err(failed)
+        self.states.around(writes, || self.rocks.write_opt(batch, &self.write_options).map_err(failed))
     }
 }
 

@@ -16,6 +16,15 @@ const KEY: &[u8] = b"stamp";
 const KIND: &str = "stamp";
 const VERSION: u8 = 1;
 
+/// The times of a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    /// Later than that of every verb before.
+    pub(super) stamp: Timestamp,
+    /// What the clock shows.
+    pub(super) clock: Timestamp,
+}
+
 /// Where a store's stamps come from.
 #[derive(Debug)]
 pub(super) struct Stamps {
@@ -35,11 +44,12 @@ impl Stamps {
         Ok(Self { clock, newest: newest(committed)? })
     }
 
-    /// The next stamp.
-    pub(super) fn next(&mut self) -> Timestamp {
+    /// The times of the next verb.
+    pub(super) fn next(&mut self) -> Times {
         let behind = Timestamp::from_ticks(self.newest.ticks().saturating_add(1));
-        self.newest = self.clock.now().max(behind);
-        self.newest
+        let clock = self.clock.now();
+        self.newest = clock.max(behind);
+        Times { stamp: self.newest, clock }
     }
 
     /// Adds the newest stamp to what a batch writes.

@@ -1,4 +1,5 @@
-//! Filter expressions over entities: the tree and its evaluation. Parsing is the front's.
+//! Filter expressions over entities: the tree, and when a comparison holds. Parsing is the front's, and how many rows are asked
+//! at little cost is in [`super::condition`].
 //!
 //! # When a comparison holds
 //! Both sides must be there and of one kind, else it is false, whatever the operator, `ne` included: a table
@@ -6,14 +7,14 @@
 //! those that were asked for. The kinds are text, number (all three widths, compared by value and not by
 //! first rounding one to the other's type), Boolean, moment, GUID and bytes. Text compares by UTF-16 code
 //! units, as keys are ordered, so `PartitionKey ge 'x'` names the same entities whether it became a bound of
-//! the scan or is evaluated here. NaN differs from every number and is in no order with any.
+//! the scan or is evaluated. NaN differs from every number and is in no order with any.
 //!
 //! # Depth
 //! Evaluation recurses as deep as the tree is. The tree's depth is bounded by whoever builds it: the front
 //! refuses filters of more than a few comparisons.
 
+use super::condition::{Condition, Decoded};
 use super::{Entity, Value};
-use crate::error::Result;
 use crate::meta::key::raised;
 use std::cmp::Ordering;
 
@@ -71,6 +72,12 @@ impl Comparison {
         }
     }
 
+    /// Whether the operator holds between two values, of which either may be missing.
+    pub(super) fn holds_between(self, left: Option<Seen<'_>>, right: Option<Seen<'_>>) -> bool {
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        left.compare(&right).is_some_and(|order| self.holds(order))
+    }
+
     /// Whether the operator holds between sides of this order; none: they are numbers in no order.
     fn holds(self, order: Option<Ordering>) -> bool {
         match self {
@@ -87,67 +94,9 @@ impl Comparison {
 impl Filter {
     /// Whether the condition holds for `entity`.
     pub fn matches(&self, entity: &Entity) -> bool {
+        let condition = Condition::of(self);
         // An entity that is decoded has nothing left that could be damaged.
-        self.holds(entity).unwrap_or(false)
-    }
-
-    /// Whether the condition holds for what has these fields.
-    ///
-    /// # Errors
-    /// Those of reading the fields.
-    pub(super) fn holds<F: Fields>(&self, fields: &F) -> Result<bool> {
-        Ok(match self {
-            Self::And(left, right) => left.holds(fields)? && right.holds(fields)?,
-            Self::Or(left, right) => left.holds(fields)? || right.holds(fields)?,
-            Self::Not(inner) => !inner.holds(fields)?,
-            Self::Compare(left, comparison, right) => {
-                let (Some(left), Some(right)) = (Seen::of(left, fields)?, Seen::of(right, fields)?) else {
-                    return Ok(false);
-                };
-                left.compare(&right).is_some_and(|order| comparison.holds(order))
-            }
-            Self::Bare(operand) => matches!(Seen::of(operand, fields)?, Some(Seen::Boolean(true))),
-        })
-    }
-
-    /// The condition as it is among entities of one partition: what it says of the partition key is decided, and
-    /// what that decides goes with it. Most queries name a partition, whose rows then need not be asked again.
-    pub(super) fn in_partition(&self, partition: &str) -> Self {
-        let decided = |truth| Self::Bare(Operand::Literal(Value::Boolean(truth)));
-        match self {
-            Self::And(left, right) => match (left.in_partition(partition), right.in_partition(partition)) {
-                (left, right) if right.decision() == Some(true) => left,
-                (left, right) if left.decision() == Some(true) => right,
-                (left, right) if left.decision().or(right.decision()) == Some(false) => decided(false),
-                (left, right) => Self::And(Box::new(left), Box::new(right)),
-            },
-            Self::Or(left, right) => match (left.in_partition(partition), right.in_partition(partition)) {
-                (left, right) if right.decision() == Some(false) => left,
-                (left, right) if left.decision() == Some(false) => right,
-                (left, right) if left.decision().or(right.decision()) == Some(true) => decided(true),
-                (left, right) => Self::Or(Box::new(left), Box::new(right)),
-            },
-            Self::Not(inner) => match inner.in_partition(partition) {
-                inner if inner.decision().is_some() => decided(inner.decision() == Some(false)),
-                inner => Self::Not(Box::new(inner)),
-            },
-            Self::Compare(Operand::Property(name), _, Operand::Literal(_))
-            | Self::Compare(Operand::Literal(_), _, Operand::Property(name))
-                if name == "PartitionKey" =>
-            {
-                // A partition's name cannot be damaged: it has been read.
-                decided(self.holds(&OnlyPartition(partition)).unwrap_or(false))
-            }
-            other => other.clone(),
-        }
-    }
-
-    /// The truth of a condition that looks at nothing.
-    const fn decision(&self) -> Option<bool> {
-        match self {
-            Self::Bare(Operand::Literal(Value::Boolean(truth))) => Some(*truth),
-            _ => None,
-        }
+        condition.holds(&Decoded(entity, condition.names())).unwrap_or(false)
     }
 
     /// Adds the names of the properties that the condition looks at, each as often as it does.
@@ -172,32 +121,6 @@ impl Filter {
     }
 }
 
-/// What a condition is evaluated on.
-pub(super) trait Fields {
-    /// The value of the property, keys and timestamp included; none if there is none.
-    fn field(&self, name: &str) -> Result<Option<Seen<'_>>>;
-}
-
-/// A row of which nothing is known but its partition.
-struct OnlyPartition<'a>(&'a str);
-
-impl Fields for OnlyPartition<'_> {
-    fn field(&self, name: &str) -> Result<Option<Seen<'_>>> {
-        Ok((name == "PartitionKey").then_some(Seen::Text(self.0)))
-    }
-}
-
-impl Fields for Entity {
-    fn field(&self, name: &str) -> Result<Option<Seen<'_>>> {
-        Ok(match name {
-            "PartitionKey" => Some(Seen::Text(&self.key.partition)),
-            "RowKey" => Some(Seen::Text(&self.key.row)),
-            "Timestamp" => Some(Seen::Moment(self.timestamp.ticks())),
-            name => self.properties.iter().find(|(held, _)| held == name).map(|(_, value)| Seen::from(value)),
-        })
-    }
-}
-
 /// An operand's value, borrowed, with the types that compare as one made one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen<'a> {
@@ -210,14 +133,7 @@ pub(super) enum Seen<'a> {
     Bytes(&'a [u8]),
 }
 
-impl<'a> Seen<'a> {
-    fn of<F: Fields>(operand: &'a Operand, fields: &'a F) -> Result<Option<Self>> {
-        match operand {
-            Operand::Literal(value) => Ok(Some(Self::from(value))),
-            Operand::Property(name) => fields.field(name),
-        }
-    }
-
+impl Seen<'_> {
     /// The order of the two: none if they are of different kinds, `Some(None)` if they are numbers of which
     /// one is NaN.
     #[expect(clippy::option_option, reason = "not comparable and unordered are different answers")]
@@ -388,40 +304,6 @@ mod tests {
         assert!(equal("RowKey", Value::String("r".into())));
         assert!(equal("Timestamp", Value::DateTime(Timestamp::from_ticks(100))));
         assert!(!equal("RowKey", Value::String("R".into())));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn in_a_partition_a_condition_says_the_same(
-            shape: Vec<u8>,
-            partition in "[ab]",
-            number in 0..2_i32,
-        ) {
-            let mut filter = Filter::Bare(property("Yes"));
-            for step in shape.into_iter().take(12) {
-                let text = if step & 1 == 0 { "a" } else { "b" };
-                let literal = Operand::Literal(Value::String(text.into()));
-                let leaf = match step >> 6 {
-                    0 => Filter::Compare(property("PartitionKey"), ALL[usize::from(step >> 3) % 6], literal),
-                    1 => Filter::Compare(literal, ALL[usize::from(step >> 3) % 6], property("PartitionKey")),
-                    2 => Filter::Compare(property("N"), Comparison::Equal, Operand::Literal(Value::Int32(1))),
-                    _ => Filter::Bare(Operand::Literal(Value::Boolean(step & 8 == 0))),
-                };
-                filter = match (step >> 1) & 3 {
-                    0 => Filter::And(Box::new(leaf), Box::new(filter)),
-                    1 => Filter::Or(Box::new(filter), Box::new(leaf)),
-                    2 => Filter::And(Box::new(filter), Box::new(leaf)),
-                    _ => Filter::Not(Box::new(Filter::Or(Box::new(leaf), Box::new(filter)))),
-                };
-            }
-            let mut holder = entity(&[("N", Value::Int32(number)), ("Yes", Value::Boolean(number == 0))]);
-            holder.key.partition = partition.clone();
-            let folded = filter.in_partition(&partition);
-            let mut names = Vec::new();
-            folded.names(&mut names);
-            proptest::prop_assert!(!names.contains(&"PartitionKey"), "{folded:?}");
-            proptest::prop_assert_eq!(folded.matches(&holder), filter.matches(&holder));
-        }
     }
 
     #[test]

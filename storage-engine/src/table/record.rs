@@ -12,7 +12,7 @@ use super::filter::Seen;
 use super::{Entity, EntityKey, Properties, Value};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::meta::key::KeyBuilder;
+use crate::meta::key::{KeyBuilder, KeyReader};
 use crate::meta::record::{Decoder, Encoder};
 use crate::policy::{self, StoredPolicy};
 use bytes::Bytes;
@@ -37,6 +37,15 @@ pub(super) fn partition_key(table: u64, partition: &str) -> Vec<u8> {
 /// The key of an entity.
 pub(super) fn entity_key(table: u64, key: &EntityKey) -> Vec<u8> {
     KeyBuilder::new().u64(table).text(&key.partition).text(&key.row).finish()
+}
+
+/// The keys of the entity that is kept at `place`.
+pub(super) fn keys_at(place: &[u8]) -> Result<EntityKey> {
+    let mut pieces = KeyReader::new(place);
+    pieces.u64()?;
+    let key = EntityKey { partition: pieces.text()?, row: pieces.text()? };
+    pieces.finish()?;
+    Ok(key)
 }
 
 /// An entity's row.
@@ -74,19 +83,16 @@ pub(super) fn decode_entity(key: EntityKey, record: &[u8], only: Option<&[String
 /// and a row is read no further than to the last property that is wanted.
 #[derive(Debug)]
 pub(super) struct Glance<'q> {
-    /// Names, by length first: most names of a row are told apart from these by that alone.
     wanted: Vec<&'q str>,
-    /// Where the value of each begins in the record, counted from its end; of one row after the other.
-    left: Vec<Option<usize>>,
+    /// Where the value of each begins in the record that was looked at last; none if it has none.
+    places: Vec<Option<usize>>,
 }
 
 impl<'q> Glance<'q> {
-    /// For the properties of these names, each of which may occur more than once.
-    pub(super) fn new(mut wanted: Vec<&'q str>) -> Self {
-        wanted.sort_unstable_by(|a, b| by_length(a.as_bytes(), b.as_bytes()));
-        wanted.dedup();
-        let left = vec![None; wanted.len()];
-        Self { wanted, left }
+    /// For the properties of these names, in the order of [`by_length`] and each once.
+    pub(super) fn new(wanted: Vec<&'q str>) -> Self {
+        let places = vec![None; wanted.len()];
+        Self { wanted, places }
     }
 
     /// Looks at a row; gives its timestamp.
@@ -94,13 +100,13 @@ impl<'q> Glance<'q> {
         let (_, mut fields) = Decoder::versioned("entity", VERSION, record)?;
         let timestamp = fields.timestamp()?;
         let count = fields.count()?;
-        self.left.fill(None);
+        self.places.fill(None);
         let mut missing = self.wanted.len();
         for _ in 0..if missing == 0 { 0 } else { count } {
             let name = fields.bytes()?;
             let found = self.wanted.binary_search_by(|wanted| by_length(wanted.as_bytes(), name));
-            if let Some(place) = found.ok().and_then(|index| self.left.get_mut(index)) {
-                *place = Some(fields.rest().len());
+            if let Some(place) = found.ok().and_then(|index| self.places.get_mut(index)) {
+                *place = Some(record.len() - fields.rest().len());
                 missing -= 1;
                 if missing == 0 {
                     break;
@@ -111,20 +117,38 @@ impl<'q> Glance<'q> {
         Ok(timestamp)
     }
 
-    /// The value of the property in the row that was looked at last.
-    pub(super) fn value<'r>(&self, record: &'r [u8], name: &str) -> Result<Option<Seen<'r>>> {
-        let place = |wanted: &&str| by_length(wanted.as_bytes(), name.as_bytes());
-        let index = self.wanted.binary_search_by(place).ok();
-        let Some(left) = index.and_then(|index| self.left.get(index).copied().flatten()) else {
-            return Ok(None);
-        };
-        let value = record.len().checked_sub(left).and_then(|at| record.get(at..)).unwrap_or_default();
-        see(&mut Decoder::amid("entity", value)).map(Some)
+    /// Where in the row that was looked at last the values are, in the order of their names; none for one that is missing.
+    pub(super) fn places(&self) -> &[Option<usize>] {
+        &self.places
     }
 }
 
-/// An order of names that seldom has to look into them.
-fn by_length(left: &[u8], right: &[u8]) -> Ordering {
+/// The value that is encoded at `place`.
+#[inline]
+pub(super) fn value_at(record: &[u8], place: usize) -> Result<Seen<'_>> {
+    see(&mut fields_at(record, place))
+}
+
+/// The bytes of the value that is encoded at `place`.
+pub(super) fn encoded_at(record: &[u8], place: usize) -> Result<&[u8]> {
+    let mut fields = fields_at(record, place);
+    let from = fields.rest();
+    skip(&mut fields)?;
+    Ok(from.get(..from.len() - fields.rest().len()).unwrap_or_default())
+}
+
+/// A timestamp, encoded as a value.
+pub(super) fn encoded_timestamp(timestamp: Timestamp) -> Vec<u8> {
+    [[DATE_TIME].as_slice(), &timestamp.ticks().to_be_bytes()].concat()
+}
+
+#[inline]
+fn fields_at(record: &[u8], place: usize) -> Decoder<'_> {
+    Decoder::amid("entity", record.get(place..).unwrap_or_default())
+}
+
+/// An order of names that seldom has to look into them: most names of a row are told apart by their length.
+pub(super) fn by_length(left: &[u8], right: &[u8]) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
@@ -155,7 +179,7 @@ impl TableRecord {
     }
 }
 
-fn encode_value(fields: &mut Encoder, value: &Value) {
+pub(super) fn encode_value(fields: &mut Encoder, value: &Value) {
     match value {
         Value::String(text) => fields.u8(STRING).str(text),
         Value::Int32(number) => fields.u8(INT32).raw(&number.to_be_bytes()),
@@ -183,7 +207,8 @@ fn decode_value(fields: &mut Decoder<'_>) -> Result<Value> {
 }
 
 /// The next value, borrowed from the record.
-fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
+#[inline]
+pub(super) fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
     Ok(match fields.u8()? {
         STRING => Seen::Text(fields.str()?),
         INT32 => Seen::Integer(i64::from(i32::from_be_bytes(fields.array()?))),
@@ -198,6 +223,7 @@ fn see<'r>(fields: &mut Decoder<'r>) -> Result<Seen<'r>> {
 }
 
 /// Passes over the next value.
+#[inline]
 fn skip(fields: &mut Decoder<'_>) -> Result<()> {
     match fields.u8()? {
         STRING | BINARY => fields.bytes().map(|_| ()),
@@ -212,20 +238,11 @@ fn skip(fields: &mut Decoder<'_>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meta::key::KeyReader;
     use crate::policy::tests::some_policies;
     use crate::table::tests::{any_key, any_properties};
     use proptest::prelude::{any, proptest};
-    use proptest::{collection, prop_assert, prop_assert_eq};
-
-    /// The keys of the entity that is kept under `key`.
-    fn decode_key(key: &[u8]) -> Result<EntityKey> {
-        let mut pieces = KeyReader::new(key);
-        pieces.u64()?;
-        let decoded = EntityKey { partition: pieces.text()?, row: pieces.text()? };
-        pieces.finish()?;
-        Ok(decoded)
-    }
+    use proptest::{collection, prop_assert_eq};
+    use std::collections::BTreeSet;
 
     proptest! {
         #[test]
@@ -235,15 +252,19 @@ mod tests {
             // By their text, because NaN is not equal to itself.
             prop_assert_eq!(format!("{:?}", back.properties), format!("{properties:?}"));
             prop_assert_eq!(back.timestamp, timestamp);
-            prop_assert_eq!(decode_key(&entity_key(7, &key)).unwrap(), key);
+            prop_assert_eq!(keys_at(&entity_key(7, &key)).unwrap(), key);
         }
 
         #[test]
         fn damaged_records_are_errors_or_values_but_never_panics(record in collection::vec(any::<u8>(), 0..60)) {
             let key = EntityKey { partition: String::new(), row: String::new() };
-            let mut glance = Glance::new(vec!["A", ""]);
-            let _ = (glance.at(&record).is_ok(), glance.value(&record, "A").is_ok());
-            let _ = (decode_entity(key, &record, Some(&[])), TableRecord::decode(&record), decode_key(&record));
+            let mut glance = Glance::new(vec!["", "A"]);
+            if glance.at(&record).is_ok() {
+                for place in glance.places().iter().flatten() {
+                    let _ = (value_at(&record, *place), encoded_at(&record, *place));
+                }
+            }
+            let _ = (decode_entity(key, &record, Some(&[])), TableRecord::decode(&record), keys_at(&record));
         }
     }
 
@@ -251,17 +272,24 @@ mod tests {
         #[test]
         fn a_glance_sees_what_decoding_gives(properties in any_properties(), wanted in collection::vec("[A-D]", 0..4)) {
             let record = encode_entity(Timestamp::from_ticks(9), &properties);
-            let mut glance = Glance::new(wanted.iter().map(String::as_str).collect());
+            let names = wanted.iter().map(String::as_str).collect::<BTreeSet<_>>();
+            let mut glance = Glance::new(names.iter().copied().collect());
             // Twice, because it is used for one row after the other.
             for _ in 0..2 {
                 prop_assert_eq!(glance.at(&record).unwrap(), Timestamp::from_ticks(9));
-                for name in &wanted {
-                    let value = properties.iter().find(|(held, _)| held == name).map(|(_, value)| Seen::from(value));
-                    let seen = glance.value(&record, name).unwrap();
-                    prop_assert_eq!(format!("{seen:?}"), format!("{value:?}"));
+                for (name, place) in names.iter().zip(glance.places()) {
+                    let value = properties.iter().find(|(held, _)| held == name).map(|(_, value)| value);
+                    let seen = place.map(|place| value_at(&record, place).unwrap());
+                    prop_assert_eq!(format!("{seen:?}"), format!("{:?}", value.map(Seen::from)));
+                    let encoded = place.map(|place| encoded_at(&record, place).unwrap().to_vec());
+                    let expected = value.map(|value| {
+                        let mut fields = Encoder::new(VERSION);
+                        encode_value(&mut fields, value);
+                        fields.finish().split_off(1)
+                    });
+                    prop_assert_eq!(encoded, expected);
                 }
             }
-            prop_assert!(glance.value(&record, "not wanted").unwrap().is_none());
             let key = EntityKey { partition: String::new(), row: String::new() };
             let part = decode_entity(key, &record, Some(&wanted)).unwrap().properties;
             let expected: Properties = properties.into_iter().filter(|(name, _)| wanted.contains(name)).collect();

@@ -4,9 +4,12 @@ use super::tests::{Bench, key, number_property};
 use crate::clock::Timestamp;
 use crate::error::EngineError;
 use crate::meta::{Family, Step, View, Visit};
+use crate::table::excerpt::Excerpts;
 use crate::table::query::{ROWS_MAX, select};
 use crate::table::record::{encode_entity, entity_key};
-use crate::table::{Change, Comparison, EntityKey, Filter, Operand, Properties, Query, Value, catalog};
+use crate::table::{
+    Change, Comparison, EntityKey, Expected, Filter, Operand, Properties, Query, Value, catalog,
+};
 use bytes::Bytes;
 use std::cell::Cell;
 
@@ -43,6 +46,14 @@ impl View for Counted<'_> {
     ) -> crate::error::Result<Option<(Bytes, Bytes)>> {
         self.view.last_at_or_before(family, from, at)
     }
+
+    fn state(&self, scope: &[u8]) -> Option<u64> {
+        self.view.state(scope)
+    }
+
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        self.view.changed(scope, since)
+    }
 }
 
 fn compare(name: &str, by: Comparison, value: Value) -> Filter {
@@ -67,6 +78,11 @@ fn point(partition: &str, row: &str) -> Filter {
 
 /// Entities found and rows read, over all pages of at most `limit`.
 fn cost(bench: &Bench, filter: Option<Filter>, limit: usize) -> (usize, usize) {
+    cost_with(&Excerpts::default(), bench, filter, limit)
+}
+
+/// The same, with what earlier queries have left.
+fn cost_with(excerpts: &Excerpts, bench: &Bench, filter: Option<Filter>, limit: usize) -> (usize, usize) {
     let mut query = Query { filter, limit, ..Query::default() };
     let (mut found, mut read) = (0, 0);
     loop {
@@ -74,7 +90,7 @@ fn cost(bench: &Bench, filter: Option<Filter>, limit: usize) -> (usize, usize) {
             let name = crate::table::name_key(&bench.at);
             let table = catalog::find(view, &name)?.ok_or(EngineError::TableNotFound)?.id;
             let counted = Counted { view, rows: Cell::new(0) };
-            let page = select(&counted, table, &query)?;
+            let page = select(&counted, excerpts, table, &query)?;
             read += counted.rows.get();
             Ok(page)
         });
@@ -175,6 +191,40 @@ fn each_page_begins_where_the_one_before_ended() {
     assert_eq!(cost(&bench, Some(partition), 30), (100, 103));
 }
 
+#[test]
+fn a_filter_that_was_asked_before_reads_only_blocks_in_which_something_passes_or_was_written() {
+    let (bench, excerpts) = (furnished(), Excerpts::default());
+    let among = |number, limit| {
+        let number = compare("N", Comparison::Equal, Value::Int32(number));
+        let filter = and(text("PartitionKey", Comparison::Equal, "p3"), number);
+        cost_with(&excerpts, &bench, Some(filter), limit)
+    };
+    let put = |partition: &str, row: &str, number| {
+        let change = Change::Replace(Expected::Whatever, number_property("N", number));
+        bench.change(&key(partition, row), change).unwrap();
+    };
+    assert_eq!(among(50, 1000), (1, 100));
+    assert_eq!(among(51, 1000), (1, 100), "what is asked once leaves nothing");
+    assert_eq!(among(50, 1000), (1, 3), "a block of a test has three rows");
+    assert_eq!(among(777, 1000), (0, 0));
+    assert_eq!(among(99, 1000), (1, 1), "the last has one");
+    put("p3", "010", 777);
+    assert_eq!(among(777, 1000), (1, 3));
+    assert_eq!(among(50, 1000), (1, 6), "the block that was written is read until the excerpt is made anew");
+    put("p2", "010", 777);
+    assert_eq!(among(50, 1000), (1, 6));
+    put("p3", "", 777);
+    put("p3", "xyz", 777);
+    assert_eq!(among(777, 1000), (3, 4 + 3 + 2), "before the first, and behind the last");
+    bench.change(&key("p3", "050"), Change::Delete(Expected::Existing)).unwrap();
+    assert_eq!(among(50, 1000), (0, 4 + 3 + 2 + 2));
+    // Each page ends with the row at which the next begins.
+    assert_eq!(among(777, 1).0, 3);
+    let other =
+        and(text("PartitionKey", Comparison::Equal, "p3"), compare("M", Comparison::Equal, Value::Int32(1)));
+    assert_eq!(cost_with(&excerpts, &bench, Some(other), 1000), (0, 101), "nobody asked by this property");
+}
+
 /// More rows than anybody has, all with this record.
 struct Endless(Vec<u8>);
 
@@ -212,7 +262,7 @@ fn a_page_that_finds_nothing_ends_and_says_where_to_go_on() {
     let view = Endless(record(&number_property("N", 1)));
     let filter = Some(compare("N", Comparison::Equal, Value::Int32(2)));
     let query = Query { filter, limit: 1000, ..Query::default() };
-    let page = select(&view, 7, &query).unwrap();
+    let page = select(&view, &Excerpts::default(), 7, &query).unwrap();
     assert_eq!(page.entities, []);
     assert_eq!(page.next, Some(key("p", &format!("{ROWS_MAX:08}"))));
 }
@@ -228,7 +278,12 @@ fn of_a_row_that_does_not_pass_only_what_the_filter_names_is_read() {
     damaged[at] = 0xFF;
     let view = Endless(damaged);
     let select = |filter: Filter, properties: Option<Vec<String>>| {
-        select(&view, 7, &Query { filter: Some(filter), limit: 3, properties, ..Query::default() })
+        select(
+            &view,
+            &Excerpts::default(),
+            7,
+            &Query { filter: Some(filter), limit: 3, properties, ..Query::default() },
+        )
     };
     let number = |wanted| compare("N", Comparison::Equal, Value::Int32(wanted));
     assert_eq!(select(number(2), None).unwrap().entities, [], "the text was not decoded");

@@ -26,7 +26,7 @@ pub(super) fn any_key() -> impl Strategy<Value = EntityKey> {
     (text(), text()).prop_map(|(partition, row)| EntityKey { partition, row })
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
+pub(super) fn any_value() -> impl Strategy<Value = Value> {
     let doubles = vec![0.0, -0.0, 1.0, 1.5, -2.0, 9e15, 9_223_372_036_854_775_808.0, f64::NAN, f64::INFINITY];
     prop_oneof![
         sample::select(&TEXTS[..]).prop_map(|text| Value::String(text.to_owned())),
@@ -45,7 +45,7 @@ pub(super) fn any_properties() -> impl Strategy<Value = Properties> {
     collection::btree_map(one.0, one.1, 0..4).prop_map(|properties| properties.into_iter().collect())
 }
 
-fn any_comparison() -> impl Strategy<Value = Comparison> {
+pub(super) fn any_comparison() -> impl Strategy<Value = Comparison> {
     sample::select(vec![
         Comparison::Equal,
         Comparison::NotEqual,
@@ -56,7 +56,7 @@ fn any_comparison() -> impl Strategy<Value = Comparison> {
     ])
 }
 
-fn any_filter() -> impl Strategy<Value = Filter> {
+pub(super) fn any_filter() -> impl Strategy<Value = Filter> {
     let property = || {
         let names =
             vec!["PartitionKey", "PartitionKey", "RowKey", "RowKey", "A", "B", "Timestamp", "Nothing"];
@@ -85,7 +85,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 }
 
 /// The second evaluation: operands are looked up and compared by another way than the engine's.
-fn holds(filter: &Filter, entity: &Entity) -> bool {
+pub(super) fn holds(filter: &Filter, entity: &Entity) -> bool {
     match filter {
         Filter::And(one, other) => holds(one, entity) & holds(other, entity),
         Filter::Or(one, other) => holds(one, entity) | holds(other, entity),
@@ -192,7 +192,7 @@ impl Bench {
     }
 
     /// All pages of a query, put together.
-    fn query(&self, filter: Option<Filter>, limit: usize) -> Vec<Entity> {
+    pub(super) fn query(&self, filter: Option<Filter>, limit: usize) -> Vec<Entity> {
         let mut query = Query { filter, limit, ..Query::default() };
         let mut all = Vec::new();
         loop {

@@ -100,8 +100,8 @@ impl Operation for GetBlob {
         if range.is_some() {
             *answer.status_mut() = http::StatusCode::PARTIAL_CONTENT;
         }
+        headers::set_properties(&mut answer, &properties, now);
         let map = answer.headers_mut();
-        headers::set_properties(map, &properties, now);
         headers::set(map, answer::CONTENT_LENGTH, &content.length.to_string());
         match range {
             None => headers::set_md5(map, answer::CONTENT_MD5, properties.headers.md5),

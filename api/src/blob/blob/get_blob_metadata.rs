@@ -44,7 +44,7 @@ impl Operation for GetBlobMetadata {
             version: properties.version,
         });
         headers::set_version_id(response.headers_mut(), properties.version);
-        metadata::write(&properties.metadata, response.headers_mut());
+        metadata::write(&properties.metadata, &mut response);
         response
     }
 }

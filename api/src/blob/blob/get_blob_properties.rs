@@ -41,8 +41,8 @@ impl Operation for GetBlobProperties {
 
     fn encode((properties, now): Self::Response) -> http::Response<Body> {
         let mut response = headers::empty();
+        headers::set_properties(&mut response, &properties, now);
         let map = response.headers_mut();
-        headers::set_properties(map, &properties, now);
         headers::set(map, header::CONTENT_LENGTH, &properties.length.to_string());
         headers::set_md5(map, header::CONTENT_MD5, properties.headers.md5);
         response

@@ -90,8 +90,8 @@ impl Operation for QueryBlobContents {
             Some((piece.map(Frame::data), pieces))
         });
         let mut answer = http::Response::new(Body::stream(StreamBody::new(frames)));
+        headers::set_properties(&mut answer, &properties, now);
         let map = answer.headers_mut();
-        headers::set_properties(map, &properties, now);
         headers::set(map, header::CONTENT_TYPE, "avro/binary");
         map.remove(header::CONTENT_ENCODING);
         headers::set_md5(map, header::X_MS_BLOB_CONTENT_MD5, properties.headers.md5);

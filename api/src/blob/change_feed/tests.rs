@@ -106,6 +106,28 @@ fn what_changes_in_the_hour_behind_a_finished_segment_has_a_segment_of_its_own()
 }
 
 #[test]
+fn what_is_seen_only_after_its_hour_was_finished_goes_into_the_segment_behind_it() {
+    let world = World::new();
+    world.turn_on(None);
+    let mut feed = world.feed();
+    world.put("a");
+    work(&mut feed);
+    let log = world.files().unwrap().remove("log/00/2023/11/14/2200/00000.avro");
+    world.put("b");
+    world.clock.advance(Duration::from_mins(63));
+    let driver = world.feed();
+    block_on(driver.feed(&world.account).unwrap().finish_segment(LATE)).unwrap();
+    work(&mut feed);
+    world.put("c");
+    work(&mut feed);
+    let mut files = world.files().unwrap();
+    assert_eq!((world.told().concat().as_str(), last(&files).as_str()), ("abc", "2023/11/14/2300"));
+    let finished = files.get("idx/segments/2023/11/14/2200/meta.json").map(|document| Status::read(document));
+    assert_eq!(finished, Some(Status::Finalized));
+    assert_eq!(files.remove("log/00/2023/11/14/2200/00000.avro"), log);
+}
+
+#[test]
 fn a_process_that_ends_after_any_step_is_gone_on_from() {
     for steps in 0..4 {
         let world = World::new();

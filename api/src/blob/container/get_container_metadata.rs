@@ -31,7 +31,7 @@ impl Operation for GetContainerMetadata {
     fn encode(container: Container) -> http::Response<Body> {
         let mut response =
             headers::stamped(Stamp { etag: container.etag, modified: container.modified, version: None });
-        metadata::write(&container.metadata, response.headers_mut());
+        metadata::write(&container.metadata, &mut response);
         response
     }
 }

@@ -43,8 +43,8 @@ impl Operation for GetContainerProperties {
     fn encode((container, now): Self::Response) -> http::Response<Body> {
         let mut response =
             headers::stamped(Stamp { etag: container.etag, modified: container.modified, version: None });
+        metadata::write(&container.metadata, &mut response);
         let map = response.headers_mut();
-        metadata::write(&container.metadata, map);
         headers::set_lease(map, &container.lease, now);
         headers::set_public_access(map, container.public_access);
         if !container.encryption_scope.is_empty() {

@@ -5,10 +5,11 @@
 
 use super::{set, set_some, set_stamp, set_version_id};
 use crate::blob::new_blob::tier_name;
+use crate::body::Body;
 use crate::header::answer;
 use crate::{encryption, guid, metadata, time};
-use http::HeaderMap;
 use http::header::IntoHeaderName;
+use http::{HeaderMap, Response};
 use storage_engine::blob::{
     AccessTier, BlobKind, BlobProperties, CopyState, CopyStatus, ImmutabilityPolicy, Lease, LeaseState, Stamp,
 };
@@ -18,7 +19,12 @@ use storage_engine::clock::Timestamp;
 const HEADERS_USUAL: usize = 24;
 
 /// All headers of a blob's properties at this moment but its length and its MD5, which depend on what is answered.
-pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &BlobProperties, now: Timestamp) {
+pub(in crate::blob) fn set_properties(
+    response: &mut Response<Body>,
+    properties: &BlobProperties,
+    now: Timestamp,
+) {
+    let headers = response.headers_mut();
     headers.reserve(HEADERS_USUAL);
     let BlobProperties { etag, modified, version, .. } = *properties;
     set_stamp(headers, Stamp { etag, modified, version });
@@ -44,7 +50,7 @@ pub(in crate::blob) fn set_properties(headers: &mut HeaderMap, properties: &Blob
     if let Some(copy) = &properties.copy {
         set_copy(headers, copy);
     }
-    metadata::write(&properties.metadata, headers);
+    metadata::write(&properties.metadata, response);
 }
 
 /// The state of a lease at this moment.
@@ -174,14 +180,15 @@ fn set_moment(headers: &mut HeaderMap, name: impl IntoHeaderName, moment: Option
 mod tests {
     use super::*;
     use crate::blob::testing::{at, full_blob};
+    use crate::reply;
     use http::HeaderValue;
     use storage_engine::blob::{ContentHeaders, LeaseId};
     use storage_engine::clock::Etag;
 
     fn shown(properties: &BlobProperties) -> impl Fn(&str) -> Option<String> + use<> {
-        let mut headers = HeaderMap::new();
-        set_properties(&mut headers, properties, at(100));
-        move |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned())
+        let mut response = reply::empty();
+        set_properties(&mut response, properties, at(100));
+        move |name| response.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned())
     }
 
     #[test]

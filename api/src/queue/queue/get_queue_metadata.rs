@@ -29,7 +29,7 @@ impl Operation for GetQueueMetadata {
 
     fn encode((queue, messages): (Queue, u64)) -> http::Response<Body> {
         let mut response = reply::empty();
-        metadata::write(&queue.metadata, response.headers_mut());
+        metadata::write(&queue.metadata, &mut response);
         reply::set(&mut response, header::X_MS_APPROXIMATE_MESSAGES_COUNT, &messages.to_string());
         response
     }

@@ -61,7 +61,7 @@ impl BlobStore {
         let scope = due.scope().unwrap_or_else(|_| due.container.scope());
         let verb = move |transaction: &mut dyn Transaction| {
             due.strike(transaction);
-            Due { at: transaction.now().after(PUT_OFF), ..due.clone() }.enter(transaction);
+            Due { at: transaction.clock().after(PUT_OFF), ..due.clone() }.enter(transaction);
             Ok(true)
         };
         meta::commit(self.meta.as_ref(), scope, None, verb).await
@@ -102,7 +102,7 @@ impl BlobStore {
 fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     let (scope, state) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
-    let now = transaction.now();
+    let now = transaction.clock();
     let stays = state != State::Staging
         && state::get(transaction, &place, state)?.is_some_and(|record| record.properties.exists(now));
     let deed = if stays { Deed::SetTier } else { Deed::Delete };
@@ -112,11 +112,15 @@ fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
 /// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
 /// and strikes the entry. To be run in the entry's scope.
 fn settle(transaction: &mut dyn Transaction, due: &Due, place: &Place, state: State) -> Result<()> {
+    let now = transaction.clock();
+    if now < due.at {
+        // The clock was set back since the entry was found.
+        return Ok(());
+    }
     if matches!(state, State::Staging) {
         return block::drop_abandoned(transaction, place, due);
     }
     due.strike(transaction);
-    let now = transaction.now();
     let Some(record) = state::get(transaction, place, state)? else { return Ok(()) };
     if !record.properties.exists(now) {
         return state::discard(transaction, place, state, &record);

@@ -77,7 +77,7 @@ impl BlobStore {
         let key = container_key(account, name);
         let commit = meta::commit(self.meta.as_ref(), key.scope(), None, move |transaction| {
             let (id, former) = find_to_write(transaction, &key, &conditions)?;
-            lease::check_read(former.lease, conditions.lease, transaction.now(), Leased::Container)?;
+            lease::check_read(former.lease, conditions.lease, transaction.clock(), Leased::Container)?;
             let stamp = record::stamp(transaction);
             let record = ContainerRecord { stamp, public_access, policies: policies.clone(), ..former };
             catalog::write(transaction, &key, id, &record.encode());

@@ -47,7 +47,7 @@ impl BlobStore {
             if catalog::find(transaction, &to)?.is_some() {
                 return Err(EngineError::ContainerExists);
             }
-            lease::check_write(former.lease, lease, transaction.now(), Leased::Container)?;
+            lease::check_write(former.lease, lease, transaction.clock(), Leased::Container)?;
             let stamp = record::stamp(transaction);
             let record = ContainerRecord { stamp, lease: Lease::None, ..former };
             catalog::rename(transaction, (&from, &to), id, &record.encode());

@@ -142,7 +142,7 @@ impl BlobStore {
         self.pages()?;
         let account = at.account.clone();
         self.change(at, None, move |transaction, place| {
-            let base = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
+            let base = state::not_found(state::live_base(transaction, place, transaction.clock())?)?;
             let (volume, written) = change_pages(transaction, place, &conditions, |record, number| {
                 conditions.check_customer_key(&record.properties)?;
                 sequence.check(number)?;
@@ -178,7 +178,7 @@ pub(super) fn change_pages(
 ) -> Result<(VolumeId, PageWritten)> {
     let now: Timestamp = transaction.now();
     let former = state::get(transaction, place, State::Base)?;
-    let mut record = guard::to_change(transaction, place, conditions, now, Change::InPlace)?;
+    let mut record = guard::to_change(transaction, place, conditions, Change::InPlace)?;
     let (BlobKind::Page { sequence_number }, Form::Volume(volume, _)) = (record.properties.kind, record.form)
     else {
         return Err(EngineError::BlobKindMismatch);

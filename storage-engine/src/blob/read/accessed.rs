@@ -70,7 +70,7 @@ impl BlobStore {
 
     async fn set_accessed(&self, at: &BlobAddress) -> Result<()> {
         self.change(at, None, move |transaction, place| {
-            let now = transaction.now();
+            let now = transaction.clock();
             let former = state::not_found(state::live_base(transaction, place, now)?)?;
             if is_due(former.properties.accessed, now) {
                 let mut record = former.clone();

@@ -391,6 +391,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_page_that_begins_behind_a_blob_knows_that_it_is_there() {
+        let store = Fixture::new();
+        store.put("name", store.inline(b"x")).unwrap();
+        store.stage("name", "id", b"").unwrap();
+        let behind = KeyBuilder::new().text("name").u8(0xB0).finish();
+        let include = Include { uncommitted: true, ..Include::default() };
+        let list = ListBlobs { after: Some(behind), limit: 9, include, ..ListBlobs::default() };
+        assert_eq!(pages(&store, &list).concat(), []);
+    }
+
     /// Counts the records that scans visit.
     struct Counting<'a>(&'a dyn View, Cell<usize>);
 

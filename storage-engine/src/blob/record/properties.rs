@@ -241,9 +241,9 @@ pub struct Deletion {
 const DAY: Duration = Duration::from_hours(24);
 
 impl Deletion {
-    /// Something deleted now and kept for so many days.
-    pub(crate) fn now(at: Timestamp, days: u32) -> Self {
-        Self { at, purge: at.after(DAY.saturating_mul(days)) }
+    /// Something deleted at this stamp and kept for so many days by the clock.
+    pub(crate) fn now((at, clock): (Timestamp, Timestamp), days: u32) -> Self {
+        Self { at, purge: clock.after(DAY.saturating_mul(days)) }
     }
 
     /// Whole days that are left, rounded down.

@@ -13,7 +13,7 @@ use crate::blob::rule::condition::Conditions;
 use crate::blob::state;
 use crate::clock::Timestamp;
 use crate::error::{EngineError, Result};
-use crate::meta::{Transaction, View};
+use crate::meta::Transaction;
 
 /// The blob that a verb is about to replace as a whole, if there is one, with what is left of its lease.
 ///
@@ -27,7 +27,7 @@ pub(in crate::blob) fn to_replace(
     protection: Protection,
 ) -> Result<Option<BlobRecord>> {
     state::clear_expired(transaction, place)?;
-    let now = transaction.now();
+    let now = transaction.clock();
     let former = state::live_base(transaction, place, now)?;
     let Some(mut former) = former else {
         absent(conditions)?;
@@ -76,27 +76,26 @@ pub(in crate::blob) enum Change {
 /// # Errors
 /// As the module says; [`EngineError::BlobNotFound`].
 pub(in crate::blob) fn to_change(
-    view: &dyn View,
+    transaction: &dyn Transaction,
     place: &Place,
     conditions: &Conditions,
-    now: Timestamp,
     change: Change,
 ) -> Result<BlobRecord> {
-    if let Some(base) = state::live_base(view, place, now)? {
+    if let Some(base) = state::live_base(transaction, place, transaction.clock())? {
         not_incremental(&base.properties)?;
     }
-    to_change_any(view, place, conditions, now, change)
+    to_change_any(transaction, place, conditions, change)
 }
 
 /// As [`to_change`], also of a blob that only incremental copies write: for those, and for deleting it.
 pub(in crate::blob) fn to_change_any(
-    view: &dyn View,
+    transaction: &dyn Transaction,
     place: &Place,
     conditions: &Conditions,
-    now: Timestamp,
     change: Change,
 ) -> Result<BlobRecord> {
-    let Some(mut record) = state::live_base(view, place, now)? else {
+    let now = transaction.clock();
+    let Some(mut record) = state::live_base(transaction, place, now)? else {
         // Page "Lease Blob": an id for a blob that is not there.
         return Err(EngineError::BlobNotFound);
     };

@@ -515,3 +515,12 @@ fn an_append_blob_is_sealed_by_becoming_itself() {
     assert_eq!(store.read("log").unwrap(), b"lineline");
     store.check_chunks();
 }
+
+#[test]
+fn a_blob_that_is_not_there_has_no_tags() {
+    let store = Fixture::new();
+    let conditions = Conditions { if_tags: Some(compare("k", TagComparison::NotEqual, "v")), ..any() };
+    let (at, content) = (store.at("blob"), store.inline(b"x"));
+    let put = store.blobs.put_block_blob(&at, NewBlob::default(), content, conditions, KEEP);
+    assert!(matches!(block_on(put), Err(EngineError::PreconditionFailed)));
+}

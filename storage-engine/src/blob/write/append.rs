@@ -160,7 +160,7 @@ fn appendable(
     conditions: &Conditions,
 ) -> Result<(BlobRecord, BlobRecord)> {
     let former = state::get(transaction, place, State::Base)?;
-    let record = guard::to_change(transaction, place, conditions, transaction.now(), Change::InPlace)?;
+    let record = guard::to_change(transaction, place, conditions, Change::InPlace)?;
     Ok((state::not_found(former)?, record))
 }
 

@@ -55,7 +55,7 @@ impl BlobStore {
         conditions: Conditions,
     ) -> Result<(Stamp, LeaseOutcome)> {
         self.change(at, None, move |transaction, place| {
-            let now = transaction.now();
+            let now = transaction.clock();
             let former = state::not_found(state::live_base(transaction, place, now)?)?;
             guard::not_incremental(&former.properties)?;
             guard::check_existing(&conditions, &former)?;
@@ -112,7 +112,7 @@ impl BlobStore {
         conditions: Conditions,
     ) -> Result<Stamp> {
         self.change(at, None, move |transaction, place| {
-            let now = transaction.now();
+            let now = transaction.clock();
             write::change_in_place(transaction, place, &conditions, |record| {
                 record.properties.expires = match expiry {
                     Expiry::Never => None,
@@ -180,12 +180,12 @@ impl BlobStore {
         F: Fn(Timestamp, State, &mut BlobRecord) -> Result<T> + Send + 'static,
     {
         self.change(at, None, move |transaction: &mut dyn Transaction, place: &Place| {
-            let now = transaction.now();
+            let now = transaction.clock();
             let (state, _) = state::not_found(state::find(transaction, place, which, now)?)?;
             let former = state::not_found(state::get(transaction, place, state)?)?;
             let mut record = former.clone();
             if state == State::Base {
-                guard::to_change(transaction, place, &conditions, now, Change::Beside)?;
+                guard::to_change(transaction, place, &conditions, Change::Beside)?;
             } else {
                 guard::check_existing(&conditions, &record)?;
             }

@@ -95,7 +95,7 @@ fn stage(
     block: &BlockRecord,
     lease: Option<LeaseId>,
 ) -> Result<()> {
-    let now = transaction.now();
+    let now = transaction.clock();
     let base = state::live_base(transaction, place, now)?;
     let held = base.as_ref().map(|base| base.properties.lease).unwrap_or_default();
     lease::check_write(held, lease, now, Leased::Blob)?;
@@ -158,7 +158,7 @@ pub(in crate::blob) fn drop_abandoned(
 ) -> Result<()> {
     due.strike(transaction);
     match mark(transaction, place)? {
-        Some(mark) if mark.ends() <= transaction.now() => {
+        Some(mark) if mark.ends() <= transaction.clock() => {
             write::drop_staged(transaction, place, &BTreeSet::new())
         }
         Some(mark) => {
@@ -189,7 +189,7 @@ fn commit(
         Some(former) => content::pieces(transaction, place, former.form)?,
         None => Vec::new(),
     };
-    let staged: HashMap<_, _> = staged_if_any(transaction, place, transaction.now())?.into_iter().collect();
+    let staged: HashMap<_, _> = staged_if_any(transaction, place, transaction.clock())?.into_iter().collect();
     let committed: HashMap<_, _> =
         blocks(&old).into_iter().map(|(block, record)| (block.id, record)).collect();
     let of_former = former.as_ref().and_then(|former| former.properties.encryption.as_deref());

@@ -111,7 +111,8 @@ impl BlobStore {
         self.change(at, None, move |transaction, place| {
             let now = transaction.now();
             let (former, mut record, copy) = pending(transaction, place, id)?;
-            record.properties.lease = lease::check_write(record.properties.lease, lease, now, Leased::Blob)?;
+            record.properties.lease =
+                lease::check_write(record.properties.lease, lease, transaction.clock(), Leased::Blob)?;
             let copy = CopyState { status: CopyStatus::Aborted, completed: Some(now), ..copy };
             record.properties.copy = Some(Box::new(copy));
             record.properties.length = 0;
@@ -140,7 +141,7 @@ fn destination(view: &dyn View, id: u128) -> Result<Option<Place>> {
 
 /// Ends a copy that has taken too long. To be run in the entry's scope.
 pub(in crate::blob) fn give_up_late(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
-    if due.at <= transaction.now() {
+    if due.at <= transaction.clock() {
         give_up(transaction, due, "The copy took more than two weeks.")?;
     }
     Ok(())
@@ -155,8 +156,7 @@ fn give_up(transaction: &mut dyn Transaction, due: &Due, why: &str) -> Result<()
     let (scope, _) = place::split_blob_key(&due.key)?;
     let place = Place::of_scope(due.container.clone(), scope);
     due.strike(transaction);
-    let now = transaction.now();
-    let Some(record) = state::live_base(transaction, &place, now)? else { return Ok(()) };
+    let Some(record) = state::live_base(transaction, &place, transaction.clock())? else { return Ok(()) };
     match record.properties.copy {
         Some(copy) if copy.status == CopyStatus::Pending => {
             let end = CopyEnd::Failed(format!("500 InternalError \"{why}\""));
@@ -172,7 +172,7 @@ pub(in crate::blob) fn pending(
     place: &Place,
     id: u128,
 ) -> Result<(BlobRecord, BlobRecord, CopyState)> {
-    let record = state::not_found(state::live_base(transaction, place, transaction.now())?)?;
+    let record = state::not_found(state::live_base(transaction, place, transaction.clock())?)?;
     match record.properties.copy.clone() {
         Some(copy) if copy.status == CopyStatus::Pending => {
             if copy.id == id {
@@ -238,7 +238,9 @@ mod tests {
     use super::*;
     use crate::blob::fixture::Fixture;
     use crate::blob::{Conditions, NewBlob, Protection, Which};
+    use crate::blob::{DeleteSnapshots, LeaseRequest, Tier, TierChange};
     use futures_executor::block_on;
+    use std::time::Duration;
 
     fn begin(store: &Fixture, id: u128) -> BlobAddress {
         let copy = CopyState { id, total: 5, ..CopyState::default() };
@@ -263,6 +265,34 @@ mod tests {
         assert!(matches!(again, Err(EngineError::NoCopyPending)));
         store.put("blob", store.inline(b"x")).unwrap();
         store.check_chunks();
+    }
+
+    #[test]
+    fn nothing_is_taken_of_a_blob_that_is_not_there_yet() {
+        let store = Fixture::new();
+        let at = begin(&store, 7);
+        let (any, none) = (Conditions::default(), Protection::default());
+        let snapshot = block_on(store.blobs.snapshot(&at, None, any.clone(), none)).map(drop);
+        let tier = TierChange { tier: Tier::Cool, high: false, rehydration: Duration::ZERO };
+        let tier = block_on(store.blobs.set_tier(&at, Which::Base, tier, any.clone())).map(drop);
+        let delete = block_on(store.blobs.delete(&at, DeleteSnapshots::Refuse, any.clone(), none)).map(drop);
+        let metadata = block_on(store.blobs.set_metadata(&at, Vec::new(), any, none)).map(drop);
+        for refused in [snapshot, tier, delete, metadata] {
+            assert!(matches!(refused, Err(EngineError::CopyPending)), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_to_a_leased_blob_is_called_off_by_the_holder_only() {
+        let store = Fixture::new();
+        let at = begin(&store, 7);
+        let acquire = LeaseRequest::Acquire { id: LeaseId(1), seconds: None };
+        block_on(store.blobs.lease(&at, acquire, Conditions::default())).unwrap();
+        for other in [None, Some(LeaseId(2))] {
+            assert!(matches!(block_on(store.blobs.abort_copy(&at, 7, other)), Err(EngineError::Lease(_))));
+        }
+        block_on(store.blobs.abort_copy(&at, 7, Some(LeaseId(1)))).unwrap();
+        assert_eq!(status(&store), (CopyStatus::Aborted, 0));
     }
 
     fn status(store: &Fixture) -> (CopyStatus, u64) {

@@ -85,11 +85,11 @@ fn delete(
     conditions: &Conditions,
     protection: Protection,
 ) -> Result<Deleted> {
-    let now = transaction.now();
+    let now = transaction.clock();
     let only = snapshots == DeleteSnapshots::Only;
     let change = if protection.versioning || only { Change::Kept } else { Change::InPlace };
     let former = state::get(transaction, place, State::Base)?;
-    let record = guard::to_change_any(transaction, place, conditions, now, change)?;
+    let record = guard::to_change_any(transaction, place, conditions, change)?;
     let former = state::not_found(former)?;
     if snapshots == DeleteSnapshots::Refuse {
         if state::has_snapshots(transaction, place, now)? {
@@ -119,7 +119,6 @@ fn delete_base(
     former: &BlobRecord,
     protection: Protection,
 ) -> Result<()> {
-    let now = transaction.now();
     if protection.versioning {
         let id = state::version_id(transaction, place, former)?;
         state::retire(transaction, place, former, Fate::Version(id));
@@ -135,7 +134,7 @@ fn delete_base(
     deleted.properties.lease = Lease::None;
     // Versioning is off, and a listing tells a deleted blob from a deleted version by this.
     deleted.properties.version = None;
-    deleted.properties.deletion = Some(Deletion::now(now, days));
+    deleted.properties.deletion = Some(Deletion::now((transaction.now(), transaction.clock()), days));
     state::store(transaction, place, State::Deleted, None, Some(&deleted));
     Ok(())
 }
@@ -151,7 +150,7 @@ fn remove(
         return state::discard(transaction, place, state, record);
     };
     let mut deleted = record.clone();
-    deleted.properties.deletion = Some(Deletion::now(transaction.now(), days));
+    deleted.properties.deletion = Some(Deletion::now((transaction.now(), transaction.clock()), days));
     state::store(transaction, place, state, Some(record), Some(&deleted));
     Ok(())
 }
@@ -163,7 +162,7 @@ fn delete_past(
     conditions: &Conditions,
     protection: Protection,
 ) -> Result<Deleted> {
-    let now = transaction.now();
+    let now = transaction.clock();
     let state = match which {
         Which::Base => return Err(EngineError::StateMismatch),
         Which::Snapshot(id) => State::Snapshot(id),
@@ -195,7 +194,7 @@ fn delete_past(
 }
 
 fn undelete(transaction: &mut dyn Transaction, place: &Place) -> Result<()> {
-    let now = transaction.now();
+    let now = transaction.clock();
     state::clear_expired(transaction, place)?;
     let mut found = state::live_base(transaction, place, now)?.is_some();
     let restorable = |record: &BlobRecord, now: Timestamp| {

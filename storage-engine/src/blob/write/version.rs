@@ -121,7 +121,7 @@ fn set_metadata(
     let now = transaction.now();
     let former = state::get(transaction, place, State::Base)?;
     let change = if protection.versioning { Change::Kept } else { Change::InPlace };
-    let mut record = guard::to_change(transaction, place, conditions, now, change)?;
+    let mut record = guard::to_change(transaction, place, conditions, change)?;
     conditions.check_customer_key(&record.properties)?;
     record.properties.metadata.clone_from(metadata);
     write::touch(&mut record, now);
@@ -171,10 +171,10 @@ fn snapshot(
     epoch: Option<Epoch>,
 ) -> Result<Snapshot> {
     let now = transaction.now();
-    let record = state::not_found(state::live_base(transaction, place, now)?)?;
+    let record = state::not_found(state::live_base(transaction, place, transaction.clock())?)?;
     guard::not_incremental(&record.properties)?;
     guard::no_copy(&record.properties)?;
-    guard::check_read(conditions, &record, now).map_err(|error| match error {
+    guard::check_read(conditions, &record, transaction.clock()).map_err(|error| match error {
         EngineError::NotModified { .. } => EngineError::PreconditionFailed,
         other => other,
     })?;
@@ -209,7 +209,7 @@ fn promote(
     (conditions, protection): (&Conditions, Protection),
 ) -> Result<Option<Stamp>> {
     let now = transaction.now();
-    let (_, source) = state::not_found(state::find(transaction, place, from.which, now)?)?;
+    let (_, source) = state::not_found(state::find(transaction, place, from.which, transaction.clock())?)?;
     let kind = match (source.properties.kind, from.sealed) {
         (BlobKind::Page { .. }, _) if from.which != Which::Base => return Err(EngineError::BlobKindMismatch),
         (BlobKind::Page { .. }, _) if epoch.is_none() => return Ok(None),

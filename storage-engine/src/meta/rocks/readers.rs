@@ -80,7 +80,7 @@ fn work(database: &Database, inbox: &Inbox<Box<dyn Inquiry>>) {
 
 /// Runs `inquiry` on a snapshot. `false`: it needs what is not in memory and has to be run again.
 fn run(database: &Database, inquiry: &mut dyn Inquiry, tier: Tier) -> Result<bool> {
-    let view = RocksView::snapshot(&database.rocks, tier);
+    let view = RocksView::snapshot(database, tier);
     // After a panic the inquiry is only told so, and a view has nothing to be left half done.
     match catch_unwind(AssertUnwindSafe(|| inquiry.run(&view))) {
         Ok(()) => Ok(!view.has_met_disk()),

@@ -99,12 +99,12 @@ fn a_point_read_of_cold_data_goes_to_disk() {
     drop(store);
 
     let store = open(&folder, Arc::new(ManualClock::default()));
-    let hot = RocksView::snapshot(&store.database.rocks, Tier::Memory);
+    let hot = RocksView::snapshot(&store.database, Tier::Memory);
     assert!(hot.get(Family::Blob, b"s").is_err());
     assert!(hot.has_met_disk(), "the case this test is about");
     drop(hot);
     assert_eq!(get(&store, Weight::Point).unwrap().unwrap(), "cold");
-    let hot = RocksView::snapshot(&store.database.rocks, Tier::Memory);
+    let hot = RocksView::snapshot(&store.database, Tier::Memory);
     assert_eq!(hot.get(Family::Blob, b"s").unwrap().unwrap(), "cold", "it is in memory now");
 
     let (ran, runs) = channel();

@@ -2,8 +2,9 @@
 
 use super::super::overlay::{Base, is_empty};
 use super::super::{EngineError, Family, Result, Step, View, Visit};
-use super::failed;
 use super::options::name;
+use super::states::Moment;
+use super::{Database, failed};
 use bytes::Bytes;
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, ReadOptions, ReadTier, Snapshot};
 use std::cell::Cell;
@@ -23,19 +24,23 @@ pub(super) enum Tier {
 pub(super) struct RocksView<'a> {
     rocks: &'a DB,
     snapshot: Option<Snapshot<'a>>,
+    moment: Option<Moment<'a>>,
     tier: Tier,
     met_disk: Cell<bool>,
 }
 
 impl<'a> RocksView<'a> {
     /// The records as they are now, for as long as the view lives.
-    pub(super) fn snapshot(rocks: &'a DB, tier: Tier) -> Self {
-        Self { rocks, snapshot: Some(rocks.snapshot()), tier, met_disk: Cell::new(false) }
+    pub(super) fn snapshot(database: &'a Database, tier: Tier) -> Self {
+        let Database { rocks, states, .. } = database;
+        // In this order: what is committed by then, the snapshot has.
+        let moment = Some(states.now());
+        Self { rocks, snapshot: Some(rocks.snapshot()), moment, tier, met_disk: Cell::new(false) }
     }
 
     /// The records as they are when they are read: the same if nobody writes meanwhile.
     pub(super) const fn newest(rocks: &'a DB) -> Self {
-        Self { rocks, snapshot: None, tier: Tier::Disk, met_disk: Cell::new(false) }
+        Self { rocks, snapshot: None, moment: None, tier: Tier::Disk, met_disk: Cell::new(false) }
     }
 
     /// Whether a read failed because what it asked for is not in memory.
@@ -101,6 +106,14 @@ impl View for RocksView<'_> {
 
     fn last_at_or_before(&self, family: Family, from: &[u8], at: &[u8]) -> Result<Option<(Bytes, Bytes)>> {
         self.last(family, from, Bound::Included(at))
+    }
+
+    fn state(&self, scope: &[u8]) -> Option<u64> {
+        self.moment.as_ref()?.state(scope)
+    }
+
+    fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
+        self.moment.as_ref()?.changed(scope, since)
     }
 }
 

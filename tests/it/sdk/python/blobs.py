@@ -242,6 +242,26 @@ def test_metadata_and_settings_change_without_the_content():
     assert blob.get_blob_properties().metadata == {}
 
 
+def test_names_of_metadata_keep_their_case():
+    metadata = {"Category": "test", "docTypeID": "A", "plain": "b"}
+    client = SERVICE.create_container(unique("c"), metadata=metadata)
+    assert client.get_container_properties().metadata == metadata
+    listed = SERVICE.list_containers(client.container_name, include_metadata=True)
+    assert [item.metadata for item in listed] == [metadata]
+    client.set_container_metadata({"Other": "1"})
+    assert client.get_container_properties().metadata == {"Other": "1"}
+
+    client.upload_blob("put", b"x", metadata=metadata)
+    client.get_blob_client("blocks").commit_block_list([], metadata=metadata)
+    client.upload_blob("set", b"x").set_blob_metadata(metadata)
+    client.get_blob_client("copy").start_copy_from_url(client.get_blob_client("put").url)
+    for name in ("put", "blocks", "set", "copy"):
+        blob = client.get_blob_client(name)
+        assert blob.get_blob_properties().metadata == metadata, name
+        assert blob.download_blob().properties.metadata == metadata, name
+    assert [blob.metadata for blob in client.list_blobs(include=["metadata"])] == [metadata] * 4
+
+
 def test_blocks_become_a_blob_in_the_order_of_the_list():
     client = container()
     blob = client.get_blob_client("b")

@@ -247,6 +247,16 @@ def test_metadata_has_rules():
     assert client.get_queue_properties().metadata == {}
 
 
+def test_names_of_metadata_keep_their_case():
+    metadata = {"Category": "test", "docTypeID": "A", "plain": "b"}
+    name = unique("case")
+    client = SERVICE.create_queue(name, metadata=metadata)
+    assert client.get_queue_properties().metadata == metadata
+    assert [item.metadata for item in SERVICE.list_queues(name, include_metadata=True)] == [metadata]
+    client.set_queue_metadata({"Other": "1"})
+    assert client.get_queue_properties().metadata == {"Other": "1"}
+
+
 def test_numbers_out_of_range_are_refused():
     client = queue()
     refused = "OutOfRangeQueryParameterValue"

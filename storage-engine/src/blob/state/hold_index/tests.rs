@@ -437,7 +437,7 @@ proptest! {
 fn a_deletion_s_days_do_not_outlast_a_hold() {
     let now = Timestamp::from_ticks(1 << 60);
     let mut properties =
-        crate::blob::BlobProperties { deletion: Some(Deletion::now(now, 0)), ..Default::default() };
+        crate::blob::BlobProperties { deletion: Some(Deletion::now((now, now), 0)), ..Default::default() };
     assert!(!properties.exists(now));
     properties.legal_hold = true;
     assert!(properties.exists(now));

@@ -112,7 +112,7 @@ fn begin(
     state::clear_expired(transaction, place)?;
     let now = transaction.now();
     let kind = BlobKind::Page { sequence_number: copy.size.1 };
-    let former = state::live_base(transaction, place, now)?;
+    let former = state::live_base(transaction, place, transaction.clock())?;
     let known = former.as_ref().map(|former| follows(former, copy)).transpose()?;
     let state = CopyState {
         status: CopyStatus::Pending,
@@ -133,7 +133,7 @@ fn begin(
     };
     // That something is there is the complaint of a condition that nothing should be.
     conditions.check_write(Some(former.version()))?;
-    let mut record = guard::to_change_any(transaction, place, conditions, now, Change::InPlace)?;
+    let mut record = guard::to_change_any(transaction, place, conditions, Change::InPlace)?;
     let whole = former.properties.copy.as_ref().is_some_and(|copy| copy.status == CopyStatus::Success);
     let since = known.flatten().filter(|_| whole);
     if since.is_none() {
