@@ -41,6 +41,7 @@ mod spelling;
 mod tables;
 mod tls;
 mod token;
+mod tools;
 mod tricks;
 mod unauthorized;
 mod wire;

@@ -244,6 +244,12 @@ fn celery_runs_a_thousand_tasks_through_queues() {
 
 #[test]
 #[ignore = "needs .ci/sdk-python"]
+fn adlfs_and_delta_lake_find_files_and_tables() {
+    run(&Kit::Python, "lakes.py");
+}
+
+#[test]
+#[ignore = "needs .ci/sdk-python"]
 fn python_does_every_table_operation() {
     run(&Kit::Python, "tables.py");
 }

@@ -5,9 +5,12 @@
 //! and the code that judges (splitting, decoding, choosing an account by the host) is where such tricks live.
 
 use crate::access::{BLOB, account_signature, on_container, refused, signature, with};
-use crate::client::{ACCOUNT, Client, Credentials, Request, Response, Service, request};
+use crate::client::{ACCOUNT, Client, Credentials, KEY, Request, Response, Service, request};
 use crate::node::Node;
-use crate::sign::percent_encoded;
+use crate::random;
+use crate::sign::{Signable, http_date, percent_encoded};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// A node with a private container `box`, whose blobs have their names as content.
 fn node() -> (Node, Client) {
@@ -193,6 +196,31 @@ fn parts_of_a_batch_show_credentials_of_their_own() {
         blob.call(&Request::new("HEAD", name)).expect(200);
     }
     blob.call(&Request::new("HEAD", "/box/dir")).expect(404);
+}
+
+/// A part is signed as it was sent: with the account in its address or, as the older Python clients have it, without.
+#[test]
+fn parts_of_a_batch_may_leave_out_the_account() {
+    let (_node, mut blob) = node();
+    let key = STANDARD.decode(KEY).expect("the key is Base64");
+    let signed = |target: &str| {
+        let date = http_date(random::now().as_secs());
+        let headers = [("x-ms-date".to_owned(), date.clone())];
+        let signable = Signable { method: "DELETE", target, headers: &headers };
+        format!("x-ms-date: {date}\r\nAuthorization: {}\r\n", signable.for_blob_or_queue(ACCOUNT, &key))
+    };
+    let part = |sent: &str, signed_as: &str| {
+        let headers = signed(signed_as);
+        format!("--b\r\nContent-Type: application/http\r\n\r\nDELETE {sent} HTTP/1.1\r\n{headers}\r\n")
+    };
+    let full = format!("/{ACCOUNT}/box/b");
+    let parts = [part("/box/b", &full), part(&full, "/box/b"), part("/box/b", "/box/b"), part(&full, &full)];
+    for (part, status) in parts.iter().zip(["403", "403", "202", "404"]) {
+        let batch =
+            Request::new("POST", "/?comp=batch").header("content-type", "multipart/mixed; boundary=b");
+        let answer = blob.call(&batch.body(format!("{part}--b--\r\n"))).expect(202).text();
+        assert!(answer.contains(&format!("HTTP/1.1 {status} ")), "{part}: {answer}");
+    }
 }
 
 #[test]

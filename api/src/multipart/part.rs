@@ -9,16 +9,18 @@ use crate::header;
 use crate::odata::invalid;
 use crate::query::Query;
 use crate::target::Target;
+use std::borrow::Cow;
 
 /// The head of a request inside a batch. It is sent by nobody yet: whoever trusts the batch's caller says so.
 ///
 /// # Errors
 /// What is wrong with the address or the verb; `InvalidInput` for another account than the batch's.
 pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageError> {
-    let (path, query) = path_and_query(outer, &request.url);
+    let (path, query) = path_and_query(&request.url);
     let host = outer.headers.get(header::HOST);
     let query = Query::parse(query)?;
-    let target = Target::parse(outer.target.service, host.and_then(|host| host.to_str().ok()), &path)?;
+    let full = from_account(outer, &request.url, &path);
+    let target = Target::parse(outer.target.service, host.and_then(|host| host.to_str().ok()), &full)?;
     let target = target.in_query(&query);
     if target.account != outer.target.account {
         return Err(invalid("All parts of a batch must be about one account."));
@@ -45,23 +47,33 @@ pub(crate) fn head(outer: &Head, request: SubRequest) -> Result<Head, StorageErr
     })
 }
 
-/// The path, in the style of the batch's own address, and the query. The host of an absolute address does not
-/// count: clients behind a forwarded port have another name for us than we have. A relative address may begin at
-/// the account or at the service.
-fn path_and_query<'a>(outer: &Head, url: &'a str) -> (String, &'a str) {
+/// The path, as it was sent and signed, and the query. The host of an absolute address does not count: clients behind a
+/// forwarded port have another name for us than we have.
+fn path_and_query(url: &str) -> (String, &str) {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
-    let absolute = ["http://", "https://"].into_iter().find_map(|scheme| address.strip_prefix(scheme));
-    if let Some(behind_scheme) = absolute {
-        let path = behind_scheme.split_once('/').map_or("", |(_, path)| path);
-        return (format!("/{path}"), query);
-    }
-    let path = address.trim_start_matches('/');
+    let path = match behind_scheme(address) {
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => address.trim_start_matches('/'),
+    };
+    (format!("/{path}"), query)
+}
+
+fn behind_scheme(url: &str) -> Option<&str> {
+    ["http://", "https://"].into_iter().find_map(|scheme| url.strip_prefix(scheme))
+}
+
+/// The path in the style of the batch's own address. A relative address may begin at the account or at the service,
+/// whatever the style: before version 12.23, the vendor's Python client leaves the account out, and signs the address
+/// without it. So what is signed is never this.
+fn from_account<'a>(outer: &Head, url: &str, path: &'a str) -> Cow<'a, str> {
+    let account = outer.target.account.as_str();
     let begins_at_account = path
-        .strip_prefix(outer.target.account.as_str())
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(account))
         .is_some_and(|rest| rest.starts_with('/') || rest.starts_with("-secondary/"));
-    if outer.target.host_style || begins_at_account {
-        (format!("/{path}"), query)
+    if outer.target.host_style || begins_at_account || behind_scheme(url).is_some() {
+        Cow::Borrowed(path)
     } else {
-        (format!("/{}/{path}", outer.target.account), query)
+        Cow::Owned(format!("/{account}{path}"))
     }
 }

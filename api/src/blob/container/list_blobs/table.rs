@@ -3,7 +3,8 @@
 //! Columns bear the names of the document's elements, of `Properties` and beside it alike; `ResourceType` tells blobs
 //! from common beginnings of names. What a row does not have, or has as an empty text, is null. `Metadata` and `Tags`
 //! are maps and are there if they were asked for. The marker of the next page stands in the metadata of the schema.
-//! All other columns are always there, so the schema of a listing does not depend on what is in its container.
+//! All other columns are always there, so the schema of a listing does not depend on what is in its container. Numbers
+//! have no sign: the vendor's client for Go, which rclone has, passes over counts in columns that have one.
 
 use super::Request;
 use super::entry::{self, Details, Fields, Value};
@@ -11,7 +12,7 @@ use crate::blob::listing;
 use crate::error::StorageError;
 use crate::header;
 use arrow_array::builder::{
-    BooleanBuilder, Int64Builder, MapBuilder, MapFieldNames, StringBuilder, TimestampSecondBuilder,
+    BooleanBuilder, MapBuilder, MapFieldNames, StringBuilder, TimestampSecondBuilder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
@@ -67,7 +68,7 @@ pub(super) fn write(request: &Request, page: &Page<BlobEntry>) -> Result<Vec<u8>
 
 enum Column {
     Text(StringBuilder),
-    Number(Int64Builder),
+    Number(UInt64Builder),
     Flag(BooleanBuilder),
     Moment(TimestampSecondBuilder),
 }
@@ -76,7 +77,7 @@ impl Column {
     fn new(kind: Kind, rows: usize) -> Self {
         match kind {
             Kind::Text => Self::Text(StringBuilder::with_capacity(rows, rows * 16)),
-            Kind::Number => Self::Number(Int64Builder::with_capacity(rows)),
+            Kind::Number => Self::Number(UInt64Builder::with_capacity(rows)),
             Kind::Flag => Self::Flag(BooleanBuilder::with_capacity(rows)),
             Kind::Moment => Self::Moment(TimestampSecondBuilder::with_capacity(rows).with_timezone("UTC")),
         }
@@ -87,9 +88,7 @@ impl Column {
         match (self, value) {
             (Self::Text(column), Some(Value::Text(text))) if !text.is_empty() => column.append_value(text),
             (Self::Text(column), _) => column.append_null(),
-            (Self::Number(column), Some(Value::Number(number))) => {
-                column.append_option(i64::try_from(*number).ok());
-            }
+            (Self::Number(column), Some(Value::Number(number))) => column.append_value(*number),
             (Self::Number(column), _) => column.append_null(),
             (Self::Flag(column), Some(Value::Flag(flag))) => column.append_value(*flag),
             (Self::Flag(column), _) => column.append_null(),
@@ -167,7 +166,7 @@ impl Table {
         for (name, kind, column) in self.columns {
             let kind = match kind {
                 Kind::Text => DataType::Utf8,
-                Kind::Number => DataType::Int64,
+                Kind::Number => DataType::UInt64,
                 Kind::Flag => DataType::Boolean,
                 Kind::Moment => DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
             };
