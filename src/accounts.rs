@@ -1,11 +1,12 @@
 //! The accounts that requests may be signed for: those of the configuration, and those that the store keeps.
 //!
-//! A request asks for its account's keys before anything else, so the answer comes from memory: a map that is read under a
-//! lock which nobody holds for longer than a look-up, and which is replaced entry by entry when the administration changes an
-//! account. Changes wait for each other, so that the map ends as the store does, whichever was answered first.
+//! A request asks for its account's keys before anything else, so the answer comes from memory: a map that is read
+//! under a lock which nobody holds for longer than a look-up, and which is replaced entry by entry when the
+//! administration changes an account. Changes wait for each other, so that the map ends as the store does, whichever
+//! was answered first.
 //!
-//! The configuration wins: an account that it names cannot be changed here, and hides a kept one of the same name. Whoever
-//! starts the server with `--account` must be able to rely on that key and no other.
+//! The configuration wins: an account that it names cannot be changed here, and hides a kept one of the same name.
+//! Whoever starts the server with `--account` must be able to rely on that key and no other.
 
 use crate::config::ConfiguredAccounts;
 use api::auth::{AccountKeys, Accounts};

@@ -1,5 +1,5 @@
-//! The admin port. `/healthz` and `/metrics` are open, like those of any server, and change nothing; everything
-//! else asks for the token of [`access`] and is found in [`Subjects`]: another subject is one field, one arm and one file.
+//! The admin port. `/healthz` and `/metrics` are open, like those of any server, and change nothing; everything else
+//! asks for the token of [`access`] and is found in [`Subjects`]: another subject is one field, one arm and one file.
 //!
 //! What is administered runs in a task of its own. It changes the store and then what the server knows of it, and a
 //! caller that hangs up in between must not keep the second from happening.

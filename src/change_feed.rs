@@ -1,8 +1,8 @@
 //! The task that keeps change feeds up to date while the server runs.
 //!
-//! What it does is [`api::ChangeFeed`]'s business; this only calls it again and again, at once while there is more to do
-//! and else after a rest. It may be cut off anywhere: what it began is a commit that takes effect whole or not at all, and
-//! the next process goes on from what is in the store.
+//! What it does is [`api::ChangeFeed`]'s business; this only calls it again and again, at once while there is more to
+//! do and else after a rest. It may be cut off anywhere: what it began is a commit that takes effect whole or not at
+//! all, and the next process goes on from what is in the store.
 //!
 //! What cannot be read of a journal is missing in a feed, which its readers cannot see. So it is not only logged but
 //! shown as a metric: a gauge, because it is what is in the journals, which each process finds anew.

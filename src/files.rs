@@ -6,9 +6,10 @@
 //!
 //! # Who may read
 //! The server's own user: contents, keys and the store's secret lie in the data folder. The process's mask
-//! ([`keep_files_to_ourselves`]) makes everything that is made here and in the engine readable by its owner from the moment it
-//! exists, and the folder itself is closed to others ([`close_to_others`]), also one that an earlier build or somebody's `mkdir`
-//! has left open. Modes at each place that creates a file were the alternative; the store's libraries create files too.
+//! ([`keep_files_to_ourselves`]) makes everything that is made here and in the engine readable by its owner from the
+//! moment it exists, and the folder itself is closed to others ([`close_to_others`]), also one that an earlier build or
+//! somebody's `mkdir` has left open. Modes at each place that creates a file were the alternative; the store's
+//! libraries create files too.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};

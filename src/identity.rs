@@ -1,7 +1,7 @@
 //! Whose tokens are believed: the configured issuers, and their keys.
 //!
-//! The rules of tokens are `api`'s; here is what needs files and sockets. An issuer is known by the `iss` of its tokens.
-//! Its keys come from a file, from an address, or, if neither is given, from where its discovery document says.
+//! The rules of tokens are `api`'s; here is what needs files and sockets. An issuer is known by the `iss` of its
+//! tokens. Its keys come from a file, from an address, or, if neither is given, from where its discovery document says.
 
 mod issuer;
 
@@ -42,8 +42,8 @@ pub(crate) struct KnownIssuers {
 }
 
 impl KnownIssuers {
-    /// Reads key files, so that a mistake in them is found at the start. Addresses are asked when the first token comes:
-    /// an issuer may start after us.
+    /// Reads key files, so that a mistake in them is found at the start. Addresses are asked when the first token
+    /// comes: an issuer may start after us.
     ///
     /// # Errors
     /// A sentence for the user.
@@ -78,8 +78,8 @@ impl Issuers for KnownIssuers {
     }
 }
 
-/// Where the issuer's users sign in. Clients take the tenant out of it, so its shape is that of the vendor's, who issues under
-/// one host and signs in under another.
+/// Where the issuer's users sign in. Clients take the tenant out of it, so its shape is that of the vendor's, who
+/// issues under one host and signs in under another.
 fn authorization_uri(issuer: &IssuerSettings) -> String {
     let base = issuer.url.trim_end_matches('/');
     let base = base.strip_suffix("/v2.0").unwrap_or(base);

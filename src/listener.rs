@@ -1,9 +1,9 @@
 //! Sockets: accepting, limiting and draining connections. Knows bytes and HTTP framing, no header of Azure's.
 //!
 //! A connection is plain, and then speaks HTTP/1.1; or it begins with a TLS handshake, in which the client chooses
-//! between HTTP/1.1 and HTTP/2. The handshake happens in the connection's own task and has its own short limit of time, so
-//! it holds up nobody's accept. HTTP/2 without TLS is left out: no client of this protocol asks for it.
-//! What the two framings need of their own is in [`http1`] and [`http2`]; limits that both have stand once.
+//! between HTTP/1.1 and HTTP/2. The handshake happens in the connection's own task and has its own short limit of time,
+//! so it holds up nobody's accept. HTTP/2 without TLS is left out: no client of this protocol asks for it. What the two
+//! framings need of their own is in [`http1`] and [`http2`]; limits that both have stand once.
 
 use crate::tls::{HTTP2, Tls};
 use api::{Arrival, Body};
@@ -120,8 +120,8 @@ async fn connection<A: Answer>(
     }
 }
 
-/// The answer of a server that we asked, with its body as the rest of the server sees bodies. It must come at a pace: a copy
-/// holds one of few places as long as it lasts, and a byte a minute would hold it for ever.
+/// The answer of a server that we asked, with its body as the rest of the server sees bodies. It must come at a pace: a
+/// copy holds one of few places as long as it lasts, and a byte a minute would hold it for ever.
 pub(crate) fn at_a_pace(answer: Response<Incoming>) -> Response<Body> {
     answer.map(|body| {
         if body.is_end_stream() { Body::empty() } else { Body::stream(Patient::at_least(PACE_BYTES, body)) }

@@ -24,9 +24,9 @@ use node::Node;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A request is many small allocations, often freed by another thread than the one that made them: what this
-/// allocator is made for and the system's is not. Chosen from a profile of Get Blob, where `malloc` and `free` stood high;
-/// what it gains was not measured by itself.
+/// A request is many small allocations, often freed by another thread than the one that made them: what this allocator
+/// is made for and the system's is not. Chosen from a profile of Get Blob, where `malloc` and `free` stood high; what
+/// it gains was not measured by itself.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -55,7 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// As many open files as we may have: connections, segments and `RocksDB`'s files come to more than the usual soft limit.
+/// As many open files as we may have: connections, segments and `RocksDB`'s files come to more than the usual soft
+/// limit.
 fn raise_open_files_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -65,8 +66,8 @@ fn raise_open_files_limit() {
     }
 }
 
-/// No core dump of this process, and no look into its memory for other processes of the same user: keys and tokens lie there. A
-/// system whose core pattern is a program ignores the limit but not the mark.
+/// No core dump of this process, and no look into its memory for other processes of the same user: keys and tokens lie
+/// there. A system whose core pattern is a program ignores the limit but not the mark.
 fn keep_memory_to_ourselves() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };

@@ -1,8 +1,9 @@
 //! Requests that this server makes of others: over TLS, or to this machine itself.
 //!
-//! Small on purpose: `hyper`, which serves already, turned around, with `rustls` and the machine's own certificate store (a
-//! private cloud's servers are mostly signed by a private authority, which is installed there). A client library such as
-//! `reqwest` would add redirects, cookies, proxies and a second way of everything; we want none of them:
+//! Small on purpose: `hyper`, which serves already, turned around, with `rustls` and the machine's own certificate
+//! store (a private cloud's servers are mostly signed by a private authority, which is installed there). A client
+//! library such as `reqwest` would add redirects, cookies, proxies and a second way of everything; we want none of
+//! them:
 //! - **A redirect is a failure.** Whoever configured an address trusts that address.
 //! - **Time and size are bounded**, so that a slow or endless answer costs little.
 //! - Bodies of [`Outbound::get`] are streams: nothing is gathered unless [`Outbound::document`] is asked to.
@@ -57,7 +58,8 @@ impl std::error::Error for OutboundError {
     }
 }
 
-/// What connects as `tcp` does, with TLS where an address asks for it, and trusts the authorities that this machine trusts.
+/// What connects as `tcp` does, with TLS where an address asks for it, and trusts the authorities that this machine
+/// trusts.
 ///
 /// # Errors
 /// A sentence for the user, if there are none.

@@ -5,8 +5,8 @@
 //! this machine, at neighbours in a private network.
 //! - **Addresses are judged when they are connected to**, after the name was resolved, so a name that means one thing
 //!   to a check and another to the connection is no way around. An address in the URL itself is judged before.
-//! - **Link-local and metadata addresses are never asked**, whatever is configured. An IPv6 address that a gateway takes to
-//!   an IPv4 one is judged as that one.
+//! - **Link-local and metadata addresses are never asked**, whatever is configured. An IPv6 address that a gateway
+//!   takes to an IPv4 one is judged as that one.
 //! - **Loopback and private addresses are asked only with `--copy-from-private`.** Without it a server that is
 //!   reachable by more than its own machine would be a way to whatever its network trusts. Copies on this server are
 //!   not affected: they open no connection at all, so code that copies between its own containers needs no setting.
@@ -239,8 +239,8 @@ fn is_barred_v6(address: Ipv6Addr, reach: Reach) -> bool {
     let never = address.is_unicast_link_local()
         || address.is_unspecified()
         || address.is_multicast()
-        // What was link-local's neighbour once; gateways whose network says where in an address the other one is; Teredo,
-        // which hides it.
+        // What was link-local's neighbour once; gateways whose network says where in an address the other one is;
+        // Teredo, which hides it.
         || (0xfec0..=0xfeff).contains(&first)
         || (first, second, third) == (0x64, 0xff9b, 1)
         || (first, second) == (0x2001, 0)
@@ -248,8 +248,8 @@ fn is_barred_v6(address: Ipv6Addr, reach: Reach) -> bool {
     never || (reach == Reach::Public && (address.is_loopback() || address.is_unique_local()))
 }
 
-/// The IPv4 address to which a gateway takes what is sent to this one: it is at its end (RFC 6052 and the IPv4-compatible
-/// addresses of RFC 4291) or behind its beginning (6to4, RFC 3056).
+/// The IPv4 address to which a gateway takes what is sent to this one: it is at its end (RFC 6052 and the
+/// IPv4-compatible addresses of RFC 4291) or behind its beginning (6to4, RFC 3056).
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let (high, low) = match address.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => (high, low),

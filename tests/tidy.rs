@@ -15,6 +15,7 @@ const FILE_LINES_MAX: usize = 600;
 const OPERATION_FILE_LINES_MAX: usize = 300;
 const FUNCTION_LINES_MAX: usize = 70;
 const EXPECTS_PER_THOUSAND_LINES_MAX: usize = 4;
+const COMMENT_COLUMNS_MAX: usize = 120;
 
 struct Source {
     path: String,
@@ -107,6 +108,22 @@ fn every_file_says_what_it_is() {
     let broken: Vec<_> =
         sources().into_iter().filter(|file| !file.text.starts_with("//! ")).map(|file| file.path).collect();
     assert_none("files without a `//!` header", &broken);
+}
+
+#[test]
+fn comments_are_wrapped() {
+    let mut broken = Vec::new();
+    for file in sources() {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            let comment = line.trim_start();
+            // A row of a table cannot be.
+            let wrapped = !comment.starts_with("//") || comment.ends_with('|');
+            if !wrapped && line.chars().count() > COMMENT_COLUMNS_MAX {
+                broken.push(format!("{}:{number}: at most {COMMENT_COLUMNS_MAX} columns", file.path));
+            }
+        }
+    }
+    assert_none("comments too wide", &broken);
 }
 
 #[test]

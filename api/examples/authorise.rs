@@ -1,12 +1,13 @@
-//! Measures what it costs to find out who asks, once for each kind of credentials, on an account that is asked for all the time:
+//! Measures what it costs to find out who asks, once for each kind of credentials, on an account that is asked for all
+//! the time:
 //!
 //! ```text
 //! cargo run --release -p linarite-api --example authorise
 //! ```
 //!
-//! Prints microseconds per request, the best of several rounds: others on the machine make a round slower, never faster. What is
-//! measured begins with a head that is read and ends with a caller; looking up what the caller may do comes after it. Not a test:
-//! no number here is asserted, because the next machine has others.
+//! Prints microseconds per request, the best of several rounds: others on the machine make a round slower, never
+//! faster. What is measured begins with a head that is read and ends with a caller; looking up what the caller may do
+//! comes after it. Not a test: no number here is asserted, because the next machine has others.
 
 use api::auth::bearer::{Bearer, Distrust, Issuers, KeySet, Trusted};
 use api::auth::delegation::{DelegationKeys, KeyFacts};

@@ -43,8 +43,8 @@ use storage_engine::name::AccountName;
 /// How far a request's date may be from ours, in seconds.
 const SKEW_SECONDS_MAX: u64 = 15 * 60;
 
-/// An account's secret keys, decoded, each with the first two of the blocks that every HMAC under it hashes already hashed: with
-/// short texts that is half of the work. Never printed.
+/// An account's secret keys, decoded, each with the first two of the blocks that every HMAC under it hashes already
+/// hashed: with short texts that is half of the work. Never printed.
 pub struct AccountKeys(Vec<(Vec<u8>, Hmac<Sha256>)>);
 
 impl AccountKeys {
@@ -152,8 +152,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate to these accounts, and to the holders of tokens that `identities` knows. Signatures may name these policies;
-    /// `blobs` says which containers are public.
+    /// A gate to these accounts, and to the holders of tokens that `identities` knows. Signatures may name these
+    /// policies; `blobs` says which containers are public.
     pub fn new(
         accounts: Arc<dyn Accounts>,
         identities: Identities,

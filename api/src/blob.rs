@@ -110,7 +110,8 @@ impl StorageService for BlobService {
         &self.settings
     }
 
-    /// A website has a container before it is shown, so a failure between the two leaves nothing but an empty container.
+    /// A website has a container before it is shown, so a failure between the two leaves nothing but an empty
+    /// container.
     async fn prepare(&self, account: &AccountName, change: &Change) -> Result<(), StorageError> {
         if !change.shows_website() {
             return Ok(());

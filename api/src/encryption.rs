@@ -133,8 +133,8 @@ pub(crate) fn scope(head: &Head, name: &'static str) -> Result<Option<String>, S
     }
 }
 
-/// Tells with whose key something is encrypted, if it is. What is stored without a key or a scope is not, and nobody is told
-/// that it were.
+/// Tells with whose key something is encrypted, if it is. What is stored without a key or a scope is not, and nobody is
+/// told that it were.
 pub(crate) fn set(headers: &mut HeaderMap, encryption: Option<&Encryption>) {
     let (name, value) = match encryption.map(|encryption| &encryption.key) {
         None => return,

@@ -93,7 +93,8 @@ struct Understood {
 }
 
 impl Front {
-    /// The services of `engine`, for the accounts that `accounts` knows and the holders of tokens that `identities` does.
+    /// The services of `engine`, for the accounts that `accounts` knows and the holders of tokens that `identities`
+    /// does.
     pub fn new(
         engine: &Engine,
         accounts: Arc<dyn Accounts>,
@@ -387,8 +388,8 @@ fn overridden<S: Sync + 'static>(row: &Row<S>, head: &Head, mut response: Respon
     response
 }
 
-/// A refusal of a `HEAD`, whose code is in its headers. Nothing is told of the document that is not sent, neither its type
-/// nor its length: there are clients that would read it.
+/// A refusal of a `HEAD`, whose code is in its headers. Nothing is told of the document that is not sent, neither its
+/// type nor its length: there are clients that would read it.
 fn without_body(refusal: Response<Body>) -> Response<Body> {
     let (mut parts, _) = refusal.into_parts();
     parts.headers.remove(header::CONTENT_TYPE);

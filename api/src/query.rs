@@ -64,7 +64,8 @@ impl Query {
         if self.0.len() < 2 {
             return None;
         }
-        // Sorted, because each against each is too slow for a query of thousands, and a set of names costs a text for each.
+        // Sorted, because each against each is too slow for a query of thousands, and a set of names costs a text for
+        // each.
         let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_by(|one, other| lower_case(one).cmp(lower_case(other)));
         names.windows(2).find_map(|pair| match pair {

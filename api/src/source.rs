@@ -4,8 +4,8 @@
 //! this server's own. A source of our own is never asked through a socket: it is read from the engine after the same
 //! gate that requests pass ([`crate::blob`]), which costs no second connection and cannot be turned against us.
 //!
-//! Whoever implements [`Sources`] decides what may be asked at all. A server that fetches addresses for its clients is a
-//! way into networks that those clients do not reach; the place to bar it is where the connection is made, because a
+//! Whoever implements [`Sources`] decides what may be asked at all. A server that fetches addresses for its clients is
+//! a way into networks that those clients do not reach; the place to bar it is where the connection is made, because a
 //! name means an address only then.
 
 use crate::body::{Body, BodyError};

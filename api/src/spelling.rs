@@ -6,8 +6,8 @@
 //! request and of an answer: whoever frames a connection puts it there and takes it out again, and what does neither
 //! loses capitals and nothing else. HTTP/2 is such: it has no capitals on the wire.
 //!
-//! Only names that have capitals are remembered. Most requests have none, and then this costs them nothing. A map of all
-//! headers as they came was left out: nobody may look at one by a spelling.
+//! Only names that have capitals are remembered. Most requests have none, and then this costs them nothing. A map of
+//! all headers as they came was left out: nobody may look at one by a spelling.
 
 use crate::header;
 

@@ -166,8 +166,8 @@ impl Target {
         Self::new(port_service, account, false, rest)
     }
 
-    /// The target, once it is known whether the query has a `restype`: without one, what stands where a container's name
-    /// would is the name of a blob in the root container.
+    /// The target, once it is known whether the query has a `restype`: without one, what stands where a container's
+    /// name would is the name of a blob in the root container.
     #[must_use]
     pub fn in_query(mut self, query: &Query) -> Self {
         let of_container = query.get("restype").is_some_and(|restype| !restype.is_empty());

@@ -42,7 +42,8 @@ pub const PERMANENT_DELETE: Version = Version(2020, 4, 8);
 pub const ESCAPED_NAMES: Version = Version(2021, 2, 12);
 /// `x-ms-version: 2021-02-12`: copies out of the archive into another account.
 pub const ARCHIVE_ACROSS_ACCOUNTS: Version = ESCAPED_NAMES;
-/// `x-ms-version: 2026-06-06`: listings as tables. The vendor's clients ask for them from 2026-10-06 on, rclone from this.
+/// `x-ms-version: 2026-06-06`: listings as tables. The vendor's clients ask for them from 2026-10-06 on, rclone from
+/// this.
 pub const LISTINGS_AS_TABLES: Version = Version(2026, 6, 6);
 /// `x-ms-version: 2020-10-02`: ranges of pages come in parts.
 pub const PAGE_RANGES_IN_PARTS: Version = Version(2020, 10, 2);

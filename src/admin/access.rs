@@ -1,9 +1,10 @@
 //! Who may administer: whoever is on this machine and can read a file of the data folder.
 //!
-//! At each start the server makes a random token and writes it, with the admin port's address, into `server/admin.json`, which
-//! only the server's own user can read. That file is all that a command needs to find the server and to be let in;
-//! nobody has to choose, remember or distribute a secret, and none outlives the process. Every path but `/healthz` and `/metrics` asks
-//! for it, and for a caller on this machine: the port speaks no TLS, so a token must not travel.
+//! At each start the server makes a random token and writes it, with the admin port's address, into
+//! `server/admin.json`, which only the server's own user can read. That file is all that a command needs to find the
+//! server and to be let in; nobody has to choose, remember or distribute a secret, and none outlives the process. Every
+//! path but `/healthz` and `/metrics` asks for it, and for a caller on this machine: the port speaks no TLS, so a token
+//! must not travel.
 
 use super::reply::Refusal;
 use crate::files::ServerFolder;

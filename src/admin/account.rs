@@ -166,7 +166,8 @@ impl AccountAdmin {
         self.show(StatusCode::OK, name).await
     }
 
-    /// The account of this name, if there is one: settings of one that there is not would wait for whoever takes the name.
+    /// The account of this name, if there is one: settings of one that there is not would wait for whoever takes the
+    /// name.
     fn known(&self, name: &str) -> Result<AccountName, Refusal> {
         let name = parse_name(name)?;
         match self.accounts.find(&name) {

@@ -1,9 +1,9 @@
 //! Lifecycle rules as people write them: the JSON of the vendor's management policies.
 //!
-//! Page "Azure Blob Storage lifecycle management overview" and *Management Policies - Create Or Update*. What the vendor's
-//! tools write is taken as it is, also inside the `properties.policy` that the management plane puts around it. A field that
-//! is not known, an action without a condition and a condition that does not fit the action are refused with a sentence,
-//! because a rule that is understood half deletes too much or too little.
+//! Page "Azure Blob Storage lifecycle management overview" and *Management Policies - Create Or Update*. What the
+//! vendor's tools write is taken as it is, also inside the `properties.policy` that the management plane puts around
+//! it. A field that is not known, an action without a condition and a condition that does not fit the action are
+//! refused with a sentence, because a rule that is understood half deletes too much or too little.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

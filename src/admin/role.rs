@@ -31,8 +31,8 @@ pub(crate) struct RoleAdmin {
     accounts: Arc<dyn Accounts>,
 }
 
-/// An assignment as it is shown and asked for. At most one of `container`, `queue` and `table`; none of them is the whole
-/// account.
+/// An assignment as it is shown and asked for. At most one of `container`, `queue` and `table`; none of them is the
+/// whole account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShownAssignment {

@@ -35,7 +35,8 @@ pub(crate) enum AccountCommand {
         /// The account
         name: String,
     },
-    /// Changes what is named of an account, at once, and prints it. All but --anonymous also for accounts of the configuration
+    /// Changes what is named of an account, at once, and prints it. All but --anonymous also for accounts of the
+    /// configuration
     Set {
         /// The account
         name: String,

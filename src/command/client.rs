@@ -1,7 +1,7 @@
 //! A client of the admin port, for commands: one request, one answer, one connection.
 //!
-//! By hand, because it is sixty lines: the answers are ours, of a known length, and end with the connection. An HTTP client
-//! library would be the larger part of the program for this.
+//! By hand, because it is sixty lines: the answers are ours, of a known length, and end with the connection. An HTTP
+//! client library would be the larger part of the program for this.
 
 use crate::admin::access::Pass;
 use crate::files::ServerFolder;

@@ -1,7 +1,7 @@
 //! `linarite operations`: what is served, and what it takes to be let in.
 //!
-//! Nothing is written down here: the rows are those by which requests are answered, the letters and roles those by which
-//! they are judged. So what is printed cannot differ from what is done.
+//! Nothing is written down here: the rows are those by which requests are answered, the letters and roles those by
+//! which they are judged. So what is printed cannot differ from what is done.
 
 use api::auth::permit::requirement;
 use api::auth::role::{ROLES, Role, actions};
@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 /// The names of the columns.
 const HEADER: &str = "SERVICE\tOPERATION\tVERB\tRIGHT\tACCOUNT SAS\tOTHER SAS\tROLES\n";
 
-/// Every operation that is built, one line each behind a header, with tabs between columns: what tests of coverage and the
-/// curious read.
+/// Every operation that is built, one line each behind a header, with tabs between columns: what tests of coverage and
+/// the curious read.
 pub(super) fn operations() -> String {
     let mut lines = HEADER.to_owned();
     for (name, asked) in api::operations() {

@@ -19,7 +19,8 @@ pub(super) fn instructions(folder: &ServerFolder) -> Result<String, String> {
         }
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     }
-    // `install` and not `cp`, which would leave the copy for root's eyes only. Absolute, because what is told is done in other folders.
+    // `install` and not `cp`, which would leave the copy for root's eyes only. Absolute, because what is told is done
+    // in other folders.
     let path = std::path::absolute(&path).unwrap_or(path);
     let path = path.display();
     Ok(format!(

@@ -1,10 +1,11 @@
 //! The addresses to listen on: one for all services, or one for each, as Azurite's command lines have it.
 //!
-//! A name is looked up once, when the configuration is read, and stands for one address from then on: listening on all that
-//! a name has would open ports that nobody has asked for. `localhost` is the IPv4 loopback where there is one, because
-//! the connection strings of the development account say `127.0.0.1`.
+//! A name is looked up once, when the configuration is read, and stands for one address from then on: listening on all
+//! that a name has would open ports that nobody has asked for. `localhost` is the IPv4 loopback where there is one,
+//! because the connection strings of the development account say `127.0.0.1`.
 //!
-//! The admin port is not among the services: it speaks no TLS and `--host 0.0.0.0` does not open it, only its own setting does.
+//! The admin port is not among the services: it speaks no TLS and `--host 0.0.0.0` does not open it, only its own
+//! setting does.
 
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};

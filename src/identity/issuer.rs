@@ -1,10 +1,10 @@
 //! One issuer's keys: fetched when they are needed, and kept.
 //!
 //! - [Fresh](Ages::fresh) keys that include the one a token names are used without asking anybody.
-//! - Else they are fetched, by one request at a time and at most once in [`PAUSE`]: issuers change their keys, so an unknown
-//!   one is worth a look, but anybody can send a token with a made-up key.
-//! - While that fails, or somebody else is at it, known keys serve until they are [stale](Ages::stale): an issuer that is down for an
-//!   hour locks nobody out, and one that has withdrawn a key is heard within a day.
+//! - Else they are fetched, by one request at a time and at most once in [`PAUSE`]: issuers change their keys, so an
+//!   unknown one is worth a look, but anybody can send a token with a made-up key.
+//! - While that fails, or somebody else is at it, known keys serve until they are [stale](Ages::stale): an issuer that
+//!   is down for an hour locks nobody out, and one that has withdrawn a key is heard within a day.
 
 use super::IssuerSettings;
 use crate::files;

@@ -1,20 +1,20 @@
 //! The body that a request brings, which may outlive its answer.
 //!
-//! A request can be answered before its body is read: refused, most often. Most clients send to the end all the same and
-//! read the answer then. If the body were dropped, HTTP/1.1 would have to close the socket and HTTP/2 to reset the stream; both lose
-//! the answer, and the client repeats in vain what it could have known to be wrong. So a body is lent to whoever answers,
-//! and what they leave of it is read and thrown away behind them. The answer does not wait for that, as there are clients
-//! that listen while they send.
+//! A request can be answered before its body is read: refused, most often. Most clients send to the end all the same
+//! and read the answer then. If the body were dropped, HTTP/1.1 would have to close the socket and HTTP/2 to reset the
+//! stream; both lose the answer, and the client repeats in vain what it could have known to be wrong. So a body is lent
+//! to whoever answers, and what they leave of it is read and thrown away behind them. The answer does not wait for
+//! that, as there are clients that listen while they send.
 //!
 //! It is time that bounds this, not bytes: they are never kept, and a client on a fast line sends gigabytes before it
 //! looks. Whoever is still sending then is cut off.
 //!
 //! A client that waits for our word (`Expect: 100-continue`) and was not given it sends no body, and may take the
-//! connection for its next request; bytes thrown away would be that. It is told that the connection ends, in HTTP/1.1; a
-//! stream of HTTP/2 ends anyway.
+//! connection for its next request; bytes thrown away would be that. It is told that the connection ends, in HTTP/1.1;
+//! a stream of HTTP/2 ends anyway.
 //!
-//! This is the rule for both framings. In [`super::http1`] it is the connection that reads, beside writing the answer; what
-//! follows here is HTTP/2's, where each request has a task.
+//! This is the rule for both framings. In [`super::http1`] it is the connection that reads, beside writing the answer;
+//! what follows here is HTTP/2's, where each request has a task.
 
 use super::Patient;
 use api::Body;

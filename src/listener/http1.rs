@@ -2,25 +2,27 @@
 //!
 //! # Why not hyper
 //! The service keeps the case in which the names of metadata came ([`api::Spelling`]), and hyper hands over lower case
-//! only; it remembers the case in a type that nobody outside it can read. And what is between a socket and the engine is
-//! what this server is for: here a request and its answer are one task without a channel, a body is read by whoever asks
-//! for it, into the buffers that the engine is given, and an answer is one write. hyper frames HTTP/2, which has neither
-//! capitals nor a body alone on its connection, and speaks to other servers.
+//! only; it remembers the case in a type that nobody outside it can read. And what is between a socket and the engine
+//! is what this server is for: here a request and its answer are one task without a channel, a body is read by whoever
+//! asks for it, into the buffers that the engine is given, and an answer is one write. hyper frames HTTP/2, which has
+//! neither capitals nor a body alone on its connection, and speaks to other servers.
 //!
 //! # The parts
-//! [`head`] reads a request up to its body, [`decoder`] finds the body, [`answer`] makes bytes of an answer; all three are
-//! pure. [`wire`] is the socket, [`lent`] the body as whoever answers has it, [`alarm`] the limit of time. This file is the
-//! order in which they are used.
+//! [`head`] reads a request up to its body, [`decoder`] finds the body, [`answer`] makes bytes of an answer; all three
+//! are pure. [`wire`] is the socket, [`lent`] the body as whoever answers has it, [`alarm`] the limit of time. This
+//! file is the order in which they are used.
 //!
 //! # What is kept
-//! * Requests are answered in the order in which they came, the next one being read when the one before has been answered.
-//! * What an answer leaves of its request's body is read behind it, as [`super::brought`] says for both framings.
-//! * A client that hangs up while its request runs has the request dropped. One that ends only its own half counts as gone:
-//!   the two cannot be told apart before it is written to.
-//! * A body of an answer that fails ends the connection in the middle, so that no part is taken for the whole.
-//! * A server that stops ends connections on which nothing has come at once, and the others behind the request that runs.
-//! * A connection that ends while the client may be sending is closed in two steps, our half first: closing a socket with
-//!   bytes unread throws away what the client has not read yet.
+//! - Requests are answered in the order in which they came, the next one being read when the one before has been
+//!   answered.
+//! - What an answer leaves of its request's body is read behind it, as [`super::brought`] says for both framings.
+//! - A client that hangs up while its request runs has the request dropped. One that ends only its own half counts as
+//!   gone: the two cannot be told apart before it is written to.
+//! - A body of an answer that fails ends the connection in the middle, so that no part is taken for the whole.
+//! - A server that stops ends connections on which nothing has come at once, and the others behind the request that
+//!   runs.
+//! - A connection that ends while the client may be sending is closed in two steps, our half first: closing a socket
+//!   with bytes unread throws away what the client has not read yet.
 
 use super::{Answer, PATIENCE};
 use answer::{Asked, Outgoing, refusal};
@@ -230,8 +232,8 @@ where
     }
 }
 
-/// Writes an answer to its end; `false` if that cannot be done. The body is polled while nothing is locked: it is free to
-/// ask for what it likes.
+/// Writes an answer to its end; `false` if that cannot be done. The body is polled while nothing is locked: it is free
+/// to ask for what it likes.
 fn poll_delivery<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &Mutex<Wire<S>>,
     outgoing: &mut Outgoing,
@@ -264,8 +266,8 @@ fn poll_delivery<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Writes what there is, and has the stream pass on what it holds back if nothing follows at once; `false` if that cannot
-/// be done.
+/// Writes what there is, and has the stream pass on what it holds back if nothing follows at once; `false` if that
+/// cannot be done.
 fn poll_out<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &Mutex<Wire<S>>,
     outgoing: &mut Outgoing,

@@ -4,14 +4,14 @@
 //! Many requests run on one connection, so the limit on connections is no limit on requests: [`STREAMS_MAX`] bounds
 //! them. Windows bound what a client may send before anybody reads it, for one stream and for all.
 //!
-//! HTTP/1.1 has its limits of time where it reads; hyper has none for HTTP/2, so [`Pulse`] is one. It sees bytes pass in either
-//! direction and counts requests whose answer has not been sent whole. A connection without requests is told to go
-//! after the usual patience; one with requests on which no byte moves for much longer holds answers that nobody fetches,
-//! and is cut. Pings as a sign of life were left out: they are answered by clients that fetch nothing.
+//! HTTP/1.1 has its limits of time where it reads; hyper has none for HTTP/2, so [`Pulse`] is one. It sees bytes pass
+//! in either direction and counts requests whose answer has not been sent whole. A connection without requests is told
+//! to go after the usual patience; one with requests on which no byte moves for much longer holds answers that nobody
+//! fetches, and is cut. Pings as a sign of life were left out: they are answered by clients that fetch nothing.
 //!
 //! # The host
-//! HTTP/2 names it in `:authority`. It is handed on as the header that HTTP/1.1 has for it, as the standard tells whoever
-//! translates between the two to do, so that behind this file there is one kind of request.
+//! HTTP/2 names it in `:authority`. It is handed on as the header that HTTP/1.1 has for it, as the standard tells
+//! whoever translates between the two to do, so that behind this file there is one kind of request.
 
 use super::brought::Brought;
 use super::http1::head::{HEAD_BYTES_MAX, HEADERS_MAX};

@@ -1,8 +1,9 @@
 //! Bodies of others that must not keep us waiting: of requests, and of the answers of servers that we asked.
 //!
-//! A client that sends a byte now and then holds a connection, of which there are many and which is its own; so anything that comes
-//! in a minute is enough. A source of a copy holds one of the few places in which copies run ([`crate::sources`]), and must bring
-//! some bytes in each minute. Only time counts in which somebody waits for the body: the disk may be the slow one.
+//! A client that sends a byte now and then holds a connection, of which there are many and which is its own; so
+//! anything that comes in a minute is enough. A source of a copy holds one of the few places in which copies run
+//! ([`crate::sources`]), and must bring some bytes in each minute. Only time counts in which somebody waits for the
+//! body: the disk may be the slow one.
 
 use super::PATIENCE;
 use api::body::Stalled;
@@ -14,8 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
-/// A body that ends with an error when it was waited for during [`PATIENCE`] and nothing came, or less than it should have.
-/// Time in which nobody waits for it does not count.
+/// A body that ends with an error when it was waited for during [`PATIENCE`] and nothing came, or less than it should
+/// have. Time in which nobody waits for it does not count.
 pub(super) struct Patient<B = Incoming> {
     body: B,
     waiting: Option<Pin<Box<Sleep>>>,

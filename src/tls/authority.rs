@@ -1,16 +1,16 @@
 //! A certificate authority of this machine, for `--tls` without a certificate.
 //!
 //! # What trusting it means
-//! Whoever trusts an authority believes all it signs, so this one says in its own certificate that it signs for
-//! nothing but `localhost`, what lies below it, the two loopback addresses, and the names of `--tls-name`: name
-//! constraints, critical, with a path length of zero. A key that is stolen from a test machine then opens nobody's bank.
-//! The constraints are part of what clients have trusted and so never change silently: a name that the authority
-//! was not made for is refused with what to do.
+//! Whoever trusts an authority believes all it signs, so this one says in its own certificate that it signs for nothing
+//! but `localhost`, what lies below it, the two loopback addresses, and the names of `--tls-name`: name constraints,
+//! critical, with a path length of zero. A key that is stolen from a test machine then opens nobody's bank. The
+//! constraints are part of what clients have trusted and so never change silently: a name that the authority was not
+//! made for is refused with what to do.
 //!
 //! # What is kept
 //! `server/authority.json`, readable by its owner: key, certificate, names and birth, in one file, so that no crash
-//! leaves a half. `server/ca.pem` is the certificate once more, for clients. The server's own certificate is not kept: it
-//! is issued at every start, and again when a third of its life is left, which costs a signature and spares a file.
+//! leaves a half. `server/ca.pem` is the certificate once more, for clients. The server's own certificate is not kept:
+//! it is issued at every start, and again when a third of its life is left, which costs a signature and spares a file.
 
 use super::name::CertificateName;
 use super::provider;

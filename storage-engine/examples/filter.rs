@@ -1,14 +1,14 @@
-//! Measures what a filter costs that is asked of every entity of a partition, in nanoseconds an entity: the first time, when it is
-//! asked again and again, and with an entity written before each; as the entities were just written, and after the store was opened
-//! again. Of each the best of several rounds.
+//! Measures what a filter costs that is asked of every entity of a partition, in nanoseconds an entity: the first time,
+//! when it is asked again and again, and with an entity written before each; as the entities were just written, and
+//! after the store was opened again. Of each the best of several rounds.
 //!
 //! ```text
 //! cargo run --release -p storage-engine --example filter -- [ENTITIES] [ROUNDS]
 //! ```
 //!
-//! A busy machine gives other times each time, so what is compared from change to change is instructions: in a run under `valgrind
-//! --tool=callgrind --toggle-collect='storage_engine::table::query::select'`, or between two that differ by some rounds. Not
-//! a test: nothing is asserted.
+//! A busy machine gives other times each time, so what is compared from change to change is instructions: in a run
+//! under `valgrind --tool=callgrind --toggle-collect='storage_engine::table::query::select'`, or between two that
+//! differ by some rounds. Not a test: nothing is asserted.
 
 use futures_executor::block_on;
 use std::error::Error;

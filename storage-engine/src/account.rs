@@ -1,23 +1,25 @@
 //! Accounts: names with two keys, which may be made, changed and deleted while the server runs.
 //!
 //! An account here is only what proves who somebody is. What it holds lies under its *name* in the catalogue, whether
-//! there is a record here or not, because accounts may also stand in the server's configuration. So data of a configured
-//! account is found again when an account of that name is created here, and the other way round.
+//! there is a record here or not, because accounts may also stand in the server's configuration. So data of a
+//! configured account is found again when an account of that name is created here, and the other way round.
 //!
 //! # Deleting
-//! An account may hold more names than one verb should touch, of kinds that are a scope each. Deleting is
-//! therefore three steps: the record is marked, from which moment the account exists for nobody; its names are taken away
-//! one by one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of
-//! its services, the rules for its blobs and what its change feed was still to tell go; and when none is left the record goes. A crash in between
-//! leaves the mark, no account of that name can be made, and [`AccountStore::finish_deletions`] goes on when the store is
-//! opened. Without the mark a crash would leave half of an account to whoever takes its name next.
+//! An account may hold more names than one verb should touch, of kinds that are a scope each. Deleting is therefore
+//! three steps: the record is marked, from which moment the account exists for nobody; its names are taken away one by
+//! one, deleted ones that could be restored too, what they held is swept as after any deletion, and the settings of its
+//! services, the rules for its blobs and what its change feed was still to tell go; and when none is left the record
+//! goes. A crash in between leaves the mark, no account of that name can be made, and
+//! [`AccountStore::finish_deletions`] goes on when the store is opened. Without the mark a crash would leave half of an
+//! account to whoever takes its name next.
 //!
 //! # What must stay
-//! An account in which a blob has a legal hold or a policy that is not over is not deleted, not even with what it holds: who deletes an account need
-//! not know what was promised in it, and whoever does can take the hold off first. The service refuses that too. All containers are looked at once the
-//! mark is set, when no new request finds the account, on a reader's thread; then the mark comes off again. A request that was under way
-//! may still set a hold after that look, so each name is taken away by a verb that looks again. If that refuses, what went
-//! before it is gone, as it was asked for, and the account is there again with the rest.
+//! An account in which a blob has a legal hold or a policy that is not over is not deleted, not even with what it
+//! holds: who deletes an account need not know what was promised in it, and whoever does can take the hold off first.
+//! The service refuses that too. All containers are looked at once the mark is set, when no new request finds the
+//! account, on a reader's thread; then the mark comes off again. A request that was under way may still set a hold
+//! after that look, so each name is taken away by a verb that looks again. If that refuses, what went before it is
+//! gone, as it was asked for, and the account is there again with the rest.
 //!
 //! # Keys
 //! The engine makes none, as it makes no secret; it keeps the bytes. They never show in `Debug`. Wiping them from
@@ -230,7 +232,8 @@ impl AccountStore {
     }
 
     /// Takes away the names of an account that is marked, its services' settings, the rules for its blobs, which would
-    /// delete those of the next account of the name, the journal, of which that one's feed would tell, and then its record.
+    /// delete those of the next account of the name, the journal, of which that one's feed would tell, and then its
+    /// record.
     async fn take_all_away(&self, name: &AccountName) -> Result<()> {
         loop {
             let account = name.clone();

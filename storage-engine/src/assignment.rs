@@ -130,9 +130,9 @@ impl AssignmentStore {
         meta::read(&*self.meta, Weight::Scan, move |view| read_all(view, &prefix)).await
     }
 
-    /// What `principal` holds in `account`, from memory if nothing was written since the last time. After a write the first
-    /// to ask waits on its own thread for all assignments to be read: milliseconds, and seldom. A future would be waited
-    /// for by every request, for the sake of that one.
+    /// What `principal` holds in `account`, from memory if nothing was written since the last time. After a write the
+    /// first to ask waits on its own thread for all assignments to be read: milliseconds, and seldom. A future would be
+    /// waited for by every request, for the sake of that one.
     ///
     /// # Errors
     /// As [`AssignmentStore::list`].

@@ -25,8 +25,8 @@
 //! | `write`, `page`, `read`, `container`, `journal` | the verbs, and what is told of them |
 //! | `background` | what nobody asked for |
 //!
-//! Verbs know each other where one is made of another: a read opens pages, pages that a copy brings ask about the copy, and
-//! the journal, which each write tells, is published by appending to a blob.
+//! Verbs know each other where one is made of another: a read opens pages, pages that a copy brings ask about the copy,
+//! and the journal, which each write tells, is published by appending to a blob.
 //!
 //! # Names and ids
 //! Every verb on a blob first finds its container's id, and asks again when it runs whether the name still

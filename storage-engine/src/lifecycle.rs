@@ -14,8 +14,8 @@
 //! needs these. The texts in which people write rules are read elsewhere.
 //!
 //! # When several actions are due
-//! The cheapest wins, over all rules: deletion, then the archive, then the cold tier, then the cool one (the page's "Which
-//! action is applied"). A tier is only ever lowered, except by [`Actions::hot_when_read`].
+//! The cheapest wins, over all rules: deletion, then the archive, then the cold tier, then the cool one (the page's
+//! "Which action is applied"). A tier is only ever lowered, except by [`Actions::hot_when_read`].
 
 use crate::blob::{BlobKind, BlobProperties, Tier};
 use crate::clock::Timestamp;

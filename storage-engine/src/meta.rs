@@ -4,18 +4,19 @@
 //! - **A verb is a pure function** of what it reads, its request and the time it is given. It may be run more
 //!   than once (an optimistic engine runs it again when what it read has changed), so it must not act on
 //!   anything but its transaction.
-//! - **Atomic inside one [`Scope`]**: one blob name, one queue, one partition of a table, one account's names
-//!   of a kind in the catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
-//!   is committed, but may change before the verb commits. No verb needs more, and no engine underneath is
-//!   asked for more.
-//! - **Indexes are hints.** The families [`Family::Tag`], [`Family::Due`] and [`Family::Held`] sort by something else than scopes, so
-//!   their keys cannot begin with one. What stands there only says where to look: whoever finds an entry reads the
-//!   record it names and believes that, and an entry whose record says otherwise is passed over. The local engine
-//!   writes them in the verb's batch; one that cannot may write an entry before the record and remove it after,
-//!   and nothing is found less. Each entry names its scope, so no two verbs write the same one at once.
-//! - **The journal is no hint.** [`Family::Change`] sorts by account and time, across scopes, and what a verb tells there
-//!   is as much part of it as its other writes. Keys hold the verb's own time, so no two verbs write the same one. An
-//!   engine that is atomic in one scope only would keep the entry in the scope and move it behind the commit, by time.
+//! - **Atomic inside one [`Scope`]**: one blob name, one queue, one partition of a table, one account's names of a kind
+//!   in the catalogue. All records that a verb writes begin with its scope's bytes. What it reads *outside* its scope
+//!   is committed, but may change before the verb commits. No verb needs more, and no engine underneath is asked for
+//!   more.
+//! - **Indexes are hints.** The families [`Family::Tag`], [`Family::Due`] and [`Family::Held`] sort by something else
+//!   than scopes, so their keys cannot begin with one. What stands there only says where to look: whoever finds an
+//!   entry reads the record it names and believes that, and an entry whose record says otherwise is passed over. The
+//!   local engine writes them in the verb's batch; one that cannot may write an entry before the record and remove it
+//!   after, and nothing is found less. Each entry names its scope, so no two verbs write the same one at once.
+//! - **The journal is no hint.** [`Family::Change`] sorts by account and time, across scopes, and what a verb tells
+//!   there is as much part of it as its other writes. Keys hold the verb's own time, so no two verbs write the same
+//!   one. An engine that is atomic in one scope only would keep the entry in the scope and move it behind the commit,
+//!   by time.
 //! - **Serial**: verbs of one scope take effect one after another, each seeing all earlier ones.
 //! - **Durable**: when [`MetaStore::submit`] reports success, the writes survive a power cut (with
 //!   [`Durability::Sync`]).
@@ -155,15 +156,15 @@ pub trait View {
     /// Which state of the records of `scope` this is: views of one opened store that give the same number hold the same
     /// records there, so what was made of them by one may be used by the other. The converse does not hold.
     ///
-    /// None if the store cannot tell, be it in general or while something of the scope is being written. Writes in a wider or
-    /// a narrower scope than exactly this one need not be noticed.
+    /// None if the store cannot tell, be it in general or while something of the scope is being written. Writes in a
+    /// wider or a narrower scope than exactly this one need not be noticed.
     fn state(&self, scope: &[u8]) -> Option<u64> {
         let _ = scope;
         None
     }
 
-    /// The keys of all records of `scope` in [`Family::Entity`] that are others than in the state `since`, and perhaps of more;
-    /// in no order. None if the store does not know any more, or never did.
+    /// The keys of all records of `scope` in [`Family::Entity`] that are others than in the state `since`, and perhaps
+    /// of more; in no order. None if the store does not know any more, or never did.
     fn changed(&self, scope: &[u8], since: u64) -> Option<Vec<Vec<u8>>> {
         let _ = (scope, since);
         None
@@ -176,9 +177,9 @@ pub trait Transaction: View {
     /// restarts and clock steps, so that it serves as version, snapshot id and `ETag`.
     fn now(&self) -> Timestamp;
 
-    /// The clock's time at this run, by which a verb judges what is over, as reads do. Never later than [`Self::now`], and far
-    /// before it where the clock was ahead once and has been set back: what must stay until a date must not go because the
-    /// clock was wrong some other day.
+    /// The clock's time at this run, by which a verb judges what is over, as reads do. Never later than [`Self::now`],
+    /// and far before it where the clock was ahead once and has been set back: what must stay until a date must not go
+    /// because the clock was wrong some other day.
     fn clock(&self) -> Timestamp;
 
     /// Writes a record.

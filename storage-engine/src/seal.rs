@@ -13,11 +13,11 @@
 //! | 16 | its tag |
 //! | up to 65,520, and 16 | each further unit and its tag |
 //!
-//! With salt and tag a unit fills the 64 KiB for which the floor keeps a sum, so a range costs the units that it touches.
-//! A chunk's key is derived (HKDF-SHA256) from the customer's or scope's key and the salt. The nonce is the unit's
-//! number and whether it is the last one. So **a nonce cannot be used twice**: a key belongs to one salt, a salt to
-//! one chunk, and a chunk is written once. Two salts of 256 random bits do not meet. Units that are moved, cut off or
-//! changed are found out. This is the known construction of streaming AEAD with derived keys.
+//! With salt and tag a unit fills the 64 KiB for which the floor keeps a sum, so a range costs the units that it
+//! touches. A chunk's key is derived (HKDF-SHA256) from the customer's or scope's key and the salt. The nonce is the
+//! unit's number and whether it is the last one. So **a nonce cannot be used twice**: a key belongs to one salt, a salt
+//! to one chunk, and a chunk is written once. Two salts of 256 random bits do not meet. Units that are moved, cut off
+//! or changed are found out. This is the known construction of streaming AEAD with derived keys.
 //!
 //! What was not done, and why:
 //! - *A data key per blob, wrapped and kept in its record.* Blocks are encrypted before there is a blob, and one
@@ -30,10 +30,10 @@
 //! # Pages
 //! Pages are overwritten in place, where a counter mode would repeat its nonce and where there is no room for a tag.
 //! They are encrypted with XTS-AES-256, a page of 512 bytes being the sector and its number the tweak, under a key
-//! derived from the customer's or scope's key and the id of the volume, which is random and never used again. As
-//! with any disk encryption, who can watch the disk learns that a page got a former value again, and a page
-//! that is tampered with becomes noise without notice (the floor's sums catch what is not tampering). A page that was never
-//! written, or was cleared, stays zeros and reads as zeros; of 2^4096 contents one would encrypt to that.
+//! derived from the customer's or scope's key and the id of the volume, which is random and never used again. As with
+//! any disk encryption, who can watch the disk learns that a page got a former value again, and a page that is tampered
+//! with becomes noise without notice (the floor's sums catch what is not tampering). A page that was never written, or
+//! was cleared, stays zeros and reads as zeros; of 2^4096 contents one would encrypt to that.
 //!
 //! # What is not encrypted
 //! Names, properties, metadata and tags: listings and conditions need them and no key comes with those.

@@ -1,5 +1,5 @@
-//! Waiting for a future without a runtime: the engine's own threads block, and, after a role was assigned, the first who
-//! asks for roles.
+//! Waiting for a future without a runtime: the engine's own threads block, and, after a role was assigned, the first
+//! who asks for roles.
 
 use std::future::Future;
 use std::pin::pin;

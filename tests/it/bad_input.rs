@@ -1,9 +1,9 @@
 //! What no client sends: malformed, oversized, hostile.
 //!
 //! Each row of a table is one request with the statuses (and, where the protocol names one, the code) that may come
-//! back. Two rules hold for all of them: no answer is a 5xx, because nothing here is the server's fault
-//! (only 501 may be said, to what the protocol has and the server has not), and afterwards the same process still does its work. The rows are by subject: [`auth`], [`blob`], [`queue`],
-//! [`table`], and [`raw`], whose rows are not even HTTP.
+//! back. Two rules hold for all of them: no answer is a 5xx, because nothing here is the server's fault (only 501 may
+//! be said, to what the protocol has and the server has not), and afterwards the same process still does its work. The
+//! rows are by subject: [`auth`], [`blob`], [`queue`], [`table`], and [`raw`], whose rows are not even HTTP.
 
 mod auth;
 mod blob;

@@ -1,5 +1,5 @@
-//! What an account does by itself: settings that are changed while the server runs, lifecycle rules, last access, and the
-//! space that comes back when everything is deleted.
+//! What an account does by itself: settings that are changed while the server runs, lifecycle rules, last access, and
+//! the space that comes back when everything is deleted.
 //!
 //! Rules of zero days are due at once, so no clock has to be turned. What the background does is waited for, by asking
 //! again until it is done; how long it takes is not judged.

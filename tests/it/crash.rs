@@ -1,11 +1,11 @@
 //! `kill -9` under load: what was acknowledged is there, and nothing is there by half.
 //!
-//! Eight writers, two for each service and two for page and append blobs, work at the same time. Each owns its names (a container, a queue, a table
-//! partition), so each can keep an exact model of what the server must hold. After 50 to 300 ms the process is
-//! killed, started again on the same folder, and every writer compares all of its world with its model. The one
-//! request of a writer whose answer did not come may have happened or not; whichever it was becomes the model, but
-//! it must be one of the two, wholly. Then the next round goes on with the same store, so damage that shows late
-//! shows too.
+//! Eight writers, two for each service and two for page and append blobs, work at the same time. Each owns its names (a
+//! container, a queue, a table partition), so each can keep an exact model of what the server must hold. After 50 to
+//! 300 ms the process is killed, started again on the same folder, and every writer compares all of its world with its
+//! model. The one request of a writer whose answer did not come may have happened or not; whichever it was becomes the
+//! model, but it must be one of the two, wholly. Then the next round goes on with the same store, so damage that shows
+//! late shows too.
 //!
 //! The order of a writer's requests follows from the seed printed at the start; the moment of the kill does too,
 //! but the machine's timing does not, so a seed narrows a failure down rather than replaying it exactly.

@@ -10,12 +10,12 @@
 //! That a signature holds is remembered for minutes ([`checked`]); audience and times are judged with every request.
 //!
 //! # Plain HTTP
-//! A token is worth what it opens until it expires, to whoever reads it. It is therefore refused over plain HTTP, unless the
-//! configuration allows that and it comes from this machine, where nobody listens in between.
+//! A token is worth what it opens until it expires, to whoever reads it. It is therefore refused over plain HTTP,
+//! unless the configuration allows that and it comes from this machine, where nobody listens in between.
 //!
 //! # Without signatures
-//! [`Bearer::unsigned`] believes anybody, as Azurite's `--oauth basic` does: for tests that want the code path of tokens and
-//! have no issuer. It proves nothing, and whoever starts the server so is told.
+//! [`Bearer::unsigned`] believes anybody, as Azurite's `--oauth basic` does: for tests that want the code path of
+//! tokens and have no issuer. It proves nothing, and whoever starts the server so is told.
 
 mod checked;
 mod key;
@@ -114,8 +114,8 @@ impl Bearer {
         Self { trust: Trust::Issuers(issuers), over_http, checked: Checked::default() }
     }
 
-    /// Believes every token that is made for storage, is not expired and looks as if a cloud of the vendor's had made it.
-    /// Signatures are not looked at: **anybody can make such a token**.
+    /// Believes every token that is made for storage, is not expired and looks as if a cloud of the vendor's had made
+    /// it. Signatures are not looked at: **anybody can make such a token**.
     pub fn unsigned(over_http: bool) -> Self {
         Self { trust: Trust::Anybody, over_http, checked: Checked::default() }
     }

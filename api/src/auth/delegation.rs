@@ -1,9 +1,9 @@
 //! User delegation keys: what shared access signatures of token holders are signed with.
 //!
-//! A key is not kept. It is an HMAC, under the store's secret, of all that it was issued for, each field behind its length.
-//! Whoever shows a signature names those fields in it, so its key can be made again; a field that is not the one of the
-//! issued key gives another key, under which the signature does not hold. Rights are not part of it: they are what the
-//! holder's roles say at the time of use. Page "Get User Delegation Key".
+//! A key is not kept. It is an HMAC, under the store's secret, of all that it was issued for, each field behind its
+//! length. Whoever shows a signature names those fields in it, so its key can be made again; a field that is not the
+//! one of the issued key gives another key, under which the signature does not hold. Rights are not part of it: they
+//! are what the holder's roles say at the time of use. Page "Get User Delegation Key".
 
 mod document;
 

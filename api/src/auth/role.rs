@@ -1,8 +1,8 @@
 //! What the holder of a token may do: role-based access control, in the vendor's words.
 //!
 //! An operation needs [actions](Action); a [role](Role) allows some; an assignment says who holds a role, and where. A
-//! request is let in when the roles that its sender holds at its resource, or above, *together* allow one of the ways in
-//! that [`actions`] lists. There is no denying, so the order of assignments means nothing.
+//! request is let in when the roles that its sender holds at its resource, or above, *together* allow one of the ways
+//! in that [`actions`] lists. There is no denying, so the order of assignments means nothing.
 //!
 //! An operation on a whole account (listing containers, a delegation key) needs a role on the account; one that is held
 //! at a container does not count for it.

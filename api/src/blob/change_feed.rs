@@ -3,47 +3,49 @@
 //! Pages "Change feed in Blob Storage" and "Process change feed in Azure Blob Storage". The engine writes what a verb
 //! changed into a journal, in the verb's own commit, and knows no format. This module says for whom verbs are run
 //! ([`deed`], [`cause`]), what of a change is an event ([`event`]), how events and documents are spelled ([`record`],
-//! [`segment`]), and moves one into the other ([`ChangeFeed`]). It is here and not in the engine because Avro and JSON are
-//! the wire's; it opens no timer: the program calls [`ChangeFeed::once`] again and again.
+//! [`segment`]), and moves one into the other ([`ChangeFeed`]). It is here and not in the engine because Avro and JSON
+//! are the wire's; it opens no timer: the program calls [`ChangeFeed::once`] again and again.
 //!
 //! # What a reader sees after a crash at any step
 //! A round does these in order, each its own commit: the former hour's segment is closed, the hour's segment is made,
 //! the feed is said to be readable up to it, the log is made with its header, and a block of events is appended *while
 //! the same commit takes them out of the journal*. So an event is in the journal or in the log and never in both or
-//! neither. All before the last step is written again when it is found missing and changes nothing for readers: a segment
-//! whose log is missing or has no block is one without events. Writing the log first and the index behind it was
-//! rejected: a crash between the two would hide events until something else changes.
+//! neither. All before the last step is written again when it is found missing and changes nothing for readers: a
+//! segment whose log is missing or has no block is one without events. Writing the log first and the index behind it
+//! was rejected: a crash between the two would hide events until something else changes.
 //!
 //! # What a round costs
 //! As much as there is to do. It remembers how far it has read each account's journal, asks from there, and so never
-//! walks over what it has taken out ([`BlobStore::changes`]). Accounts are found by a *look*: at the start, when settings
-//! were changed, and each minute. That finds the accounts with a feed, and those with something left in their journals,
-//! told before a feed was turned off, in an earlier process, or by a request that began before and ended after. All of it
-//! goes into the feed, for only who finds a feed turned on tells the journal. Between looks only accounts with a feed are
-//! asked, all in one read, and where there is none nothing is read at all. An account without a feed that has told all
-//! is not forgotten, which would cost a walk from the beginning, but asked again at the next look. What is remembered
-//! only spares work: a next process knows nothing and begins at the beginning, once.
+//! walks over what it has taken out ([`BlobStore::changes`]). Accounts are found by a *look*: at the start, when
+//! settings were changed, and each minute. That finds the accounts with a feed, and those with something left in their
+//! journals, told before a feed was turned off, in an earlier process, or by a request that began before and ended
+//! after. All of it goes into the feed, for only who finds a feed turned on tells the journal. Between looks only
+//! accounts with a feed are asked, all in one read, and where there is none nothing is read at all. An account without
+//! a feed that has told all is not forgotten, which would cost a walk from the beginning, but asked again at the next
+//! look. What is remembered only spares work: a next process knows nothing and begins at the beginning, once.
 //!
 //! # What goes wrong
 //! An entry of the journal that cannot be read is **passed over**: what it told is missing in the feed, everything else
 //! goes on, in order. It stays in the journal, is logged as an error once in each process, and counted
 //! ([`ChangeFeed::damaged`]), so that it does not go unseen. Stopping the account there was the alternative: it would
 //! keep from readers all that comes after for the sake of one event that no wait brings back, while the journal grows
-//! until the disk is full. Removing the entry was the other: nobody could look at it any more. It goes with its account.
+//! until the disk is full. Removing the entry was the other: nobody could look at it any more. It goes with its
+//! account.
 //!
-//! Everything else that goes wrong with an account, a full disk or a damaged index, leaves it as it is and keeps no other
-//! waiting; it is logged, and tried again at the next look.
+//! Everything else that goes wrong with an account, a full disk or a damaged index, leaves it as it is and keeps no
+//! other waiting; it is logged, and tried again at the next look.
 //!
 //! # One log for each hour
 //! The service spreads a busy hour over several logs that are read side by side, ordered only for each blob. Here there
 //! is one, in the order of all commits of the account. When it is long it goes on in a next file.
 //!
 //! # The hour that is not over
-//! On the service `lastConsumable` names the last segment that is finished, and so events are read an hour late. Here it
-//! names the newest segment, because all there is to wait for is the next round: what is in a log stays where it is, and
-//! what comes is behind it, so a reader who comes back with a cursor misses nothing. `status` tells the truth meanwhile:
-//! `Publishing`, and `Finalized` a while after the hour's end. Tests that wait an hour are tests that nobody runs. It
-//! is up to the clients whether they read an hour that is not over: Python's and Java's do, JavaScript's and .NET's wait.
+//! On the service `lastConsumable` names the last segment that is finished, and so events are read an hour late. Here
+//! it names the newest segment, because all there is to wait for is the next round: what is in a log stays where it is,
+//! and what comes is behind it, so a reader who comes back with a cursor misses nothing. `status` tells the truth
+//! meanwhile: `Publishing`, and `Finalized` a while after the hour's end. Tests that wait an hour are tests that nobody
+//! runs. It is up to the clients whether they read an hour that is not over: Python's and Java's do, JavaScript's and
+//! .NET's wait.
 
 use crate::head::Head;
 use crate::{header, time};

@@ -1,12 +1,12 @@
 //! Copies: operations whose bytes come from an address and not from the request.
 //!
-//! [`source`](super::source) finds out what the address means, whether the caller may read there, and opens it. What is done with the
-//! bytes is the same as with those of a body: they are staged, checked, and named by a verb. Only [`CopyBlob`] may go on
-//! after its answer ([`transfer`]).
+//! [`source`](super::source) finds out what the address means, whether the caller may read there, and opens it. What is
+//! done with the bytes is the same as with those of a body: they are staged, checked, and named by a verb. Only
+//! [`CopyBlob`] may go on after its answer ([`transfer`]).
 //!
-//! A copy of a block blob has the committed blocks of its source, as far as the source tells them: this server does, and so do
-//! others of this kind ([`source::beside`](super::source)). *Put Blob From URL* writes bytes and makes no copy, so what it makes
-//! has no blocks.
+//! A copy of a block blob has the committed blocks of its source, as far as the source tells them: this server does,
+//! and so do others of this kind ([`source::beside`](super::source)). *Put Blob From URL* writes bytes and makes no
+//! copy, so what it makes has no blocks.
 
 use crate::blob::source::{Source, broken_off};
 use crate::blob::{BlobService, headers};

@@ -46,8 +46,8 @@ pub(super) fn in_haste(head: &Head) -> Result<bool, StorageError> {
     }
 }
 
-/// How long a blob takes to leave the archive. Nothing is moved, but a client is to meet the states that it will meet on
-/// the service, which takes hours.
+/// How long a blob takes to leave the archive. Nothing is moved, but a client is to meet the states that it will meet
+/// on the service, which takes hours.
 pub(super) const fn rehydration(high: bool) -> Duration {
     if high { Duration::from_secs(10) } else { Duration::from_mins(1) }
 }

@@ -1,19 +1,19 @@
 //! The source of a copy: what `x-ms-copy-source` means, and its bytes.
 //!
 //! The address is asked as a client would ask it, by a GET whose conditions are those that the request names for the
-//! source (`x-ms-source-if-…`). If the address is this server's, that GET is made of nothing but its head: it passes the
-//! same gate as a request that comes from outside, and is then read from the engine. So a source of our own is exactly
-//! as readable as it is to whoever asks for it directly, and no rule is written twice.
+//! source (`x-ms-source-if-…`). If the address is this server's, that GET is made of nothing but its head: it passes
+//! the same gate as a request that comes from outside, and is then read from the engine. So a source of our own is
+//! exactly as readable as it is to whoever asks for it directly, and no rule is written twice.
 //!
 //! # Whose right it is
-//! The right to read comes from the address (a shared access signature), from `x-ms-copy-source-authorization`, from the
-//! container being public, or, for [*Copy Blob*](super::copy::CopyBlob) within one account alone, from the caller's key or
-//! token. Page "Copy Blob"; the pages of the other operations know no such loan.
+//! The right to read comes from the address (a shared access signature), from `x-ms-copy-source-authorization`, from
+//! the container being public, or, for [*Copy Blob*](super::copy::CopyBlob) within one account alone, from the caller's
+//! key or token. Page "Copy Blob"; the pages of the other operations know no such loan.
 //!
 //! # Which address is ours
 //! The one by which the client reached us, which its `Host` header names (behind a mapped port nobody else knows it),
-//! with any account in front of it; and those that [`crate::source::Sources::is_own`] knows. That a client can lie about
-//! its `Host` is no harm: it makes us look at our own blobs, with the same gate.
+//! with any account in front of it; and those that [`crate::source::Sources::is_own`] knows. That a client can lie
+//! about its `Host` is no harm: it makes us look at our own blobs, with the same gate.
 
 use crate::auth::{Caller, Principal, sas};
 use crate::blob::{BlobService, address};
@@ -23,7 +23,6 @@ use crate::content::{self, Receiving};
 use crate::error::{ErrorCode, Intent, StorageError};
 use crate::head::{Arrival, Head, Headers};
 use crate::operation::{Access, Asked};
-use crate::source::SourceError;
 use crate::target::{Level, ServiceKind};
 use crate::version::{SOURCE_KEYS, Version};
 use crate::{condition, encryption, header, metadata, range, time};
@@ -38,8 +37,11 @@ use storage_engine::clock::{Etag, Timestamp};
 use storage_engine::name::{AccountName, Metadata};
 
 mod beside;
+mod refusal;
 mod rest;
 use beside::Beside;
+pub(super) use refusal::{broken_off, changed, cut_short, is_broken_off, too_large};
+use refusal::{cannot_verify, of_own, unanswered, unusable};
 use rest::Rest;
 
 /// Most bytes of an address (page "Copy Blob").
@@ -442,8 +444,8 @@ impl Source {
     }
 }
 
-/// Whether the part that is given is the one that was asked for, as far as there is of it. Bytes of another one would be written in
-/// the place of those that are meant.
+/// Whether the part that is given is the one that was asked for, as far as there is of it. Bytes of another one would
+/// be written in the place of those that are meant.
 fn is_part(asked: ByteRange, given: Option<&HeaderValue>) -> bool {
     let bounds = || {
         let (first, rest) = given?.to_str().ok()?.strip_prefix("bytes ")?.split_once('-')?;
@@ -478,84 +480,6 @@ fn same_server(host: &str, other: &str) -> bool {
     };
     host.eq_ignore_ascii_case(other)
         || behind_account(host).is_some_and(|rest| behind_account(other) == Some(rest))
-}
-
-/// A refusal by ourselves, as the refusal of a source.
-fn of_own(error: StorageError) -> StorageError {
-    match error.code {
-        ErrorCode::ConditionNotMetOnRead | ErrorCode::ConditionNotMetOnWrite => {
-            StorageError::new(ErrorCode::SourceConditionNotMet)
-        }
-        code if code.status() >= 500 => error,
-        code => cannot_verify(code.status(), code.wire(), code.message()).caused_by(error),
-    }
-}
-
-/// A source that cannot be used, whatever it answered.
-fn unusable(code: ErrorCode, reason: &str) -> StorageError {
-    let mut error = StorageError::new(code);
-    error.message = Some(reason.to_owned());
-    error
-}
-
-/// A source that may not be asked, or does not answer.
-fn unanswered(error: SourceError) -> StorageError {
-    let code = match error {
-        SourceError::Forbidden(_) => ErrorCode::CannotVerifyCopySourceForbidden,
-        SourceError::Unreachable(_) => ErrorCode::CannotVerifyCopySource,
-    };
-    unusable(code, &error.to_string()).caused_by(error)
-}
-
-/// `CannotVerifyCopySource`, as the source has it. Its own failures are a conflict to us and no failure of ours.
-fn cannot_verify(status: u16, code: &str, message: &str) -> StorageError {
-    let kind = match status {
-        400 => ErrorCode::CannotVerifyCopySourceBadRequest,
-        401 => ErrorCode::CannotVerifyCopySourceUnauthorized,
-        403 => ErrorCode::CannotVerifyCopySourceForbidden,
-        404 => ErrorCode::CannotVerifyCopySourceNotFound,
-        412 => ErrorCode::CannotVerifyCopySourcePrecondition,
-        416 => ErrorCode::CannotVerifyCopySourceRange,
-        _ => ErrorCode::CannotVerifyCopySource,
-    };
-    let mut error = StorageError::new(kind)
-        .with("CopySourceStatusCode", status.to_string())
-        .with("CopySourceErrorCode", code)
-        .with("CopySourceErrorMessage", message);
-    error.headers.push((header::X_MS_COPY_SOURCE_STATUS_CODE, status.to_string()));
-    if !code.is_empty() {
-        error.headers.push((header::X_MS_COPY_SOURCE_ERROR_CODE, code.to_owned()));
-    }
-    error.message = Some(message.to_owned()).filter(|message| !message.is_empty());
-    error
-}
-
-/// A source that has more bytes than the operation takes.
-pub(super) fn too_large(bytes_max: u64) -> StorageError {
-    let reason =
-        format!("The source is larger than {bytes_max} bytes, which is the most that is copied at once.");
-    unusable(ErrorCode::CannotVerifyCopySource, &reason)
-}
-
-/// Whether the bytes of a source broke off, which is nothing that is wrong with the bytes before.
-pub(super) fn is_broken_off(error: &StorageError) -> bool {
-    matches!(error.code, ErrorCode::InvalidInput | ErrorCode::RequestTimedOut)
-}
-
-/// What the reading of a source failed with, in terms of the copy: a source that breaks off is no mistake of the body
-/// that the client did not send.
-pub(super) fn broken_off(error: StorageError) -> StorageError {
-    if is_broken_off(&error) { cut_short().caused_by(error) } else { error }
-}
-
-/// A source that has fewer bytes than it said.
-pub(super) fn cut_short() -> StorageError {
-    unusable(ErrorCode::CannotVerifyCopySource, "The source broke off.")
-}
-
-/// A source that was written while it was copied.
-pub(super) fn changed() -> StorageError {
-    unusable(ErrorCode::SourceConditionNotMet, "The source was changed while it was copied.")
 }
 
 #[cfg(test)]

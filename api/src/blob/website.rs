@@ -11,7 +11,8 @@ pub(super) use get_web_content::GetWebContent;
 /// The container that holds a website.
 const CONTAINER: &str = "$web";
 
-/// Makes the website's container, which nobody but the owner may read under the service's own address, if there is none.
+/// Makes the website's container, which nobody but the owner may read under the service's own address, if there is
+/// none.
 ///
 /// # Errors
 /// The store's.

@@ -1,8 +1,8 @@
 //! What must not be said: values that open doors, in texts for clients and for the log.
 //!
-//! Errors repeat what was sent, because that helps: the string that was to be signed, the header that is wrong. Some of what is sent
-//! is a secret, which then stands in logs of clients, tickets and screenshots. It is taken out in one place, where texts leave, and
-//! not where errors are made: there are hundreds of those, and each could forget it.
+//! Errors repeat what was sent, because that helps: the string that was to be signed, the header that is wrong. Some of
+//! what is sent is a secret, which then stands in logs of clients, tickets and screenshots. It is taken out in one
+//! place, where texts leave, and not where errors are made: there are hundreds of those, and each could forget it.
 
 use crate::header;
 use std::fmt::Write as _;

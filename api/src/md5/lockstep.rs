@@ -5,9 +5,9 @@
 //! AVX2 register; where vectors are narrower (SSE2, NEON) two of them stand for it and still fill each other's
 //! gaps. Sixteen lanes were measured too: with AVX-512 half as fast again, with AVX2 no better, and never full.
 //!
-//! The vectors are `fearless_simd`'s, which depends on nothing: it picks the instruction set when the program runs, and keeps the `unsafe`
-//! of doing so on its side. Leaving it to the optimiser to find the vectors in loops over arrays needs the same
-//! dispatch and breaks with any change to either.
+//! The vectors are `fearless_simd`'s, which depends on nothing: it picks the instruction set when the program runs, and
+//! keeps the `unsafe` of doing so on its side. Leaving it to the optimiser to find the vectors in loops over arrays
+//! needs the same dispatch and breaks with any change to either.
 #![expect(clippy::inline_always, reason = "code that is not inlined into the dispatch has no wide vectors")]
 #![expect(clippy::many_single_char_names, reason = "the names of the standard")]
 

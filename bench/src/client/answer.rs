@@ -1,8 +1,8 @@
 //! Heads of answers, and what they say about the body that follows.
 //!
-//! Of all headers four matter here: the body's length, its coding, whether the connection ends, and how many
-//! messages a queue holds, which is said nowhere else. The rest is passed over without being copied. What cannot be understood is an error and never guessed at: a server
-//! that frames its answers wrongly must not look fast.
+//! Of all headers four matter here: the body's length, its coding, whether the connection ends, and how many messages a
+//! queue holds, which is said nowhere else. The rest is passed over without being copied. What cannot be understood is
+//! an error and never guessed at: a server that frames its answers wrongly must not look fast.
 
 /// How the body of an answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

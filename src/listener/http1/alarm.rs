@@ -1,8 +1,8 @@
 //! A limit of time for one connection, made to be set with every wait and to ring nearly never.
 //!
-//! A timer that is set and taken back with every request would be a lock, twice. So it is left where it is: it rings at the
-//! end of some earlier wait, sees that the present one began later, and is put off by as much. That is once a minute, and
-//! not once a request. A connection that never waits has none.
+//! A timer that is set and taken back with every request would be a lock, twice. So it is left where it is: it rings at
+//! the end of some earlier wait, sees that the present one began later, and is put off by as much. That is once a
+//! minute, and not once a request. A connection that never waits has none.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -35,8 +35,8 @@ impl Alarm {
         }
     }
 
-    /// Whether the wait that began when this was first called since [`Alarm::rest`] has been too long. For loops that need
-    /// not wait at all: a client that is always ready is bounded too.
+    /// Whether the wait that began when this was first called since [`Alarm::rest`] has been too long. For loops that
+    /// need not wait at all: a client that is always ready is bounded too.
     pub(super) fn has_rung(&mut self, patience: Duration) -> bool {
         let now = Instant::now();
         *self.until.get_or_insert(now + patience) <= now

@@ -1,14 +1,15 @@
 //! An answer as bytes: its head, and its body in the framing that the head tells of.
 //!
 //! # Framing
-//! A body of known length is told by it, another one by chunks; a client of HTTP/1.0, which knows none, is told by the end of
-//! the connection. It cannot tell that end from a failure, which is why no other client is answered so. What an operation
-//! says of length where there is no body (`HEAD`, 304) is passed on as it is. Headers that are about the connection are
-//! ours.
+//! A body of known length is told by it, another one by chunks; a client of HTTP/1.0, which knows none, is told by the
+//! end of the connection. It cannot tell that end from a failure, which is why no other client is answered so. What an
+//! operation says of length where there is no body (`HEAD`, 304) is passed on as it is. Headers that are about the
+//! connection are ours.
 //!
 //! # Writes
-//! The head waits for the first piece of the body, so most answers are one write. Pieces that are small are copied behind
-//! one another, which is cheaper than to have the kernel gather them; large ones are written from where they are.
+//! The head waits for the first piece of the body, so most answers are one write. Pieces that are small are copied
+//! behind one another, which is cheaper than to have the kernel gather them; large ones are written from where they
+//! are.
 
 use api::{Body, Spelling};
 use bytes::{Bytes, BytesMut};

@@ -1,9 +1,9 @@
 //! Finding a body in the bytes of a connection.
 //!
-//! Pure: bytes in, pieces of the body out, which are parts of the buffer and no copies. What is not exactly a chunk is an
-//! error, for the reason that [`super::head`] gives: sizes are hexadecimal digits and nothing else, lines end as HTTP wants
-//! it. Extensions of chunks and trailers are read over, as nobody here asks for them; how many bytes of them there may be
-//! is bounded, so that a body of nothing else comes to an end.
+//! Pure: bytes in, pieces of the body out, which are parts of the buffer and no copies. What is not exactly a chunk is
+//! an error, for the reason that [`super::head`] gives: sizes are hexadecimal digits and nothing else, lines end as
+//! HTTP wants it. Extensions of chunks and trailers are read over, as nobody here asks for them; how many bytes of them
+//! there may be is bounded, so that a body of nothing else comes to an end.
 
 use super::head::Length;
 use bytes::{Buf as _, Bytes, BytesMut};

@@ -1,8 +1,8 @@
 //! Reading the head of a request.
 //!
-//! `httparse` splits a head into its parts; what may stand in one, and what the parts say of the body behind it, is judged
-//! here. Two servers that disagree about where a request ends can be made to take one client's bytes for another's
-//! request, so nothing that can be read in two ways is read: it is refused, and the connection with it.
+//! `httparse` splits a head into its parts; what may stand in one, and what the parts say of the body behind it, is
+//! judged here. Two servers that disagree about where a request ends can be made to take one client's bytes for
+//! another's request, so nothing that can be read in two ways is read: it is refused, and the connection with it.
 //!
 //! | what comes | answer |
 //! | --- | --- |
@@ -14,13 +14,13 @@
 //! | another version of HTTP | 505 |
 //! | a head that is too large, too many headers | 431; 414 if that is the target's doing |
 //!
-//! A request that names no host is read, though the standard would have it refused: scripts send such, there is nothing in
-//! it to misread, and what needs a host to find its account says so.
+//! A request that names no host is read, though the standard would have it refused: scripts send such, there is nothing
+//! in it to misread, and what needs a host to find its account says so.
 //!
 //! # Copies
 //! The values of headers and the target are parts of the buffer that the head was read into. Names are those of `http`,
-//! which has the usual ones for nothing and copies the others in lower case. What capitals meant something is kept beside
-//! them as [`Spelling`].
+//! which has the usual ones for nothing and copies the others in lower case. What capitals meant something is kept
+//! beside them as [`Spelling`].
 
 use api::Spelling;
 use bytes::{Bytes, BytesMut};
@@ -84,8 +84,8 @@ impl HeadReader {
         Ok(head)
     }
 
-    /// Whether the head may be whole now. A head is looked at from its beginning each time, so one that comes byte by byte
-    /// is not looked at each time: only when a line that could be the last has ended, and when it has doubled.
+    /// Whether the head may be whole now. A head is looked at from its beginning each time, so one that comes byte by
+    /// byte is not looked at each time: only when a line that could be the last has ended, and when it has doubled.
     fn is_worth_trying(&self, input: &[u8]) -> bool {
         let known = self.tried.saturating_sub(3);
         let new = input.get(known..).unwrap_or_default();
@@ -165,8 +165,8 @@ fn uri(target: Bytes) -> Result<Uri, Refusal> {
     Uri::from_maybe_shared(target).map_err(|_| refusal)
 }
 
-/// Whether the line of which nothing but white space is left here ends with a carriage return. `httparse` has seen the line
-/// feed, and would do without the other.
+/// Whether the line of which nothing but white space is left here ends with a carriage return. `httparse` has seen the
+/// line feed, and would do without the other.
 fn is_at_return(input: &[u8], at: usize) -> bool {
     let rest = input.get(at..).unwrap_or_default();
     rest.iter().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b'\r')

@@ -1,8 +1,9 @@
 //! The socket of a connection, what has come from it, and how far the body of the running request has been read.
 //!
-//! The connection's loop and the body that it lends to whoever answers both read here, so it is shared, behind a lock that
-//! nobody else wants: both are in one task. A channel between the two would be a copy of the queue that the socket is, and
-//! two tasks that wake each other. It is locked for one poll at a time, and never while anything else is polled.
+//! The connection's loop and the body that it lends to whoever answers both read here, so it is shared, behind a lock
+//! that nobody else wants: both are in one task. A channel between the two would be a copy of the queue that the socket
+//! is, and two tasks that wake each other. It is locked for one poll at a time, and never while anything else is
+//! polled.
 
 use super::alarm::Alarm;
 use super::decoder::{Decoded, Decoder};
@@ -20,8 +21,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 /// Bytes that are read at once while a head, or chunks, are awaited.
 const READ_BYTES: usize = 8 << 10;
-/// Most bytes that are read at once of a long body: enough that system calls do not count, and little enough that what was
-/// read is still in the processor's cache when it is hashed.
+/// Most bytes that are read at once of a long body: enough that system calls do not count, and little enough that what
+/// was read is still in the processor's cache when it is hashed.
 const READ_BYTES_MAX: usize = 128 << 10;
 /// What lets a client that waits for it send its body.
 const WORD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -296,8 +297,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads some bytes more behind what has come; none at the end of the stream.
     fn poll_fill(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        // What is left of the buffer will do unless it would make many reads of one. Parts of it that are still in use have
-        // the rest replaced; if none are, it is used again.
+        // What is left of the buffer will do unless it would make many reads of one. Parts of it that are still in use
+        // have the rest replaced; if none are, it is used again.
         if self.input.capacity() - self.input.len() < wanted / 4 {
             self.input.reserve(wanted);
         }

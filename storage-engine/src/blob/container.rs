@@ -21,7 +21,8 @@ mod access;
 mod rename;
 pub use access::ContainerAccess;
 
-/// Records that a page of a listing passes at most, shown or not: deleted containers that nobody asked for must not make it slow.
+/// Records that a page of a listing passes at most, shown or not: deleted containers that nobody asked for must not
+/// make it slow.
 const RECORDS_PASSED_MAX: usize = 50_000;
 
 impl BlobStore {
@@ -110,8 +111,8 @@ impl BlobStore {
     /// restored so long.
     ///
     /// # Errors
-    /// [`EngineError::ContainerProtected`] if something in it must stay as it is, in whatever state; the container may then
-    /// not be deleted in a way that could be undone either, for its time would come.
+    /// [`EngineError::ContainerProtected`] if something in it must stay as it is, in whatever state; the container may
+    /// then not be deleted in a way that could be undone either, for its time would come.
     pub async fn delete_container(
         &self,
         account: &AccountName,
@@ -243,7 +244,8 @@ fn page(
     Ok(Page { entries, next: more.then_some(behind) })
 }
 
-/// What names a container as the one behind which a listing goes on: its name, and for a deleted one a line with its id.
+/// What names a container as the one behind which a listing goes on: its name, and for a deleted one a line with its
+/// id.
 fn token(name: &str, deleted_version: Option<u64>) -> Vec<u8> {
     let deleted = deleted_version.map(|id| format!("\n{id:016x}")).unwrap_or_default();
     format!("{name}{deleted}").into_bytes()

@@ -26,12 +26,12 @@
 //! Hence one time says how far somebody has read, and what is behind it is all that is new.
 //!
 //! # Nobody walks over what was taken out
-//! A journal is a queue: entries come at its end and go at its beginning, and where millions went, the store keeps a mark
-//! for each until it compacts. A look that begins at the beginning meets all of them before the first entry. So every
-//! look is told how far its caller has read ([`BlobStore::changes`], [`BlobStore::accounts_with_more`]) and begins there,
-//! and the verbs that take entries out are given their times and look for nothing. Only who has just begun, and knows
-//! nothing, begins at the beginning ([`BlobStore::accounts_with_changes`]). How far an account was read could be a record;
-//! it would be one more write of each block, to save one look of each process.
+//! A journal is a queue: entries come at its end and go at its beginning, and where millions went, the store keeps a
+//! mark for each until it compacts. A look that begins at the beginning meets all of them before the first entry. So
+//! every look is told how far its caller has read ([`BlobStore::changes`], [`BlobStore::accounts_with_more`]) and
+//! begins there, and the verbs that take entries out are given their times and look for nothing. Only who has just
+//! begun, and knows nothing, begins at the beginning ([`BlobStore::accounts_with_changes`]). How far an account was
+//! read could be a record; it would be one more write of each block, to save one look of each process.
 //!
 //! # An entry that cannot be read
 //! It is given as what it is, with its time, between those that can be read: one damaged record is no reason to keep

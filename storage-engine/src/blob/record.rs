@@ -1,7 +1,7 @@
 //! What is on disk about blobs and containers: the values of their records, and how they are encoded.
 //!
-//! Under this stand what a record is made of ([`properties`], [`lease`], [`tags`]), how that is spelled ([`codec`]) and by
-//! which keys it is found ([`place`]). No other record decides what one of them says.
+//! Under this stand what a record is made of ([`properties`], [`lease`], [`tags`]), how that is spelled ([`codec`]) and
+//! by which keys it is found ([`place`]). No other record decides what one of them says.
 //!
 //! | record | fields behind the version |
 //! |---|---|

@@ -1,7 +1,8 @@
 //! The states of a name: the blob, its past, and how one becomes another.
 //!
-//! Under this stands all that has to agree with the states: what they consist of ([`content`], [`volume`]), with counts of
-//! who names it, and the indexes ([`due`], [`hold_index`], [`tag_index`]). Nothing here judges whether a change may be.
+//! Under this stands all that has to agree with the states: what they consist of ([`content`], [`volume`]), with counts
+//! of who names it, and the indexes ([`due`], [`hold_index`], [`tag_index`]). Nothing here judges whether a change may
+//! be.
 //!
 //! Every record of a state is written by [`store`] and nowhere else. That is what keeps the three indexes right
 //! (by tag, by the time at which it goes, by that until which it must stay): whoever writes says what was there before,
@@ -169,9 +170,9 @@ pub(super) fn fate(
     })
 }
 
-/// The id under which a blob becomes a former version. One that was written without versioning has its `ETag`,
-/// which is the time of its last write. A version may have that id already: of a blob that had it, became a version with
-/// a snapshot, which makes no new `ETag`, and lost its own id when it was deleted and restored without versioning. Then
+/// The id under which a blob becomes a former version. One that was written without versioning has its `ETag`, which is
+/// the time of its last write. A version may have that id already: of a blob that had it, became a version with a
+/// snapshot, which makes no new `ETag`, and lost its own id when it was deleted and restored without versioning. Then
 /// it is the last moment before that is free: one in the future may be given to somebody else.
 pub(super) fn version_id(view: &dyn View, place: &Place, record: &BlobRecord) -> Result<Timestamp> {
     let mut id = record.properties.version.unwrap_or(Timestamp::from_ticks(record.properties.etag.0));

@@ -1,4 +1,5 @@
-//! Writes of whole blobs and of what they show of themselves; under this, all other verbs that write, but those of pages.
+//! Writes of whole blobs and of what they show of themselves; under this, all other verbs that write, but those of
+//! pages.
 //!
 //! A write that replaces a blob asks [`guard`] whether it may, decides the fate of the former state
 //! ([`super::state`]), and writes the new one. What the name had goes with that: content, staged blocks, tags, tier,
@@ -45,11 +46,11 @@ impl BlobStore {
         self.put_copied_blob(at, new, content, conditions, protection).await
     }
 
-    /// As [`Self::put_block_blob`], of a block or append blob, as `kind` says, and with the blocks that the content is of if
-    /// there are some. *Copy Blob*.
+    /// As [`Self::put_block_blob`], of a block or append blob, as `kind` says, and with the blocks that the content is
+    /// of if there are some. *Copy Blob*.
     ///
-    /// The content of an append blob, or of blocks, has to come from [`crate::chunk::Upload::finish_in_chunks`], that of
-    /// blocks with each of them as a part ([`crate::chunk::Upload::in_parts`]).
+    /// The content of an append blob, or of blocks, has to come from [`crate::chunk::Upload::finish_in_chunks`], that
+    /// of blocks with each of them as a part ([`crate::chunk::Upload::in_parts`]).
     ///
     /// # Errors
     /// [`crate::EngineError::BlobKindMismatch`] if a blob of another kind is there.

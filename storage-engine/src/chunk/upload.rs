@@ -71,8 +71,8 @@ impl Upload {
         self
     }
 
-    /// The same, in which no chunk has bytes of two of these parts, whose lengths are given in order. To be said before the
-    /// first byte.
+    /// The same, in which no chunk has bytes of two of these parts, whose lengths are given in order. To be said before
+    /// the first byte.
     #[must_use]
     pub fn in_parts(mut self, lengths: impl IntoIterator<Item = u64>) -> Self {
         self.parts = lengths.into_iter().collect();

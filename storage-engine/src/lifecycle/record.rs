@@ -5,8 +5,9 @@
 //! | when they were set | moment |
 //! | rules | count; of each: name, flags, prefixes, tags, actions of blobs, of snapshots, of versions |
 //!
-//! Flags: enabled, for block blobs, for append blobs. Actions: cool, cold, archive, delete, each an age if there is one;
-//! and whether reading makes hot. An age: what it is counted from, days, days since the change of tier if there are some.
+//! Flags: enabled, for block blobs, for append blobs. Actions: cool, cold, archive, delete, each an age if there is
+//! one; and whether reading makes hot. An age: what it is counted from, days, days since the change of tier if there
+//! are some.
 
 use super::{Actions, Age, Lifecycle, LifecycleRule, Since};
 use crate::clock::Timestamp;

@@ -1,11 +1,11 @@
 //! Going over the blobs of accounts that have rules, and doing what the rules say.
 //!
 //! # Pace
-//! A step looks at some pages of a listing, each of few blobs, and ends with the first page of which something was to be
-//! done. The [`keeper`](crate::keeper) rests between steps that did nothing, so looking at what needs nothing is slow on
-//! purpose, while what is due goes as fast as one verb after the other. When all was seen, the next round begins after an
-//! hour; at once if rules were set meanwhile. Where a round is, is in memory only: after a restart it begins anew, and
-//! what was done already is not due any more.
+//! A step looks at some pages of a listing, each of few blobs, and ends with the first page of which something was to
+//! be done. The [`keeper`](crate::keeper) rests between steps that did nothing, so looking at what needs nothing is
+//! slow on purpose, while what is due goes as fast as one verb after the other. When all was seen, the next round
+//! begins after an hour; at once if rules were set meanwhile. Where a round is, is in memory only: after a restart it
+//! begins anew, and what was done already is not due any more.
 //!
 //! # What was judged may change
 //! Between the look and the verb somebody may write the blob. The verb therefore wants the `ETag` that was seen. A verb

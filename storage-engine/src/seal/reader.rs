@@ -1,8 +1,8 @@
 //! Reading sealed content as a stream.
 //!
-//! As [`ContentReader`](crate::chunk::ContentReader) it asks for the next piece before it waits for the current one, and gives at
-//! most four units at once. Of a chunk into which a range begins it reads the salt first; behind that the chunk's
-//! key is known.
+//! As [`ContentReader`](crate::chunk::ContentReader) it asks for the next piece before it waits for the current one,
+//! and gives at most four units at once. Of a chunk into which a range begins it reads the salt first; behind that the
+//! chunk's key is known.
 
 use super::SealKey;
 use super::unit::{self, ChunkKey, FILLED_BYTES, SALT_BYTES, STORED_BYTES, damaged};

@@ -1,8 +1,10 @@
-//! Columns: what some entities, behind one another, hold under one name, and what a comparison says of all of them at once.
+//! Columns: what some entities, behind one another, hold under one name, and what a comparison says of all of them at
+//! once.
 //!
-//! The answer is a bit for each entity, so `and`, `or` and `not` of 64 entities are one instruction. Numbers and moments, of which the
-//! properties that programs search by mostly are, stand as plain words and are compared in a loop that has no branch; all others, and
-//! columns of several kinds, stay as their records encode them and are compared one by one, by the rules of [`super::filter`].
+//! The answer is a bit for each entity, so `and`, `or` and `not` of 64 entities are one instruction. Numbers and
+//! moments, of which the properties that programs search by mostly are, stand as plain words and are compared in a loop
+//! that has no branch; all others, and columns of several kinds, stay as their records encode them and are compared one
+//! by one, by the rules of [`super::filter`].
 
 use super::Comparison;
 use super::condition::Field;
@@ -121,8 +123,8 @@ impl<'a> Values<'a> {
     }
 }
 
-/// In which of the first `rows` entities the comparison holds: a bit for each, the lowest for the first. What the others are, is not
-/// said.
+/// In which of the first `rows` entities the comparison holds: a bit for each, the lowest for the first. What the
+/// others are, is not said.
 pub(super) fn compared(
     left: Values<'_>,
     comparison: Comparison,

@@ -4,8 +4,9 @@
 //! they compare as. Inside one partition what is said of the partition key is decided once, and all that this decides
 //! goes with it ([`Condition::in_partition`]); most queries name a partition.
 //!
-//! It is asked of one row by a walk over its tree ([`Condition::holds`]), which is a tenth of what it takes to come to the row and
-//! find its values, and of up to 64 rows at once by the same walk over their columns ([`Condition::among`]).
+//! It is asked of one row by a walk over its tree ([`Condition::holds`]), which is a tenth of what it takes to come to
+//! the row and find its values, and of up to 64 rows at once by the same walk over their columns
+//! ([`Condition::among`]).
 
 use super::column::{Columns, Values, compared, true_by_itself};
 use super::filter::Seen;

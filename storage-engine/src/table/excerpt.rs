@@ -1,30 +1,31 @@
 //! Excerpts: of the entities of a partition only what a filter looks at, kept in memory from one query to the next.
 //!
-//! A filter on a property has to be asked of every entity in its range. Going from one to the next costs `RocksDB` more than a
-//! thousand instructions, and an entity that does not pass is some hundreds of bytes of which the filter reads five. So a scan that
-//! had to look at many entities, and is not the first of its kind, leaves behind what it looked at: for each block of
-//! [`BLOCK_ROWS`] entities the values of the named properties ([`Column`]) and the key of the first. The next query that names the
-//! same properties, with whatever constants, reads the excerpt, and of the partition only those blocks in which something passes
-//! or was written since.
+//! A filter on a property has to be asked of every entity in its range. Going from one to the next costs `RocksDB` more
+//! than a thousand instructions, and an entity that does not pass is some hundreds of bytes of which the filter reads
+//! five. So a scan that had to look at many entities, and is not the first of its kind, leaves behind what it looked
+//! at: for each block of [`BLOCK_ROWS`] entities the values of the named properties ([`Column`]) and the key of the
+//! first. The next query that names the same properties, with whatever constants, reads the excerpt, and of the
+//! partition only those blocks in which something passes or was written since.
 //!
 //! # Why it cannot be wrong
-//! - **An excerpt only says where nothing is.** Blocks in which something passes are read from the view and evaluated as if there
-//!   were no excerpt, so what a query answers always comes from the records.
-//! - **It is believed only as far as the partition stands as it did.** It is kept with the partition's [`View::state`], and used by a
-//!   view of that state, or of a later one that can tell all keys that were written between ([`View::changed`]). A block
-//!   reaches to where the next begins, the first from where the excerpt begins and the last to where it ends, so every key that
-//!   could be written lies in one. A store that cannot tell states has no excerpts.
-//! - **There is one set of rules for comparing.** Columns of numbers and moments have a shorter way to the same answers, which tests
-//!   hold against those rules, value by value.
+//! - **An excerpt only says where nothing is.** Blocks in which something passes are read from the view and evaluated
+//!   as if there were no excerpt, so what a query answers always comes from the records.
+//! - **It is believed only as far as the partition stands as it did.** It is kept with the partition's [`View::state`],
+//!   and used by a view of that state, or of a later one that can tell all keys that were written between
+//!   ([`View::changed`]). A block reaches to where the next begins, the first from where the excerpt begins and the
+//!   last to where it ends, so every key that could be written lies in one. A store that cannot tell states has no
+//!   excerpts.
+//! - **There is one set of rules for comparing.** Columns of numbers and moments have a shorter way to the same
+//!   answers, which tests hold against those rules, value by value.
 //!
 //! # What it costs
-//! At most [`BYTES_MAX`] for all tables together; what was not used for longest goes first. The scan that makes one takes a
-//! tenth longer, so filters that are asked once make none. After writes in more than [`WRITTEN_MAX`] blocks, or more writes than
-//! the store remembers, a scan makes it anew. An index of properties would be faster still, but every write would pay for it, and
-//! clients of this service expect none.
+//! At most [`BYTES_MAX`] for all tables together; what was not used for longest goes first. The scan that makes one
+//! takes a tenth longer, so filters that are asked once make none. After writes in more than [`WRITTEN_MAX`] blocks, or
+//! more writes than the store remembers, a scan makes it anew. An index of properties would be faster still, but every
+//! write would pay for it, and clients of this service expect none.
 //!
-//! Keeping whole entities in memory was the alternative. It serves fewer of them by a factor of fifty, and what is not looked at
-//! would still be walked over.
+//! Keeping whole entities in memory was the alternative. It serves fewer of them by a factor of fifty, and what is not
+//! looked at would still be walked over.
 
 use super::bounds::KeyRange;
 use super::column::{self, Column, Columns, MISSING};
@@ -72,8 +73,8 @@ pub(super) struct Ground {
 impl Topic {
     /// What an excerpt for this condition would be about that begins with the range, and on which ground.
     ///
-    /// None if there can be none: the range is not all the rest of one partition, the condition is on row keys, which already
-    /// bound the range, or on no property, or the view cannot tell states.
+    /// None if there can be none: the range is not all the rest of one partition, the condition is on row keys, which
+    /// already bound the range, or on no property, or the view cannot tell states.
     pub(super) fn of(view: &dyn View, range: &KeyRange, condition: &Condition<'_>) -> Option<(Self, Ground)> {
         let timestamps = condition.looks_at(Field::Timestamp);
         let on_nothing = condition.names().is_empty() && !timestamps;
@@ -240,7 +241,8 @@ pub(super) struct Excerpts {
 struct Held {
     kept: HashMap<Topic, Kept>,
     bytes: usize,
-    /// The hashes of topics that were asked of last and had no excerpt. Of two with one hash the second is taken for asked again.
+    /// The hashes of topics that were asked of last and had no excerpt. Of two with one hash the second is taken for
+    /// asked again.
     asked: VecDeque<u64>,
     /// Counts uses.
     uses: u64,
@@ -275,8 +277,8 @@ impl Excerpts {
         false
     }
 
-    /// The excerpt on this topic, if there is one that can be used on this ground; and the places of its blocks in which something
-    /// was written since, in order.
+    /// The excerpt on this topic, if there is one that can be used on this ground; and the places of its blocks in
+    /// which something was written since, in order.
     pub(super) fn find(
         &self,
         view: &dyn View,

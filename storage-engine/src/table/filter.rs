@@ -1,5 +1,5 @@
-//! Filter expressions over entities: the tree, and when a comparison holds. Parsing is the front's, and how many rows are asked
-//! at little cost is in [`super::condition`].
+//! Filter expressions over entities: the tree, and when a comparison holds. Parsing is the front's, and how many rows
+//! are asked at little cost is in [`super::condition`].
 //!
 //! # When a comparison holds
 //! Both sides must be there and of one kind, else it is false, whatever the operator, `ne` included: a table

@@ -117,7 +117,8 @@ impl<'q> Glance<'q> {
         Ok(timestamp)
     }
 
-    /// Where in the row that was looked at last the values are, in the order of their names; none for one that is missing.
+    /// Where in the row that was looked at last the values are, in the order of their names; none for one that is
+    /// missing.
     pub(super) fn places(&self) -> &[Option<usize>] {
         &self.places
     }

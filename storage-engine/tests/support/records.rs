@@ -1,7 +1,7 @@
 //! Records in memory and the chunks that they tell what is freed: what an engine stands on that crashes with its disk.
 //!
-//! Records outlive chunks. [`Records::reopen`] gives what is committed, on which new chunks are opened; the old ones, which
-//! may still have threads, hear of nothing that the new records free.
+//! Records outlive chunks. [`Records::reopen`] gives what is committed, on which new chunks are opened; the old ones,
+//! which may still have threads, hear of nothing that the new records free.
 
 use std::sync::{Arc, OnceLock, Weak};
 use storage_engine::Engine;

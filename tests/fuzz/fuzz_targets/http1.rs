@@ -1,8 +1,8 @@
 //! The framing of HTTP/1.1: heads and bodies of requests, one behind the other.
 //!
-//! Whatever the bytes, the parsers answer; they never panic, hang or eat memory. And what they make of them does not depend
-//! on the pieces in which they came: two readings of the same bytes are how requests are smuggled. The two files are the
-//! server's own, which has no library that a fuzzer could call.
+//! Whatever the bytes, the parsers answer; they never panic, hang or eat memory. And what they make of them does not
+//! depend on the pieces in which they came: two readings of the same bytes are how requests are smuggled. The two files
+//! are the server's own, which has no library that a fuzzer could call.
 #![no_main]
 
 use bytes::BytesMut;

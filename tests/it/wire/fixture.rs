@@ -15,14 +15,15 @@
 //! next exchange
 //! ```
 //!
-//! - The target is below the account; the runner puts `/devstoreaccount1` before it. `{name}` is a name unique to
-//!   the case, `{host}` and `{account}` are the server's, `{tomorrow}` and `{inaweek}` (and a minute) are moments; names that earlier expectations captured can be used in
-//!   targets, headers and bodies.
+//! - The target is below the account; the runner puts `/devstoreaccount1` before it. `{name}` is a name unique to the
+//!   case, `{host}` and `{account}` are the server's, `{tomorrow}` and `{inaweek}` (and a minute) are moments; names
+//!   that earlier expectations captured can be used in targets, headers and bodies.
 //! - A target that begins with `-secondary/` is at the secondary address; with a `host` of its own, a request has no
 //!   account in its path.
 //! - `x-ms-version`, `x-ms-date`, `content-length`, `host` and the signature are added unless they are given.
 //!   `auth: bearer storage-blob-data-reader` sends a token of one who holds this role in the account, and no other.
-//!   With the value `{absent}` they are left out. `authorization: none` sends no signature, `authorization: wrong` one made with another key.
+//!   With the value `{absent}` they are left out. `authorization: none` sends no signature, `authorization: wrong` one
+//!   made with another key.
 //! - `until: x-ms-copy-status success` is not sent: the request is repeated until the answer has this header.
 //! - The last line break before `<<<` or `===` does not belong to the body. Bodies of `multipart/` types are sent
 //!   with CR LF; CR LF in answers is compared as LF. `{repeat:x:100}` is one character a hundred times.

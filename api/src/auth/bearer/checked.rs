@@ -1,9 +1,10 @@
-//! Tokens whose signatures were checked, so that one that comes with every request is not checked with every request: a public key
-//! costs tens of microseconds, a look-up one or two.
+//! Tokens whose signatures were checked, so that one that comes with every request is not checked with every request: a
+//! public key costs tens of microseconds, a look-up one or two.
 //!
-//! Tokens are known by their hash, so that no token lies in memory. What is kept is what the token says; whether that is enough
-//! (audience, times) is judged with every request. A signature counts for five minutes at most, or less if the token expires:
-//! a key that its issuer has withdrawn should not open anything for much longer than the issuer's keys are kept.
+//! Tokens are known by their hash, so that no token lies in memory. What is kept is what the token says; whether that
+//! is enough (audience, times) is judged with every request. A signature counts for five minutes at most, or less if
+//! the token expires: a key that its issuer has withdrawn should not open anything for much longer than the issuer's
+//! keys are kept.
 
 use super::token::Claims;
 use sha2::{Digest, Sha256};

@@ -6,8 +6,8 @@
 //! tricks (no signature; a public key taken for a shared secret) have nothing to hold on to.
 //!
 //! # Why `ring` and not a library of tokens
-//! What is left of such a library once claims are judged here is splitting at two dots. `ring` is in the binary anyway, for
-//! TLS; the libraries of tokens bring a second one or a build of C.
+//! What is left of such a library once claims are judged here is splitting at two dots. `ring` is in the binary anyway,
+//! for TLS; the libraries of tokens bring a second one or a build of C.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

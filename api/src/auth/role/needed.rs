@@ -1,9 +1,9 @@
-//! Which actions an operation needs: a function of its row (pages "Authorize with Microsoft Entra ID" of the Blob, Queue
-//! and Table services).
+//! Which actions an operation needs: a function of its row (pages "Authorize with Microsoft Entra ID" of the Blob,
+//! Queue and Table services).
 //!
 //! The answer is a list of ways in, each a list of actions of which the caller must hold *all*. One way is enough. So
-//! `[[]]` lets everybody in who is known, and `[]` nobody: that is an operation which cannot be asked for with a token. A
-//! row that is not listed here has no answer at all, which refuses it, and fails a test.
+//! `[[]]` lets everybody in who is known, and `[]` nobody: that is an operation which cannot be asked for with a token.
+//! A row that is not listed here has no answer at all, which refuses it, and fails a test.
 
 use super::action::Action as A;
 use crate::operation::{Access, Asked};
@@ -15,8 +15,8 @@ pub type Ways = &'static [&'static [A]];
 const EVERYBODY: Ways = &[&[]];
 const NOBODY: Ways = &[];
 
-/// The ways in to what is asked for; none if there is no such row. Where one access stands for reading and for setting (tags,
-/// policies), the verb tells which it is.
+/// The ways in to what is asked for; none if there is no such row. Where one access stands for reading and for setting
+/// (tags, policies), the verb tells which it is.
 pub fn actions(asked: Asked) -> Option<Ways> {
     let Asked { service, level, access, .. } = asked;
     if matches!(access, Access::Open | Access::Known | Access::Batch) {

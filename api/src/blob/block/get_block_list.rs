@@ -1,4 +1,5 @@
-//! *Get Block List*. Takes no conditions but the lease and the blob's tags. A blob of staged blocks alone has no version yet, so none is answered.
+//! *Get Block List*. Takes no conditions but the lease and the blob's tags. A blob of staged blocks alone has no
+//! version yet, so none is answered.
 
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};

@@ -1,5 +1,5 @@
-//! *Put Block*. Takes no conditions but the lease. Its MD5 is computed only if the client gave one; otherwise the answer
-//! carries the CRC-64.
+//! *Put Block*. Takes no conditions but the lease. Its MD5 is computed only if the client gave one; otherwise the
+//! answer carries the CRC-64.
 
 use crate::blob::{BlobService, address, headers};
 use crate::body::{Body, Payload};

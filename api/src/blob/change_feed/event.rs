@@ -14,15 +14,15 @@
 //! | such a copy ends, well or not | `BlobCreated`, with its id |
 //!
 //! Nothing is told of leases, appended blocks, written pages, expiries and policies: the operations that an event may
-//! name, by the vendor's clients, are those of [`Deed`], and customers of the service ask in vain for events of appends. Nor
-//! is anything told of blobs that go with their container: containers are not in this feed. A marker of a point of
-//! restoring is not made, for there are no such points; nor `Control`, which readers pass over. What becomes of the former
-//! state (a version, a deleted snapshot) is no event of its own; the event of the new one names it.
+//! name, by the vendor's clients, are those of [`Deed`], and customers of the service ask in vain for events of
+//! appends. Nor is anything told of blobs that go with their container: containers are not in this feed. A marker of a
+//! point of restoring is not made, for there are no such points; nor `Control`, which readers pass over. What becomes
+//! of the former state (a version, a deleted snapshot) is no event of its own; the event of the new one names it.
 //!
 //! # Names
 //! A deleted blob's event has the `ETag` and the length of what was deleted. The id is the change's time and its place
-//! among the events of one change, so an event has one id however often it is read, and `sequencer` sorts in the order of
-//! all changes of the account.
+//! among the events of one change, so an event has one id however often it is read, and `sequencer` sorts in the order
+//! of all changes of the account.
 
 use crate::blob::headers::kind_name;
 use crate::blob::new_blob::tier_name;

@@ -3,9 +3,9 @@
 //! # What is finished stays finished
 //! Readers take a finished segment for one to which nothing comes: .NET's read no other, and none behind one that is
 //! not. So a segment is finished before the next one is made, and nothing is written to it any more. Setting the clock
-//! back changes nothing, for a segment is finished, and removed, by verbs of a later hour, and no verb after those has an
-//! earlier time (see the journal). What a commit that hung for longer than finishing waits tells of a finished hour goes
-//! into the segment behind it: the times of segments are approximate, on the page too.
+//! back changes nothing, for a segment is finished, and removed, by verbs of a later hour, and no verb after those has
+//! an earlier time (see the journal). What a commit that hung for longer than finishing waits tells of a finished hour
+//! goes into the segment behind it: the times of segments are approximate, on the page too.
 
 use super::event::Event;
 use super::segment::{self, Hour, Status};

@@ -1,8 +1,8 @@
 //! Events as records of Avro files: schema version 5 of the page "Change feed in Blob Storage".
 //!
 //! What an event may lack is a union with null, in the order *null, value*. Clients know fields by name and take absent
-//! ones for null, so fields that only accounts with a hierarchical namespace have are left out. Texts are texts where the
-//! service may have enumerations: readers make the same of both.
+//! ones for null, so fields that only accounts with a hierarchical namespace have are left out. Texts are texts where
+//! the service may have enumerations: readers make the same of both.
 
 use super::event::{Event, Pairs};
 use crate::avro::{self, length, long, text};

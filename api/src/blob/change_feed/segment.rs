@@ -8,11 +8,11 @@
 //! | `log/00/YYYY/MM/DD/hh00/NNNNN.avro` | its events: append blobs, read one after another |
 //!
 //! # Up to where
-//! The page says that a segment dated after `lastConsumable` is not to be read, and the clients of the vendor do not agree
-//! on that date itself: for Java and .NET it is the last one to read, for JavaScript the first one not to, and Python does
-//! not look. So it names the newest segment while that is open, and the hour behind it when it is finished. Then nobody
-//! is told of less than there is: were it to stay, the last hour before an account falls silent would be read by
-//! some clients only. The hour it names may have no segment, which is nothing to any of them.
+//! The page says that a segment dated after `lastConsumable` is not to be read, and the clients of the vendor do not
+//! agree on that date itself: for Java and .NET it is the last one to read, for JavaScript the first one not to, and
+//! Python does not look. So it names the newest segment while that is open, and the hour behind it when it is finished.
+//! Then nobody is told of less than there is: were it to stay, the last hour before an account falls silent would be
+//! read by some clients only. The hour it names may have no segment, which is nothing to any of them.
 
 use crate::time;
 use storage_engine::blob::CHANGE_FEED;

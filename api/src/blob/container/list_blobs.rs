@@ -1,7 +1,7 @@
 //! *List Blobs*, flat and by a delimiter, as a document or as a table.
 //!
-//! [`entry`] says what a blob shows, [`document`] and [`table`] how that is written. A table is given to clients that take
-//! one and speak a version that has it; everybody else gets the document, which is always a right answer.
+//! [`entry`] says what a blob shows, [`document`] and [`table`] how that is written. A table is given to clients that
+//! take one and speak a version that has it; everybody else gets the document, which is always a right answer.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers, listing};

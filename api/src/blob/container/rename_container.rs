@@ -1,9 +1,9 @@
 //! *Rename Container*: the address is the new name, a header has the one that it has now.
 //!
-//! The operation has no page; what is asked is what the vendor's clients send, and what is answered what their tests expect. It is
-//! a write to two containers, so whose roles are held at containers needs them at both (`auth/permit.rs`): a role at
-//! one name must not be a way to another container's content. The request has a lease of the source and none of the destination,
-//! which is not there yet.
+//! The operation has no page; what is asked is what the vendor's clients send, and what is answered what their tests
+//! expect. It is a write to two containers, so whose roles are held at containers needs them at both
+//! (`auth/permit.rs`): a role at one name must not be a way to another container's content. The request has a lease of
+//! the source and none of the destination, which is not there yet.
 
 use crate::blob::address::{self, ContainerAddress};
 use crate::blob::{BlobService, headers};

@@ -1,12 +1,12 @@
 //! *Copy Blob*: a copy that is accepted, and done when it is done.
 //!
-//! Three ways, by what there is to do. A blob's own past (or itself, to change its tier or metadata) becomes the blob without
-//! a byte being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied before the answer, and
-//! the destination changes in one verb. All else is pending: the destination is replaced by an empty blob, which other
-//! writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
+//! Three ways, by what there is to do. A blob's own past (or itself, to change its tier or metadata) becomes the blob
+//! without a byte being moved. A block or append blob of this server, of at most [`AT_ONCE_BYTES_MAX`], is copied
+//! before the answer, and the destination changes in one verb. All else is pending: the destination is replaced by an
+//! empty blob, which other writers must leave alone, and [`Transfer`] moves the bytes beside the requests.
 //!
-//! As a copy may take longer than any lease that ends, a destination that is leased must be leased for ever, however soon the copy is
-//! done: whether a copy is short is not for the client to guess.
+//! As a copy may take longer than any lease that ends, a destination that is leased must be leased for ever, however
+//! soon the copy is done: whether a copy is short is not for the client to guess.
 
 use super::transfer::{Promise, Transfer};
 use super::{Gifts, TagOption, accepted, refuse_unheeded, stage};
@@ -127,8 +127,8 @@ fn kind_of_copy(kind: BlobKind, seal: Option<bool>) -> Result<BlobKind, StorageE
     }
 }
 
-/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself, as a copy that is done
-/// (page "Rehydrate an archived blob to an online tier").
+/// The way that the copy of a blob in the archive takes out of there: it begins in the archive itself, as a copy that
+/// is done (page "Rehydrate an archived blob to an online tier").
 ///
 /// # Errors
 /// `BlobArchived` for a copy that would be in its source's place, or, before 2021-02-12, in another account.

@@ -1,15 +1,15 @@
-//! *Incremental Copy Blob*: brings a page blob up to a snapshot of another one, by what has changed since the snapshot that
-//! was copied last, and takes a snapshot of it.
+//! *Incremental Copy Blob*: brings a page blob up to a snapshot of another one, by what has changed since the snapshot
+//! that was copied last, and takes a snapshot of it.
 //!
-//! The destination is for these copies only; its snapshots are what is read. The copy is always pending when it is answered, as
-//! that of a page blob is with [*Copy Blob*](super::CopyBlob).
+//! The destination is for these copies only; its snapshots are what is read. The copy is always pending when it is
+//! answered, as that of a page blob is with [*Copy Blob*](super::CopyBlob).
 //!
 //! # Which source?
-//! The destination remembers of which blob it has copied snapshots: of a blob of this server by account, container and name,
-//! however the server is called; of another server's by its address without the query, so that a new signature is no new
-//! source. Two snapshots of ours are compared before anything is begun, so a source that was made anew since, or whose
-//! former snapshot is gone, is refused with the codes of *Get Page Ranges*. Another server is not asked to compare, because
-//! all bytes come from there ([`super::transfer`]).
+//! The destination remembers of which blob it has copied snapshots: of a blob of this server by account, container and
+//! name, however the server is called; of another server's by its address without the query, so that a new signature is
+//! no new source. Two snapshots of ours are compared before anything is begun, so a source that was made anew since, or
+//! whose former snapshot is gone, is refused with the codes of *Get Page Ranges*. Another server is not asked to
+//! compare, because all bytes come from there ([`super::transfer`]).
 
 use super::transfer::{Difference, Promise, Transfer};
 use super::{Gifts, TagOption, accepted};

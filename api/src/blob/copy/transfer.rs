@@ -1,17 +1,17 @@
 //! A pending copy on its way.
 //!
 //! It asks again and again whether it is still wanted, by noting how far it is: a copy that was called off, or whose
-//! destination is not there any more, ends there, and what it had staged is given back. If it is the container that is not there, it
-//! may have been renamed meanwhile, and the copy fails where its destination is now. It always says how it ended,
-//! unless the process dies: then the engine fails it at the next start.
+//! destination is not there any more, ends there, and what it had staged is given back. If it is the container that is
+//! not there, it may have been renamed meanwhile, and the copy fails where its destination is now. It always says how
+//! it ended, unless the process dies: then the engine fails it at the next start.
 //!
-//! A source on another server that breaks off is asked for the rest of the version that it was (`source/rest.rs`), a few times for every
-//! step: a copy that waited for its turn, or takes longer than connections live, does not begin anew. Pages that hold nothing but
-//! zeros are not written, so a sparse page blob stays sparse.
+//! A source on another server that breaks off is asked for the rest of the version that it was (`source/rest.rs`), a
+//! few times for every step: a copy that waited for its turn, or takes longer than connections live, does not begin
+//! anew. Pages that hold nothing but zeros are not written, so a sparse page blob stays sparse.
 //!
-//! An incremental copy of a blob of ours moves what the engine says has changed ([`difference`]). Of another server's blob all
-//! bytes are read, and those written that differ from what is there: asking that server for its list of changes would
-//! save reading, at the price of a request for each of them.
+//! An incremental copy of a blob of ours moves what the engine says has changed ([`difference`]). Of another server's
+//! blob all bytes are read, and those written that differ from what is there: asking that server for its list of
+//! changes would save reading, at the price of a request for each of them.
 
 use super::in_chunks;
 use crate::blob::source::{Source, broken_off, cut_short, is_broken_off};

@@ -1,9 +1,9 @@
 //! What another server says of a source beside its bytes: its tags, and its list of blocks.
 //!
-//! Both are asked for at the source's address, with the same signature or token, as *Get Blob Tags* and *Get Block List*. **Tags** were
-//! asked for by the client, so a source that does not give them fails the copy. **Blocks** were not: the service copies them
-//! because it has them at hand. A server that says that its file is a block blob is asked for them, and if it does not tell, or
-//! tells of another version, the copy has all bytes and no blocks.
+//! Both are asked for at the source's address, with the same signature or token, as *Get Blob Tags* and *Get Block
+//! List*. **Tags** were asked for by the client, so a source that does not give them fails the copy. **Blocks** were
+//! not: the service copies them because it has them at hand. A server that says that its file is a block blob is asked
+//! for them, and if it does not tell, or tells of another version, the copy has all bytes and no blocks.
 
 use super::{cannot_verify, unanswered};
 use crate::blob::tag_document;

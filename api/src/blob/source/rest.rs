@@ -1,9 +1,9 @@
 //! The rest of a source that is another server's, when its answer has broken off in the middle.
 //!
-//! A copy of a terabyte takes hours, and before that it may wait for its turn with the connection open: few connections live so
-//! long. So the bytes that are missing are asked for by a range, on the condition that the source is the version that it was. A
-//! server that names no version cannot be held to one, and one that does not give the right range of it is believed nothing: then
-//! the copy fails, as it did when the answer broke off.
+//! A copy of a terabyte takes hours, and before that it may wait for its turn with the connection open: few connections
+//! live so long. So the bytes that are missing are asked for by a range, on the condition that the source is the
+//! version that it was. A server that names no version cannot be held to one, and one that does not give the right
+//! range of it is believed nothing: then the copy fails, as it did when the answer broke off.
 
 use super::{cannot_verify, changed, unanswered, unusable};
 use crate::body::{Body, Incoming};
@@ -30,8 +30,8 @@ impl fmt::Debug for Rest {
 }
 
 impl Rest {
-    /// Of the source of `length` bytes at this address, to which these headers went and which says that this is its version;
-    /// none if that may be the version of other bytes too.
+    /// Of the source of `length` bytes at this address, to which these headers went and which says that this is its
+    /// version; none if that may be the version of other bytes too.
     pub(super) fn new(
         sources: &Arc<dyn Sources>,
         (uri, sent): (Uri, &HeaderMap),

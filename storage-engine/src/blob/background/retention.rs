@@ -4,8 +4,8 @@
 //! An entry is struck only when what it was for is done, or needs no doing; so stopped anywhere, the next round does
 //! the rest. Nothing here decides what anybody sees: a verb or read judges by the clock.
 //!
-//! What cannot be done, because a record is damaged or the page store has failed, is put off for an hour. So it is not in the
-//! way of what stands behind it in the index, which would otherwise never have its turn.
+//! What cannot be done, because a record is damaged or the page store has failed, is put off for an hour. So it is not
+//! in the way of what stands behind it in the index, which would otherwise never have its turn.
 
 use crate::blob::journal::{self, Deed};
 use crate::blob::record::place::{self, Place, State};
@@ -109,8 +109,8 @@ fn settle_state(transaction: &mut dyn Transaction, due: &Due) -> Result<()> {
     journal::told_of_background(transaction, &place, deed, |told| settle(told, due, &place, state))
 }
 
-/// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can tell;
-/// and strikes the entry. To be run in the entry's scope.
+/// Deletes a state of a blob that is over, or writes down that it has left the archive, so that the change feed can
+/// tell; and strikes the entry. To be run in the entry's scope.
 fn settle(transaction: &mut dyn Transaction, due: &Due, place: &Place, state: State) -> Result<()> {
     let now = transaction.clock();
     if now < due.at {

@@ -56,7 +56,8 @@ pub(crate) fn sweep(transaction: &mut dyn Transaction, container: &Key, scope: &
     Ok(())
 }
 
-/// Deletes what is kept about a container beside what it holds, after all of that is gone. `name` and `id` are those that it had.
+/// Deletes what is kept about a container beside what it holds, after all of that is gone. `name` and `id` are those
+/// that it had.
 pub(crate) fn forget(transaction: &mut dyn Transaction, name: &Key, id: u64) {
     tag_index::strike_name(transaction, name, id);
 }

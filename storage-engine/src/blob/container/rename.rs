@@ -1,22 +1,23 @@
 //! Renaming a container: its record goes from one name to another, and what it holds stays where it is.
 //!
-//! What a container holds lies under its id, so a rename writes one record and removes one, however much that is, in the
-//! one scope that all container names of an account have ([`crate::catalog`]). A crash leaves the container under the old name or
-//! under the new one.
+//! What a container holds lies under its id, so a rename writes one record and removes one, however much that is, in
+//! the one scope that all container names of an account have ([`crate::catalog`]). A crash leaves the container under
+//! the old name or under the new one.
 //!
 //! # What goes along, and what stays
-//! Metadata, public access, stored policies, the default encryption scope: all that stands in the record goes along, and all blobs with
-//! their snapshots, versions, leases, tags, holds (whose index knows the container by its id) and what is due of them. Whatever was said about a *name* stays with the name: role
-//! assignments, signatures, lifecycle rules, and deleted containers that had it, which can be restored once it is free.
+//! Metadata, public access, stored policies, the default encryption scope: all that stands in the record goes along,
+//! and all blobs with their snapshots, versions, leases, tags, holds (whose index knows the container by its id) and
+//! what is due of them. Whatever was said about a *name* stays with the name: role assignments, signatures, lifecycle
+//! rules, and deleted containers that had it, which can be restored once it is free.
 //!
-//! The container's own lease ends, as it does with a deletion: who held it held a name that is no more. So a container that is leased
-//! is renamed only by the lease's holder, and everybody may then use it under the new name, which is also what the vendor's client for
-//! .NET expects in its tests.
+//! The container's own lease ends, as it does with a deletion: who held it held a name that is no more. So a container
+//! that is leased is renamed only by the lease's holder, and everybody may then use it under the new name, which is
+//! also what the vendor's client for .NET expects in its tests.
 //!
 //! # What is on its way
-//! A verb on a blob looks up the name when it runs, so one that was submitted under the old name either takes effect before the rename, and
-//! goes along, or is told that there is no such container. The same holds for a copy on its way: [`crate::blob::write::copy`]
-//! ends it as failed.
+//! A verb on a blob looks up the name when it runs, so one that was submitted under the old name either takes effect
+//! before the rename, and goes along, or is told that there is no such container. The same holds for a copy on its way:
+//! [`crate::blob::write::copy`] ends it as failed.
 
 use crate::blob::record::lease::{self, Lease, LeaseId, Leased};
 use crate::blob::record::place::container_key;
@@ -32,8 +33,9 @@ impl BlobStore {
     /// Gives the container `source` the name `name`, with a new `ETag`. *Rename Container*.
     ///
     /// # Errors
-    /// [`EngineError::ContainerNotFound`] without a source; [`EngineError::ContainerExists`] if the new name is taken, be it by the
-    /// source itself; [`EngineError::Lease`] if the source is leased and `lease` is not its id, or is given and there is no lease.
+    /// [`EngineError::ContainerNotFound`] without a source; [`EngineError::ContainerExists`] if the new name is taken,
+    /// be it by the source itself; [`EngineError::Lease`] if the source is leased and `lease` is not its id, or is
+    /// given and there is no lease.
     pub async fn rename_container(
         &self,
         account: &AccountName,

@@ -1,11 +1,13 @@
 //! Pages that a copy writes while it is under way.
 //!
-//! Nobody else writes the blob meanwhile, and nobody compares its `ETag` until the copy is done, so these verbs make none. Each
-//! asks first whether the copy is still the one under way; a write that slips in behind that question lands in a volume that
-//! no finished copy will ever be in, because a copy that was broken off is never gone on with in the same volume.
+//! Nobody else writes the blob meanwhile, and nobody compares its `ETag` until the copy is done, so these verbs make
+//! none. Each asks first whether the copy is still the one under way; a write that slips in behind that question lands
+//! in a volume that no finished copy will ever be in, because a copy that was broken off is never gone on with in the
+//! same volume.
 //!
-//! [`BlobStore::renew_copied_pages`] is for whoever has all bytes of a source but not what changed in it: it looks at what
-//! is there and writes the difference, so that the next snapshot keeps what has not changed in common with the one before.
+//! [`BlobStore::renew_copied_pages`] is for whoever has all bytes of a source but not what changed in it: it looks at
+//! what is there and writes the difference, so that the next snapshot keeps what has not changed in common with the one
+//! before.
 
 use super::PAGE;
 use crate::blob::record::Form;

@@ -1,8 +1,9 @@
 //! When a blob was last accessed: written, which the verb that writes it puts down ([`crate::blob::write`]), or read.
 //!
-//! A read must not wait for a write, nor fail because of one. So whoever reads only leaves a note, in memory, and only if
-//! what the blob shows is older than a day; the [`keeper`](crate::keeper) writes notes down in ordinary verbs, which look
-//! again. A blob that is read a thousand times a second costs one write a day, and a look at the time with each read.
+//! A read must not wait for a write, nor fail because of one. So whoever reads only leaves a note, in memory, and only
+//! if what the blob shows is older than a day; the [`keeper`](crate::keeper) writes notes down in ordinary verbs, which
+//! look again. A blob that is read a thousand times a second costs one write a day, and a look at the time with each
+//! read.
 //!
 //! A crash loses notes of about a second. The next read makes them again, so what is lost is that the blob was read,
 //! if it never is again: nobody was promised more. A write in the read's stead was rejected for what it costs the first

@@ -220,8 +220,8 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    /// What the newest former version of the name shows, as the blob showed it. Looked for from its end, because the walk
-    /// stops at the first version that it meets: the name may have thousands.
+    /// What the newest former version of the name shows, as the blob showed it. Looked for from its end, because the
+    /// walk stops at the first version that it meets: the name may have thousands.
     fn newest_version(&self, view: &dyn View) -> Result<BlobProperties> {
         let mut at = place::newest_past_key(&self.name_key);
         while let Some((key, value)) = view.last_at_or_before(Family::Blob, &self.name_key, &at)? {

@@ -257,8 +257,8 @@ impl Deletion {
     }
 }
 
-/// What the service does with states of blobs that are overwritten or deleted, and with those that take their place: its
-/// settings, as they are when the verb is called.
+/// What the service does with states of blobs that are overwritten or deleted, and with those that take their place:
+/// its settings, as they are when the verb is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Protection {
     /// Whether writes keep the former state as a version.

@@ -125,8 +125,8 @@ mod tests {
             .unwrap()
     }
 
-    fn compare(key: &str, comparison: TagComparison, value: &str) -> Box<TagExpression> {
-        Box::new(TagExpression::Compare { key: key.to_owned(), comparison, value: value.to_owned() })
+    fn compare(key: &str, comparison: TagComparison, value: &str) -> TagExpression {
+        TagExpression::Compare { key: key.to_owned(), comparison, value: value.to_owned() }
     }
 
     #[test]
@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn expressions_combine_as_logic_has_it() {
         let tags = tags(&[("a", "1"), ("b", "2")]);
-        let yes = || compare("a", TagComparison::Equal, "1");
-        let no = || compare("b", TagComparison::Equal, "1");
+        let yes = || Box::new(compare("a", TagComparison::Equal, "1"));
+        let no = || Box::new(compare("b", TagComparison::Equal, "1"));
         assert!(!TagExpression::And(yes(), no()).holds(&tags));
         assert!(TagExpression::Or(no(), yes()).holds(&tags));
         assert!(TagExpression::Not(no()).holds(&tags));

@@ -147,8 +147,8 @@ pub(in crate::blob) fn mutable(blob: &BlobProperties, now: Timestamp) -> Result<
     }
 }
 
-/// Whether the blob is not one that only incremental copies write, and whose snapshots alone are read (page "Incremental
-/// Copy Blob"). Those snapshots are as any others.
+/// Whether the blob is not one that only incremental copies write, and whose snapshots alone are read (page
+/// "Incremental Copy Blob"). Those snapshots are as any others.
 pub(in crate::blob) fn not_incremental(blob: &BlobProperties) -> Result<()> {
     match &blob.copy {
         Some(copy) if copy.incremental.is_some() && blob.snapshot.is_none() => {

@@ -11,8 +11,9 @@
 //! done. What is over is not shown any more from the moment it is, whenever its records go.
 //!
 //! # Copies that are under way
-//! They are asked for when the store is opened, before anybody is answered. Their deadlines stand among those of all that was
-//! deleted or expires, which may be millions, so each has a second entry, at a time that never was, where only such are.
+//! They are asked for when the store is opened, before anybody is answered. Their deadlines stand among those of all
+//! that was deleted or expires, which may be millions, so each has a second entry, at a time that never was, where only
+//! such are.
 
 use crate::blob::record::BlobRecord;
 use crate::blob::record::place;

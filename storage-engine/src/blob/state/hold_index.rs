@@ -6,22 +6,23 @@
 //! | until when | ticks, high byte first; the highest number for a legal hold, which no time ends |
 //! | blob's name and state | as behind the container id in the blob's own key |
 //!
-//! The value is empty. Blobs, snapshots, versions and what is deleted and kept are all entered while their record has a hold or a
-//! policy, be its time over or not. [`update`] is called by whoever writes such a record ([`state`],
-//! [`crate::blob::background::sweep`]) and by nobody else, so an entry comes and goes in the batch of the hold or policy it stands for. A container's id is the same under all its
-//! names, so a rename has nothing to do here.
+//! The value is empty. Blobs, snapshots, versions and what is deleted and kept are all entered while their record has a
+//! hold or a policy, be its time over or not. [`update`] is called by whoever writes such a record ([`state`],
+//! [`crate::blob::background::sweep`]) and by nobody else, so an entry comes and goes in the batch of the hold or
+//! policy it stands for. A container's id is the same under all its names, so a rename has nothing to do here.
 //!
 //! # Asking costs one look
-//! A container may hold millions of blobs with policies, and *Delete Container* asks on the thread that all verbs wait for.
-//! Because time stands before the name, what is over sorts before what is not: the question begins at the present and never meets the former,
-//! so nothing needs to strike it before its blob goes. Of the latter the first entry decides, unless its record says otherwise
-//! ([`crate::meta`]: an entry is a hint). The local engine writes entries with their records, so there it never does; an engine that
-//! cannot may leave some behind after a crash, and of those [`UNCONFIRMED_MAX`] are passed over. With more, the answer is that something is held: an
-//! error to the safe side, which ends when the blobs are written or deleted. The same is said of a record that cannot be read, of which the
+//! A container may hold millions of blobs with policies, and *Delete Container* asks on the thread that all verbs wait
+//! for. Because time stands before the name, what is over sorts before what is not: the question begins at the present
+//! and never meets the former, so nothing needs to strike it before its blob goes. Of the latter the first entry
+//! decides, unless its record says otherwise ([`crate::meta`]: an entry is a hint). The local engine writes entries
+//! with their records, so there it never does; an engine that cannot may leave some behind after a crash, and of those
+//! [`UNCONFIRMED_MAX`] are passed over. With more, the answer is that something is held: an error to the safe side,
+//! which ends when the blobs are written or deleted. The same is said of a record that cannot be read, of which the
 //! entry is all that is known.
 //!
-//! A count for each container was the alternative. It would be a record that all verbs of a container change, in no scope of
-//! theirs, and it could not tell which policies are over.
+//! A count for each container was the alternative. It would be a record that all verbs of a container change, in no
+//! scope of theirs, and it could not tell which policies are over.
 
 use crate::blob::record::BlobRecord;
 use crate::blob::record::place::{self, Place, State};
@@ -74,8 +75,8 @@ pub(crate) fn holds_something(view: &dyn View, container: u64, now: Timestamp) -
     Ok(held)
 }
 
-/// Whether a hold or a policy keeps something in one of the account's containers, those among them that can be restored. Looks at
-/// each of them: meant for a thread of readers.
+/// Whether a hold or a policy keeps something in one of the account's containers, those among them that can be
+/// restored. Looks at each of them: meant for a thread of readers.
 ///
 /// # Errors
 /// The store's.
@@ -92,8 +93,8 @@ pub(crate) fn account_holds_something(
     Ok(held)
 }
 
-/// As [`holds_something`], of the container that stands at one of the keys of [`catalog::names_of`]. Queues and tables have ids of
-/// their own, under which nothing is entered here.
+/// As [`holds_something`], of the container that stands at one of the keys of [`catalog::names_of`]. Queues and tables
+/// have ids of their own, under which nothing is entered here.
 ///
 /// # Errors
 /// The store's.

@@ -1,4 +1,5 @@
-//! That nothing changes a blob that must stay as it is: every verb is tried on every kind of blob, under a hold and under a policy.
+//! That nothing changes a blob that must stay as it is: every verb is tried on every kind of blob, under a hold and
+//! under a policy.
 
 use crate::blob::fixture::{Fixture, block_id, read_all};
 use crate::blob::{

@@ -87,9 +87,9 @@ impl BlobStore {
         Ok(())
     }
 
-    /// Ends a pending copy as failed, for `why`, wherever its destination is. For a mover of bytes who was told that the container is
-    /// not there: it may have another name now, or may be restored, and its blob must not wait for bytes that nobody brings. Looks
-    /// at all copies that are under way.
+    /// Ends a pending copy as failed, for `why`, wherever its destination is. For a mover of bytes who was told that
+    /// the container is not there: it may have another name now, or may be restored, and its blob must not wait for
+    /// bytes that nobody brings. Looks at all copies that are under way.
     ///
     /// # Errors
     /// [`EngineError::NoCopyPending`] if there is no such copy.

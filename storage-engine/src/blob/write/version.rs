@@ -6,9 +6,9 @@
 //! the verb runs and gives as an epoch (see [`crate::blob::page`]).
 //!
 //! # A blob that is copied onto itself
-//! It is its own source, so it must not be emptied to wait for its bytes, as other destinations are: a process that ends then
-//! would leave neither. [`BlobStore::promote`] therefore does it in one verb, for every kind of blob, and only if the source is
-//! still the version that the caller was shown, whose metadata the caller brings along.
+//! It is its own source, so it must not be emptied to wait for its bytes, as other destinations are: a process that
+//! ends then would leave neither. [`BlobStore::promote`] therefore does it in one verb, for every kind of blob, and
+//! only if the source is still the version that the caller was shown, whose metadata the caller brings along.
 
 use crate::blob::record::place::{Place, State};
 use crate::blob::record::properties::{BlobKind, Protection, Which};
@@ -79,14 +79,15 @@ impl BlobStore {
         .await
     }
 
-    /// Makes the blob what it is itself, or what a snapshot or version of it is, without copying. *Copy Blob* of a blob's own
-    /// states.
+    /// Makes the blob what it is itself, or what a snapshot or version of it is, without copying. *Copy Blob* of a
+    /// blob's own states.
     ///
     /// Headers and blocks come from there; the rest of `new` is the caller's to decide, except the headers.
     ///
     /// # Errors
     /// [`EngineError::BlobKindMismatch`] for past states of page blobs, whose pages have to be copied;
-    /// [`EngineError::BlobOverwritten`] if the state is another version than the caller has seen; [`EngineError::BlobArchived`].
+    /// [`EngineError::BlobOverwritten`] if the state is another version than the caller has seen;
+    /// [`EngineError::BlobArchived`].
     pub async fn promote(
         &self,
         at: &BlobAddress,

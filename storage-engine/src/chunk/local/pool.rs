@@ -101,6 +101,8 @@ mod tests {
         assert!(pool.submit(Box::new(move || sender.send(7).unwrap())));
         assert_eq!(answers.iter().collect::<Vec<_>>(), [7]);
         pool.close();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     }
 }

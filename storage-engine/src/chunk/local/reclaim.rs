@@ -74,8 +74,8 @@ impl Reclaim<'_> {
         let bytes = total(&extents);
         match self.punch_all(segment, extents) {
             Ok(()) => {}
-            // Not known to this file system, no room to note the hole, or too many files open: the space comes back with
-            // the rest of the segment.
+            // Not known to this file system, no room to note the hole, or too many files open: the space comes back
+            // with the rest of the segment.
             Err(error)
                 if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::StorageFull)
                     || is_out_of_handles(&error) =>

@@ -92,7 +92,8 @@ fn of_family(family: Family, cache: &Cache) -> Options {
     blocks.set_block_cache(cache);
     blocks.set_block_size(BLOCK_BYTES);
     blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
-    // In parts: a filter of millions of keys is larger than a share of the cache, and would be read whole for every look-up.
+    // In parts: a filter of millions of keys is larger than a share of the cache, and would be read whole for every
+    // look-up.
     blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
     blocks.set_partition_filters(true);
     blocks.set_metadata_block_size(METADATA_BLOCK_BYTES);

@@ -1,20 +1,23 @@
-//! Which scopes were written by which commit, as far as a reader needs it to know that a scope is as it was, or what of it is not.
+//! Which scopes were written by which commit, as far as a reader needs it to know that a scope is as it was, or what of
+//! it is not.
 //!
-//! Commits are numbered, and a scope's state is the number of the last one that wrote it. Scopes share [`PLACES`] places by
-//! their hash, so a scope may seem written when another was, and memory stays the same however many there are. Beside
-//! that stand the keys of the entities written last, [`CHANGES_MAX`] of them.
+//! Commits are numbered, and a scope's state is the number of the last one that wrote it. Scopes share [`PLACES`]
+//! places by their hash, so a scope may seem written when another was, and memory stays the same however many there
+//! are. Beside that stand the keys of the entities written last, [`CHANGES_MAX`] of them.
 //!
 //! # Why equal states are equal records
-//! A commit puts its number at its scopes' places, and its keys among the changes, *before* it is written, and says that it is done
-//! *after*. A moment knows which commits were done before its snapshot was taken, and it looks at a place after that. Let it find
-//! number *n* there:
-//! - *n* is done: then the snapshot has commit *n*, and of the later ones none has written the scope, or its number would be there: it
-//!   is put before the write that the snapshot could have seen. So two moments that find the same *n* have the same records, and
-//!   one that finds *n* differs from one that found *m* before it by what the commits behind *m* and up to *n* wrote.
-//! - *n* is not done, or was not when the snapshot was taken: whether the snapshot has it is not known, and no state is given.
+//! A commit puts its number at its scopes' places, and its keys among the changes, *before* it is written, and says
+//! that it is done *after*. A moment knows which commits were done before its snapshot was taken, and it looks at a
+//! place after that. Let it find number *n* there:
+//! - *n* is done: then the snapshot has commit *n*, and of the later ones none has written the scope, or its number
+//!   would be there: it is put before the write that the snapshot could have seen. So two moments that find the same
+//!   *n* have the same records, and one that finds *n* differs from one that found *m* before it by what the commits
+//!   behind *m* and up to *n* wrote.
+//! - *n* is not done, or was not when the snapshot was taken: whether the snapshot has it is not known, and no state is
+//!   given.
 //!
-//! A commit that fails is never done, so its scopes have no state any more, which is right: nobody knows whether it took effect, and
-//! the store takes no more writes.
+//! A commit that fails is never done, so its scopes have no state any more, which is right: nobody knows whether it
+//! took effect, and the store takes no more writes.
 
 use super::super::overlay::Writes;
 use super::super::{Family, Result};

@@ -1,8 +1,8 @@
 //! The part of a transfer that moves what has changed between two snapshots of a blob of ours.
 //!
-//! The engine tells the changes exactly and in parts, by offset. Each is done as it is told: pages that were written are
-//! read from the newer snapshot, which nobody changes, and pages that were cleared are cleared. So the destination's next
-//! snapshot differs from its last one by the same pages as the source's do.
+//! The engine tells the changes exactly and in parts, by offset. Each is done as it is told: pages that were written
+//! are read from the newer snapshot, which nobody changes, and pages that were cleared are cleared. So the
+//! destination's next snapshot differs from its last one by the same pages as the source's do.
 
 use super::{STEP_BYTES, Transfer, engine};
 use crate::error::StorageError;

@@ -99,7 +99,7 @@ fn all_blocks_of_a_blob_have_one_key() {
     stage("3", &customer(1), b"three");
     commit(&["3", "1", "1"], &customer(1)).unwrap();
     let whole = read(&store, "blob", &customer(1), None).unwrap();
-    assert_eq!(whole, [b"three".as_slice(), &[1; 200_000]].concat());
+    assert_eq!(whole, [b"three".to_vec(), vec![1; 200_000]].concat());
     let range = ByteRange { first: 4, last: Some(5) };
     assert_eq!(read(&store, "blob", &customer(1), Some(range)).unwrap(), b"e\x01");
     stage("4", &EncryptionWish::default(), b"plain");
@@ -129,7 +129,7 @@ fn appends_and_pages_are_encrypted_as_their_blob_is() {
     let any = AppendConditions::default();
     assert!(refused(&block_on(store.blobs.append_block(&at, plain, any, with(&customer(1))))));
     let range = ByteRange { first: 69_999, last: Some(140_000) };
-    let expected = [&[0][..], &[1; 70_000], &[2]].concat();
+    let expected = [vec![0], vec![1; 70_000], vec![2]].concat();
     assert_eq!(read(&store, "append", &customer(1), Some(range)).unwrap(), expected);
 
     let making = store.blobs.create_page_blob(&pages, new(), (4096, 0), with(&customer(1)), NONE);

@@ -1,8 +1,9 @@
 //! The blocks of a block blob that is copied: the copy has the same list of them (page "Copy Blob").
 //!
 //! The bytes come as one stream, and whoever uploads them begins a chunk with each block
-//! ([`crate::chunk::Upload::in_parts`]). Here the list is put between the chunks again. A list that does not fit the chunks is a
-//! mistake of the caller and not written, because a content that says something else than its bytes could not be read.
+//! ([`crate::chunk::Upload::in_parts`]). Here the list is put between the chunks again. A list that does not fit the
+//! chunks is a mistake of the caller and not written, because a content that says something else than its bytes could
+//! not be read.
 
 use crate::blob::Block;
 use crate::blob::record::Form;

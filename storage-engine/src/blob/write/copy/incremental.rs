@@ -1,18 +1,18 @@
 //! Incremental copies: a page blob that follows the snapshots of another one.
 //!
-//! The destination is a page blob whose record says of which blob it is a copy ([`Increment`]). It is written by these copies alone
-//! ([`guard::not_incremental`]), and each that succeeds ends with a snapshot of it. So its volume is, page by page, as the source's
-//! snapshot was that was copied last, and the next copy has to write only what has changed in the source since: the difference
-//! of two snapshots, which the page floor tells exactly.
+//! The destination is a page blob whose record says of which blob it is a copy ([`Increment`]). It is written by these
+//! copies alone ([`guard::not_incremental`]), and each that succeeds ends with a snapshot of it. So its volume is, page
+//! by page, as the source's snapshot was that was copied last, and the next copy has to write only what has changed in
+//! the source since: the difference of two snapshots, which the page floor tells exactly.
 //!
 //! # A copy that is broken off
-//! has written some pages and not others. To undo that would take a second copy, so the next one does not go on in that volume
-//! but begins a new one, which all pages of the source go into. The former snapshots keep the old one as long as there are
-//! some. What the clients see of it: pages of snapshots before and after are not comparable
+//! has written some pages and not others. To undo that would take a second copy, so the next one does not go on in that
+//! volume but begins a new one, which all pages of the source go into. The former snapshots keep the old one as long as
+//! there are some. What the clients see of it: pages of snapshots before and after are not comparable
 //! ([`EngineError::BlobOverwritten`]), as if the blob had been made anew.
 //!
-//! The verb that begins a copy cannot make a volume. It says that it wants one, and is asked again with one; a volume that it
-//! then does not take, because another copy came between, goes as all do that nobody names ([`volume`]).
+//! The verb that begins a copy cannot make a volume. It says that it wants one, and is asked again with one; a volume
+//! that it then does not take, because another copy came between, goes as all do that nobody names ([`volume`]).
 
 use super::pending;
 use crate::blob::page::check_number;
@@ -55,7 +55,8 @@ impl BlobStore {
     /// Begins a copy to a blob that is not there, or that followed the same source so far. *Incremental Copy Blob*.
     ///
     /// Pages are then written by [`Self::write_copied_pages`], [`Self::clear_copied_pages`] or
-    /// [`Self::renew_copied_pages`], and [`Self::finish_incremental_copy`] ends it, or [`Self::finish_copy`] if it failed.
+    /// [`Self::renew_copied_pages`], and [`Self::finish_incremental_copy`] ends it, or [`Self::finish_copy`] if it
+    /// failed.
     ///
     /// # Errors
     /// [`EngineError::IncrementalCopyMismatch`] for a blob that is not such a copy, or one of another source;

@@ -24,8 +24,8 @@ use tokio::io::AsyncWriteExt as _;
 use crate::settings::Settings;
 use crate::{Failure, azure, store};
 
-/// What the server does not do yet, one case of [`CASES`] an item. May only shrink: a case of the list that passes fails
-/// the suite, and so does a number of items other than this.
+/// What the server does not do yet, one case of [`CASES`] an item. May only shrink: a case of the list that passes
+/// fails the suite, and so does a number of items other than this.
 const KNOWN_TO_FAIL: [&str; 1] = ["customer_provided_keys"];
 
 /// A container for one case.
