@@ -265,15 +265,6 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::table::EntityKey;
 
-    const ALL: [Comparison; 6] = [
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::Greater,
-        Comparison::GreaterOrEqual,
-        Comparison::Less,
-        Comparison::LessOrEqual,
-    ];
-
     fn property(name: &str) -> Operand {
         Operand::Property(name.into())
     }
@@ -290,8 +281,8 @@ mod tests {
                 let text = if step & 1 == 0 { "a" } else { "b" };
                 let literal = Operand::Literal(Value::String(text.into()));
                 let leaf = match step >> 6 {
-                    0 => Filter::Compare(property("PartitionKey"), ALL[usize::from(step >> 3) % 6], literal),
-                    1 => Filter::Compare(literal, ALL[usize::from(step >> 3) % 6], property("PartitionKey")),
+                    0 => Filter::Compare(property("PartitionKey"), Comparison::ALL[usize::from(step >> 3) % 6], literal),
+                    1 => Filter::Compare(literal, Comparison::ALL[usize::from(step >> 3) % 6], property("PartitionKey")),
                     2 => Filter::Compare(property("N"), Comparison::Equal, Operand::Literal(Value::Int32(1))),
                     _ => Filter::Bare(Operand::Literal(Value::Boolean(step & 8 == 0))),
                 };

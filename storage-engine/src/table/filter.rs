@@ -60,6 +60,11 @@ pub enum Filter {
 }
 
 impl Comparison {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 6] =
+        [Self::Equal, Self::NotEqual, Self::Greater, Self::GreaterOrEqual, Self::Less, Self::LessOrEqual];
+
     /// The operator that says the same when the sides are exchanged.
     #[must_use]
     pub fn mirrored(self) -> Self {
@@ -194,15 +199,6 @@ mod tests {
     use crate::table::EntityKey;
     use bytes::Bytes;
 
-    const ALL: [Comparison; 6] = [
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::Greater,
-        Comparison::GreaterOrEqual,
-        Comparison::Less,
-        Comparison::LessOrEqual,
-    ];
-
     fn entity(properties: &[(&str, Value)]) -> Entity {
         Entity {
             key: EntityKey { partition: "p".into(), row: "r".into() },
@@ -224,7 +220,7 @@ mod tests {
             assert_eq!(filter.matches(&holder), mirror.matches(&holder));
             if filter.matches(&holder) { '1' } else { '0' }
         };
-        ALL.into_iter().map(digit).collect()
+        Comparison::ALL.into_iter().map(digit).collect()
     }
 
     const EQUAL: &str = "100101";
@@ -269,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_missing_property_makes_every_comparison_false() {
-        for comparison in ALL {
+        for comparison in Comparison::ALL {
             let filter = Filter::Compare(property("None"), comparison, Operand::Literal(Value::Int32(1)));
             assert!(!filter.matches(&entity(&[])));
             assert!(Filter::Not(Box::new(filter)).matches(&entity(&[])));

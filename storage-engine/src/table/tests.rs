@@ -46,14 +46,7 @@ pub(super) fn any_properties() -> impl Strategy<Value = Properties> {
 }
 
 pub(super) fn any_comparison() -> impl Strategy<Value = Comparison> {
-    sample::select(vec![
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::Greater,
-        Comparison::GreaterOrEqual,
-        Comparison::Less,
-        Comparison::LessOrEqual,
-    ])
+    sample::select(Comparison::ALL.to_vec())
 }
 
 pub(super) fn any_filter() -> impl Strategy<Value = Filter> {
