@@ -110,7 +110,13 @@ fn of_family(family: Family, cache: &Cache) -> Options {
     options.set_compression_type(DBCompressionType::Lz4);
     if matches!(
         family,
-        Family::Message | Family::Entity | Family::Blob | Family::Staged | Family::Volume | Family::Change
+        Family::Message
+            | Family::Entity
+            | Family::Blob
+            | Family::Staged
+            | Family::Volume
+            | Family::Due
+            | Family::Change
     ) {
         options.add_compact_on_deletion_collector_factory(
             DELETIONS_WINDOW,
